@@ -1,0 +1,1 @@
+//! The turn loop: one lane per session, cancellation, resume.

@@ -1,0 +1,1 @@
+//! The four model wire formats, pure, in both directions.

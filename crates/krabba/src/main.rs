@@ -1,0 +1,3 @@
+//! A private AI agent that lives on your own machine.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! A pure codec between what a model wrote and text, reasoning and calls.

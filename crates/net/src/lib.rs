@@ -1,0 +1,1 @@
+//! HTTP client factory, SSE and NDJSON framing, egress guard, backoff, redaction.

@@ -1,0 +1,1 @@
+//! Which model answers: catalogue, references, residency, order, clocks, breaker, queue, failover.

@@ -1,0 +1,1 @@
+//! One SQLite file: sessions, events, facts, usage, leases.

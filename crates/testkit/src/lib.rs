@@ -1,0 +1,1 @@
+//! Scripted model servers for tests: every quirk of every server, from small text files.

@@ -1,0 +1,101 @@
+//! What a model call gives back: one stream of events with exactly one ending.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Fault, JsonObject, ModelId, ToolCall, Usage};
+
+/// An event of a model stream. [`ModelEvent::Done`] or [`ModelEvent::Failed`] comes exactly once, last.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ModelEvent {
+    /// Text of the answer. Never empty, never reasoning.
+    Text(String),
+    /// Text of the model's reasoning. Never empty.
+    Reasoning(String),
+    /// The provider's opaque reasoning artefact, kept for the same route's next request.
+    ReasoningArtefact {
+        /// The wire field or item type it belongs to.
+        field: String,
+        /// Returned verbatim.
+        artefact: JsonObject,
+    },
+    /// A piece of a tool call on its way; for display only.
+    ToolCallPart(ToolCallPart),
+    /// A call that arrived whole.
+    ToolCall(ToolCall),
+    /// What the server is doing while nothing is said.
+    Progress(Progress),
+    /// The model that the server says is answering, when it is not the one that was asked for.
+    AnsweredBy(ModelId),
+    /// Counters; a later one replaces an earlier one.
+    Usage(Usage),
+    /// The end of an answer.
+    Done(DoneReason),
+    /// The end without one.
+    Failed(Fault),
+}
+
+impl ModelEvent {
+    /// Whether this ends the stream.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Done(_) | Self::Failed(_))
+    }
+
+    /// Whether this is output of the model: what stops the first-token clock and commits an attempt.
+    pub fn is_output(&self) -> bool {
+        matches!(self, Self::Text(_) | Self::Reasoning(_) | Self::ToolCallPart(_) | Self::ToolCall(_))
+    }
+}
+
+/// A fragment of a tool call while it streams.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolCallPart {
+    /// Position among the calls of this answer, counted by us (servers repeat `index: 0`).
+    pub index: u32,
+    /// The name, in the first part that has it.
+    pub name: Option<String>,
+    /// The next piece of the arguments' JSON text.
+    pub arguments: String,
+}
+
+/// What is going on before and between output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "state")]
+pub enum Progress {
+    /// Waiting for a free slot of the box; 1 is next.
+    Queued {
+        /// Place in the queue.
+        position: u32,
+    },
+    /// The request was sent; nothing came back yet.
+    Waiting,
+    /// The server's answer began (response headers are here).
+    Accepted,
+    /// The model is being loaded.
+    Loading {
+        /// 0 to 100, when the server says.
+        percent: Option<u8>,
+    },
+    /// The server reads the prompt.
+    Reading {
+        /// Tokens read, those taken from the cache included.
+        done: u64,
+        /// Tokens to read.
+        total: u64,
+    },
+    /// The peer is alive (a comment, a ping, an empty delta), which is not the same as getting on.
+    Alive,
+}
+
+/// Why an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DoneReason {
+    /// The model was finished.
+    Stop,
+    /// The output budget ran out; shown to the person.
+    Length,
+    /// The model wants tools to run.
+    ToolCalls,
+    /// An end marker came without a known finish reason.
+    Unknown,
+}

@@ -1,0 +1,31 @@
+//! The vocabulary that every room of krabba speaks.
+//!
+//! Nothing here does anything: no I/O, no async runtime, no policy. A type lives in this crate when at
+//! least two rooms pass it to each other. The modules follow the way of a message: who it is about
+//! ([`ids`](ModelRef)), what is said ([`Message`]), what is asked of a model ([`ModelRequest`]), what comes
+//! back ([`ModelEvent`]), what is known about the one who answers ([`RouteFacts`]), and what can go wrong
+//! ([`Fault`]).
+
+mod clock;
+mod event;
+mod facts;
+mod fault;
+mod ids;
+mod label;
+mod message;
+mod place;
+mod request;
+mod secret;
+mod usage;
+
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use event::{DoneReason, ModelEvent, Progress, ToolCallPart};
+pub use facts::{Fact, FactSource, RouteFacts, RouteState, ServerKind, TemplateFamily, ToolAbility};
+pub use fault::{Fault, FaultKind, Phase};
+pub use ids::{AgentId, CallId, ModelId, ModelRef, ModelRefError, ProviderId, SessionId, TurnId};
+pub use label::Label;
+pub use message::{Image, Message, Part, Reasoning, ReasoningOrigin, Role, ToolCall, ToolResult};
+pub use place::{BoxId, Residency, ResidencyParseError};
+pub use request::{Dialect, JsonObject, ModelRequest, Params, Thinking, ToolSpec, UnknownDialect};
+pub use secret::Secret;
+pub use usage::Usage;

@@ -1,0 +1,160 @@
+//! What is asked of a model, before any dialect shapes it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Message, ModelId};
+
+/// A JSON object that passes through unread.
+pub type JsonObject = serde_json::Map<String, serde_json::Value>;
+
+/// One streaming request to one model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelRequest {
+    /// Goes out byte for byte.
+    pub model: ModelId,
+    /// At most one system message, first; then user and assistant in turns. `context` guarantees the order.
+    pub messages: Vec<Message>,
+    /// Sorted by the caller, the same in every request of a session.
+    pub tools: Vec<ToolSpec>,
+    /// Budget for the answer in tokens. Always sent where set: several servers default to 512 or to no end at all.
+    pub max_output_tokens: Option<u32>,
+    /// How much to think.
+    pub thinking: Thinking,
+    /// Sampling and pass-through.
+    pub params: Params,
+}
+
+/// A tool as the model sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolSpec {
+    /// `[a-zA-Z0-9_-]{1,64}`.
+    pub name: String,
+    /// One or two sentences.
+    pub description: String,
+    /// JSON Schema of the arguments; an object schema.
+    pub parameters: JsonObject,
+}
+
+/// How much the model is asked to think, translated into each server's own terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Thinking {
+    /// Nothing is sent; the server decides.
+    #[default]
+    Unspecified,
+    /// Thinking is switched off where the server can.
+    Off,
+    /// A little.
+    Low,
+    /// The usual amount.
+    Medium,
+    /// As much as it takes.
+    High,
+}
+
+impl FromStr for Thinking {
+    type Err = String;
+
+    /// Accepts OpenClaw's words too: `minimal` is low, `xhigh` and `max` are high, `on` is medium, `default` leaves it to the server.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "default" | "auto" => Ok(Self::Unspecified),
+            "off" | "none" => Ok(Self::Off),
+            "minimal" | "low" => Ok(Self::Low),
+            "medium" | "on" => Ok(Self::Medium),
+            "high" | "xhigh" | "max" => Ok(Self::High),
+            other => Err(format!("\"{other}\" is not a thinking level; use off, low, medium or high")),
+        }
+    }
+}
+
+impl fmt::Display for Thinking {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Unspecified => "default",
+            Self::Off => "off",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        })
+    }
+}
+
+/// Sampling parameters and what the user passes through. `None` is not sent, so that the server's own tuning stays.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", default)]
+pub struct Params {
+    /// 0 and up.
+    pub temperature: Option<f64>,
+    /// 0 to 1.
+    pub top_p: Option<f64>,
+    /// Number of candidates.
+    pub top_k: Option<u32>,
+    /// 0 to 1.
+    pub min_p: Option<f64>,
+    /// For repeatable answers.
+    pub seed: Option<i64>,
+    /// Texts that end the answer.
+    pub stop: Vec<String>,
+    /// Variables of the chat template (`enable_thinking`).
+    pub chat_template_kwargs: JsonObject,
+    /// Merged into the top level of the request body, last.
+    pub extra_body: JsonObject,
+}
+
+/// A wire format of model servers. The text forms are the `api` values of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Dialect {
+    /// OpenAI Responses, `POST {base}/responses`.
+    #[serde(rename = "openai-responses")]
+    OpenAiResponses,
+    /// OpenAI Chat Completions, `POST {base}/chat/completions`.
+    #[serde(rename = "openai-completions")]
+    OpenAiCompletions,
+    /// Anthropic Messages, `POST {base}/v1/messages`.
+    #[serde(rename = "anthropic-messages")]
+    AnthropicMessages,
+    /// Ollama native, `POST {origin}/api/chat`, NDJSON.
+    #[serde(rename = "ollama")]
+    Ollama,
+}
+
+impl Dialect {
+    /// All that exist, in the order in which they are listed to people.
+    pub const ALL: [Self; 4] = [Self::OpenAiResponses, Self::OpenAiCompletions, Self::AnthropicMessages, Self::Ollama];
+
+    /// The name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OpenAiResponses => "openai-responses",
+            Self::OpenAiCompletions => "openai-completions",
+            Self::AnthropicMessages => "anthropic-messages",
+            Self::Ollama => "ollama",
+        }
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl FromStr for Dialect {
+    type Err = UnknownDialect;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|dialect| dialect.name() == text).ok_or_else(|| UnknownDialect { text: text.to_owned() })
+    }
+}
+
+/// An `api` that krabba does not speak.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown api \"{text}\"; there is openai-responses, openai-completions, anthropic-messages and ollama")]
+pub struct UnknownDialect {
+    /// What was given.
+    pub text: String,
+}
