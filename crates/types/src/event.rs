@@ -28,6 +28,8 @@ pub enum ModelEvent {
     AnsweredBy(ModelId),
     /// Counters; a later one replaces an earlier one.
     Usage(Usage),
+    /// All text of this answer so far was not meant for the reader (an unopened reasoning block was closed); take it back.
+    Retracted,
     /// The end of an answer.
     Done(DoneReason),
     /// The end without one.

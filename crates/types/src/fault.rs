@@ -89,7 +89,10 @@ impl Fault {
 
     /// Whether this says something about the health of the endpoint (and so counts for its breaker).
     pub fn blames_endpoint(&self) -> bool {
-        matches!(self.kind, FaultKind::Unreachable | FaultKind::Stalled | FaultKind::Truncated | FaultKind::Malformed | FaultKind::Overloaded)
+        matches!(
+            self.kind,
+            FaultKind::Unreachable | FaultKind::Stalled | FaultKind::Truncated | FaultKind::Malformed | FaultKind::Overloaded
+        )
     }
 
     /// Whether only the owner can mend it, so that it must be told to them.
