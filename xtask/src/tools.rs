@@ -1,0 +1,85 @@
+//! Programs that the chores need, installed when they are missing.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{cache, shell};
+
+const CARGO_DENY_VERSION: &str = "0.20.2";
+const CARGO_NEXTEST_VERSION: &str = "0.9.143";
+
+/// The path of `cargo-deny`, built from crates once.
+pub(crate) fn cargo_deny() -> Result<PathBuf> {
+    cargo_tool("cargo-deny", CARGO_DENY_VERSION)
+}
+
+/// The path of `cargo-nextest`: the one on the PATH, else built from crates once.
+pub(crate) fn cargo_nextest() -> Result<PathBuf> {
+    if shell::exists("cargo-nextest") {
+        return Ok(PathBuf::from("cargo-nextest"));
+    }
+    cargo_tool("cargo-nextest", CARGO_NEXTEST_VERSION)
+}
+
+/// Python 3 with `venv`, from the system.
+pub(crate) fn python() -> Result<&'static str> {
+    system_program("python3", &["python3", "python3-venv"])?;
+    Ok("python3")
+}
+
+/// A C++ compiler, from the system.
+pub(crate) fn cxx_compiler() -> Result<()> {
+    system_program("c++", &["g++"])
+}
+
+/// A virtual environment with the given packages; made once, and again when `packages` changes.
+pub(crate) fn python_environment(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let path = cache::directory()?.join(name);
+    let stamp = path.join("packages");
+    let wanted = packages.join("\n");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(path);
+    }
+    shell::say(&format!("installing from PyPI into {}: {}", path.display(), packages.join(" ")));
+    shell::run_quietly(Command::new(python()?).args(["-m", "venv", "--clear"]).arg(&path))?;
+    shell::run_quietly(Command::new(path.join("bin/pip")).args(["install", "--quiet", "--disable-pip-version-check"]).args(packages))?;
+    std::fs::write(&stamp, wanted)?;
+    Ok(path)
+}
+
+/// Installs a cargo subcommand at an exact version into the cache.
+fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
+    let root = cache::directory()?.join(format!("{name}-{version}"));
+    let program = root.join("bin").join(name);
+    if !program.exists() {
+        shell::say(&format!("building {name} {version} once (a few minutes); it is kept in {}", root.display()));
+        // A debug build: it runs for seconds, and optimising it would take minutes more.
+        shell::run(Command::new("cargo").args(["install", "--quiet", "--locked", "--debug", name, "--version", version, "--root"]).arg(&root))?;
+        let _ = std::fs::remove_file(root.join(".crates2.json"));
+    }
+    Ok(program)
+}
+
+/// Makes sure that `program` is there, by Debian's packages if need be.
+fn system_program(program: &str, packages: &[&str]) -> Result<()> {
+    if shell::exists(program) {
+        return Ok(());
+    }
+    if !Path::new("/usr/bin/apt-get").exists() {
+        bail!("the tests need {program}; please install {}", packages.join(" "));
+    }
+    shell::say(&format!("installing Debian packages: {}", packages.join(" ")));
+    let install = ["apt-get", "install", "--yes", "--no-install-recommends"];
+    let mut command = if shell::exists("sudo") {
+        let mut command = Command::new("sudo");
+        command.arg("--non-interactive").args(install);
+        command
+    } else {
+        let mut command = Command::new("apt-get");
+        command.args(install.iter().skip(1));
+        command
+    };
+    shell::run(command.args(packages)).with_context(|| format!("the tests need {program}; please install {}", packages.join(" ")))
+}
