@@ -1,0 +1,49 @@
+//! The root of the configuration.
+
+use krabba_types::Residency;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Agents, Auth, Models, Raw};
+
+/// The configuration as it was given: checked for form, resolved, not yet interpreted. Each room gets its own settings
+/// out of it in the binary. Entries with errors are not in it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-ignored" = ["$schema", "acp", "approvals", "audio", "bindings", "broadcast", "browser", "canvasHost", "cliBackends", "commands",
+    "crestodian", "cron", "diagnostics", "discovery", "env", "hooks", "logging", "mcp", "media", "memory", "meta", "nodeHost", "permissions", "plugins",
+    "routing", "secrets", "skills", "surfaces", "talk", "ui", "update", "web", "whatsapp", "telegram", "discord", "slack", "signal", "imessage",
+    "wizard"]))]
+pub struct Config {
+    /// Model servers and their models.
+    pub models: Models,
+    /// Agents and what they have in common.
+    #[schemars(with = "crate::agents::AgentsForm")]
+    pub agents: Agents,
+    /// Several keys for one provider.
+    pub auth: Auth,
+    /// Where conversations may go.
+    #[schemars(extend("x-krabba" = true))]
+    pub privacy: Privacy,
+    /// How conversations are kept apart and ended. Kept for the session layer.
+    pub session: Raw,
+    /// How replies are written. Kept for the channels.
+    pub messages: Raw,
+    /// The daemon's front door. Kept for the gateway.
+    pub gateway: Raw,
+    /// Which tools there are. Kept for the tool layer.
+    pub tools: Raw,
+    /// Chat accounts. Kept for the channels.
+    pub channels: Raw,
+}
+
+/// Where conversations may go.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Privacy {
+    /// The residencies that may see a conversation: one, or a list, of `device`, `lan`, `region:<code>` and `hosted`. An endpoint
+    /// elsewhere is never asked, not even as a fallback.
+    #[serde(deserialize_with = "crate::forms::one_or_many")]
+    #[schemars(with = "crate::forms::OneOrMany<crate::forms::ResidencyForm>", extend("x-krabba" = true, "x-default" = "everywhere"))]
+    pub residency: Option<Vec<Residency>>,
+}
