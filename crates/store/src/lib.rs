@@ -1,1 +1,43 @@
-//! One SQLite file: sessions, events, facts, usage, leases.
+//! One SQLite file, `<state>/krabba.db`, that holds everything which must survive a crash: sessions and their events,
+//! learned facts about routes, what each attempt cost, and who is working on which session.
+//!
+//! # What it promises
+//! - An event that [`Store::append`] returned is on the disk (WAL, `synchronous=FULL`): it survives `kill -9` and a
+//!   power cut. What was given to [`Store::append_all`] is there as a whole or not at all.
+//! - Events are only ever added. The database itself refuses to change one, and to remove one as long as its session
+//!   exists; [`Store::delete_session`], at the person's word, takes the whole session and its bytes.
+//! - Facts, usage and leases are written without waiting for the disk. A power cut may take the last of them, never the
+//!   file: they can be learned again, and nobody's words are in them.
+//! - Two processes may use one file at the same time. Who may write a turn of a session is settled by a lease.
+//!
+//! # How it is called
+//! All functions are synchronous and short: one transaction, at most one wait for the disk (a few milliseconds), and up
+//! to five seconds when another process writes. Async code calls them in `spawn_blocking`. There is one connection
+//! behind one lock, so that readers in this process see every write before them. Opening costs about a millisecond:
+//! the schema is recognised by `user_version` alone.
+//!
+//! The store does not interpret an event's body; what a turn looks like is known to the agent alone.
+
+mod error;
+mod event;
+mod fact;
+mod lease;
+mod open;
+mod process;
+mod schema;
+mod session;
+mod store;
+mod usage;
+
+#[cfg(test)]
+mod lease_tests;
+#[cfg(test)]
+mod open_tests;
+
+pub use error::StoreError;
+pub use event::{Event, EventKind, NewEvent};
+pub use fact::StoredFact;
+pub use lease::{Lease, LeaseOwner, Leasing, Renewal};
+pub use session::{NewSession, Session};
+pub use store::Store;
+pub use usage::{UsageRow, UsageTiming};
