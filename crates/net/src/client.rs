@@ -1,0 +1,182 @@
+//! The one place where HTTP clients are made and used.
+//!
+//! The library binds several things to a client that are a matter of the request here: the time for connecting,
+//! whether a connection is reused, whose certificates count, and the proxy. So there is one small client per combination in
+//! use, made on demand; a combination is a handful of values of the configuration, not of the traffic.
+//!
+//! Idle connections. Node and uvicorn, which are LM Studio and the Python servers, close theirs after 5 s. A request sent
+//! at that instant fails without the server's fault, and whether it was received cannot be known. So ours to `http://`
+//! end after 4 s. Where a server is quicker, the library notices that nothing was sent yet and uses a new
+//! connection; once anything was sent, the failure is reported and never repeated here, since a generation may be running.
+//!
+//! HTTP/1.1 only, to hosted services as well. One connection carries one answer: dropping it is a cancellation that
+//! every proxy in between understands, and a broken connection takes no other answer with it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method};
+use reqwest::redirect::Policy;
+use rustls::ClientConfig;
+use url::Url;
+
+use crate::error::display_url;
+use crate::resolver::Resolver;
+use crate::response::MAX_HEADERS;
+use crate::{Egress, HttpRequest, HttpResponse, NetError, Reach, Reuse, reach, tls};
+
+/// Header bytes that the HTTP library accepts (its default read buffer).
+const HEADER_BYTES: usize = 8192 + 4096 * 100;
+/// Shorter than the 5 s of Node and uvicorn.
+const IDLE_PLAIN: Duration = Duration::from_secs(4);
+/// Hosted services keep theirs for a minute and more; a TLS handshake is worth saving.
+const IDLE_TLS: Duration = Duration::from_secs(50);
+/// More combinations than any sensible configuration has; beyond it the table starts over.
+const MOST_CLIENTS: usize = 32;
+
+/// Sends requests to permitted places. Clones share connections and the guard.
+#[derive(Clone, Debug)]
+pub struct HttpClient {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    egress: Egress,
+    clients: Mutex<HashMap<Combination, reqwest::Client>>,
+    system_trust: OnceLock<ClientConfig>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Combination {
+    transport: Transport,
+    connect_timeout: Duration,
+    reuse: Reuse,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Transport {
+    /// `http://`, anywhere. Never through a proxy.
+    Plain,
+    /// `https://` within the owner's network. Never through a proxy.
+    Tls,
+    /// `https://` to the open network, through the system's proxy where one is set.
+    TlsByProxy,
+}
+
+impl HttpClient {
+    /// A client that may go where `egress` permits. Costs nothing until the first request.
+    pub fn new(egress: Egress) -> Self {
+        let inner = Inner { egress, clients: Mutex::default(), system_trust: OnceLock::new() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The guard, to permit more.
+    pub fn egress(&self) -> &Egress {
+        &self.inner.egress
+    }
+
+    /// Sends `request` and waits for the head of the answer, without a limit of time but that for connecting. Dropping
+    /// the future closes the connection.
+    ///
+    /// # Errors
+    /// Every [`NetError`] but `Cut`. A status of 400 and above is not an error here.
+    pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, NetError> {
+        let HttpRequest { method, url, headers, body, connect_timeout, reuse } = request;
+        if !self.inner.egress.permits(&url) {
+            return Err(NetError::Refused { url: display_url(&url) });
+        }
+        let client = self.client(&url, Combination { transport: Transport::of(&url), connect_timeout, reuse })?;
+
+        let mut outgoing = reqwest::Request::new(method, url.clone());
+        for (name, value) in &headers {
+            let (name, value) = header(&url, name, value.expose())?;
+            outgoing.headers_mut().insert(name, value);
+        }
+        if !body.is_empty() || !matches!(*outgoing.method(), Method::GET | Method::HEAD) {
+            outgoing.headers_mut().insert(http::header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+            *outgoing.body_mut() = Some(body.into());
+        }
+        match client.execute(outgoing).await {
+            Ok(response) => Ok(HttpResponse::new(&url, response)),
+            Err(error) => Err(NetError::of_head(&url, connect_timeout, HEADER_BYTES, error)),
+        }
+    }
+
+    fn client(&self, url: &Url, combination: Combination) -> Result<reqwest::Client, NetError> {
+        if let Some(client) = self.inner.clients.lock().unwrap_or_else(PoisonError::into_inner).get(&combination) {
+            return Ok(client.clone());
+        }
+        let client = self.build(url, combination)?;
+        let mut clients = self.inner.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if clients.len() >= MOST_CLIENTS {
+            clients.clear();
+        }
+        Ok(clients.entry(combination).or_insert(client).clone())
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "this is the place that holds the guard, the TLS set-up and the limits")]
+    fn build(&self, url: &Url, combination: Combination) -> Result<reqwest::Client, NetError> {
+        let Combination { transport, connect_timeout, reuse } = combination;
+        let no_tls = |error: rustls::Error| NetError::Tls {
+            url: display_url(url),
+            reason: format!("no usable system certificates ({error}); install ca-certificates or set SSL_CERT_FILE"),
+        };
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("krabba/", env!("CARGO_PKG_VERSION")))
+            .redirect(Policy::none())
+            .referer(false)
+            .connect_timeout(connect_timeout)
+            .tcp_nodelay(true)
+            .http1_only()
+            .http1_max_headers(MAX_HEADERS)
+            .dns_resolver(Resolver)
+            .pool_max_idle_per_host(match reuse {
+                Reuse::Allowed => 4,
+                Reuse::Fresh => 0,
+            });
+        let builder = match transport {
+            Transport::Plain => {
+                let config = tls::trusting_nobody().map_err(no_tls)?;
+                builder.no_proxy().pool_idle_timeout(IDLE_PLAIN).tls_backend_preconfigured(config)
+            }
+            Transport::Tls => {
+                builder.no_proxy().pool_idle_timeout(IDLE_TLS).tls_backend_preconfigured(self.system_trust().map_err(no_tls)?)
+            }
+            Transport::TlsByProxy => builder.pool_idle_timeout(IDLE_TLS).tls_backend_preconfigured(self.system_trust().map_err(no_tls)?),
+        };
+        builder.build().map_err(|error| NetError::Other {
+            url: display_url(url),
+            reason: "the HTTP client could not be set up".to_owned(),
+            source: error.without_url(),
+        })
+    }
+
+    fn system_trust(&self) -> Result<ClientConfig, rustls::Error> {
+        if let Some(config) = self.inner.system_trust.get() {
+            return Ok(config.clone());
+        }
+        let config = tls::trusting_the_system()?;
+        Ok(self.inner.system_trust.get_or_init(|| config).clone())
+    }
+}
+
+impl Transport {
+    pub(crate) fn of(url: &Url) -> Self {
+        match (url.scheme(), reach(url)) {
+            ("https", Reach::Public) => Self::TlsByProxy,
+            ("https", Reach::Loopback | Reach::Private) => Self::Tls,
+            _ => Self::Plain,
+        }
+    }
+}
+
+fn header(url: &Url, name: &str, value: &str) -> Result<(HeaderName, HeaderValue), NetError> {
+    let bad = |reason: String| NetError::BadRequest { url: display_url(url), reason };
+    let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad(format!("\"{}\" is not a header name", name.escape_debug())))?;
+    let mut value = HeaderValue::from_str(value.trim())
+        .map_err(|_| bad(format!("the value of header {parsed} has a line break or another character that HTTP does not allow")))?;
+    value.set_sensitive(true);
+    Ok((parsed, value))
+}

@@ -1,0 +1,91 @@
+use krabba_types::Secret;
+
+use crate::Redactor;
+
+const KEY: &str = "k3y/with+odd=\"chars\"&99";
+
+fn knowing(secrets: &[&str]) -> Redactor {
+    let redactor = Redactor::new();
+    for secret in secrets {
+        redactor.register(&Secret::new(*secret));
+    }
+    redactor
+}
+
+#[test]
+fn a_known_secret_is_hidden_in_every_dress() {
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+    let redactor = knowing(&[KEY]);
+    let percent: String = url::form_urlencoded::byte_serialize(KEY.as_bytes()).collect();
+    let json = serde_free_json(KEY);
+    let mut dresses = vec![KEY.to_owned(), percent.clone(), percent.to_lowercase(), json];
+    for before in ["", "u", "us", "user:"] {
+        dresses.push(STANDARD.encode(format!("{before}{KEY}")));
+        dresses.push(URL_SAFE.encode(format!("{before}{KEY}:tail")));
+    }
+    for dress in dresses {
+        let clean = redactor.redact(&format!("quoted <{dress}> by a server")).into_owned();
+        assert!(clean.contains("[secret]"), "{dress} in {clean}");
+        assert!(!clean.contains(KEY) && !clean.contains(&dress), "{dress} in {clean}");
+    }
+}
+
+fn serde_free_json(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"")
+}
+
+#[test]
+fn a_secret_inside_of_another_does_not_leave_its_rest() {
+    let redactor = knowing(&["abcdefghijkl", "abcdefghijklmnopqrstuv"]);
+    assert_eq!(redactor.redact("x abcdefghijklmnopqrstuv y abcdefghijkl z"), "x [secret] y [secret] z");
+}
+
+#[test]
+fn a_short_secret_does_not_shred_the_text() {
+    let redactor = knowing(&["local1", "ab", "lm-studio", "ollama"]);
+    assert_eq!(
+        redactor.redact("key local1, not localhost or local10; LM Studio takes lm-studio, ollama and ab"),
+        "key [secret], not localhost or local10; LM Studio takes lm-studio, ollama and ab"
+    );
+}
+
+#[test]
+fn unknown_secrets_are_recognised_by_their_shape() {
+    let cases = [
+        ("Authorization: Bearer abcDEF123456.ghi", "Authorization: Bearer [secret]"),
+        ("{\"x-api-key\":\"0123456789abcdef\"}", "{\"x-api-key\":\"[secret]\"}"),
+        ("Incorrect API key provided: sk-proj-abcd****wxyz. Find it at", "Incorrect API key provided: [secret] Find it at"),
+        ("GET https://host/v1?api_key=a1b2c3d4e5&x=1 failed", "GET https://host/v1?api_key=[secret]&x=1 failed"),
+        ("http://user:hunter2@box:1234/v1", "http://[secret]@box:1234/v1"),
+        ("key AIzaSyA1234567890abcdefghijklmnopqrstu is bad", "key [secret] is bad"),
+        ("password='correct-horse-battery-staple-9'", "password='[secret]'"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(Redactor::new().redact(text), expected);
+    }
+}
+
+#[test]
+fn ordinary_texts_stay_as_they_are() {
+    let texts = [
+        "this model's maximum context length is 4096 tokens; see https://docs.example.com/errors/context",
+        "basic authentication required",
+        "the bearer of bad news",
+        "qwen/qwen3-8b@q4_k_m does not exist",
+        "the secret ingredient",
+        "password required",
+    ];
+    for text in texts {
+        assert_eq!(Redactor::new().redact(text), text);
+    }
+}
+
+#[test]
+fn what_is_learned_later_is_hidden_by_earlier_clones() {
+    let redactor = Redactor::new();
+    let clone = redactor.clone();
+    redactor.register(&Secret::new("a-secret-learned-later"));
+    assert_eq!(clone.redact("x a-secret-learned-later"), "x [secret]");
+    assert_eq!(format!("{clone:?}"), "Redactor(…)");
+}
