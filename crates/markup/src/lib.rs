@@ -1,1 +1,38 @@
 //! A pure codec between what a model wrote and text, reasoning and calls.
+//!
+//! A model writes one stream of characters. Some of them are its answer, some are its thinking, some are marks that its
+//! chat template should have swallowed. Servers separate them well, badly or not at all, so the separation is done here
+//! once more, for every route alike:
+//!
+//! - [`ReasoningSplitter`] takes the stream piece by piece and says which part is [`Split::Text`] and which is
+//!   [`Split::Reasoning`]. It knows the tags of all common families, Harmony channels with and without their marks, tags
+//!   that were never opened or never closed, and leaves code in the answer alone.
+//! - [`neutralise`] makes the special tokens of a template family harmless in text that is not ours, before it is put
+//!   into a prompt.
+//! - [`RepetitionGuard`] notices a model that has begun to repeat itself without end.
+//! - [`strip_end_tokens`] and [`cut_at_control_token`] clean short texts that arrive whole (a title, the name of a function).
+//!
+//! Everything is deterministic and does no I/O. The streaming types give the same result however the input is cut into
+//! pieces; what each of them keeps back, and what happens to it at the end of the input, is written at the type.
+
+mod code;
+mod emitter;
+mod harmony;
+mod reader;
+mod repetition;
+mod special;
+mod splitter;
+mod token;
+
+#[cfg(test)]
+mod corpus_tests;
+#[cfg(test)]
+mod repetition_tests;
+#[cfg(test)]
+mod special_tests;
+#[cfg(test)]
+mod splitter_tests;
+
+pub use repetition::{Repetition, RepetitionGuard};
+pub use special::{cut_at_control_token, neutralise, strip_end_tokens};
+pub use splitter::{HOLD_LIMIT, OrphanPolicy, ReasoningSplitter, Split};
