@@ -1,0 +1,337 @@
+//! The state machine of one answer: wire events in, model events out, exactly one ending.
+//!
+//! Pure: it knows neither the network nor time. What it holds is what the ending depends on: whether there was text,
+//! reasoning, calls; the finish reason; how much was malformed; and what bounds a stream that never ends.
+//!
+//! The endings, in the order in which they are decided:
+//!
+//! | what came | ending |
+//! |---|---|
+//! | an error, at any time, whatever follows it | the classified fault |
+//! | a repetition without end, too much of anything | `Looping`, `Malformed` |
+//! | more than [`MAX_MALFORMED_EVENTS`] broken events, or one inside a tool call | `Malformed` |
+//! | neither finish reason nor end marker | `Truncated` (`Malformed` if all that came was broken) |
+//! | the content filter | `ContentPolicy` |
+//! | a finish, no text and no call | `OnlyReasoning` with reasoning, else `Empty` |
+//! | a call that was begun and not completed | `Malformed`, but `Done(Length)` when the budget ran out |
+//! | anything else | `Done` |
+//!
+//! White space alone is no answer.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use krabba_dialect::{Decoder, ErrorBody, WireEvent, WireFinish};
+use krabba_markup::{OrphanPolicy, ReasoningSplitter, RepetitionGuard, Split};
+use krabba_net::NetError;
+use krabba_types::{CallId, DoneReason, Fault, FaultKind, JsonObject, ModelEvent, ModelId, Phase, ToolCall, ToolCallPart, Usage};
+
+use crate::message::{self, Budget};
+use crate::{Site, Trouble, classify};
+
+/// The most text, reasoning and arguments together that one answer may have, in bytes. A model that writes 100 tokens a
+/// second needs two days for it.
+pub const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// The most bytes of events of one stream, comments and empty deltas included: a server that pings for ever is stopped too.
+pub const MAX_STREAM_BYTES: usize = 256 * 1024 * 1024;
+/// So many events may be no valid JSON before the whole stream is no longer believed.
+pub const MAX_MALFORMED_EVENTS: u32 = 8;
+
+/// What the caller knows about the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) tools_offered: bool,
+    pub(crate) orphan: OrphanPolicy,
+    pub(crate) ids: fn() -> CallId,
+}
+
+/// How the frames ended.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// The dialect's end marker.
+    Marker,
+    /// A clean end of the body.
+    EndOfFile,
+    /// The connection broke, or a limit was crossed.
+    Broken(NetError),
+}
+
+pub(crate) struct Answer {
+    site: Arc<Site>,
+    asked: Asked,
+    splitter: ReasoningSplitter,
+    text_guard: RepetitionGuard,
+    reasoning_guard: RepetitionGuard,
+    seen: Seen,
+    usage: Usage,
+    finish: Option<WireFinish>,
+    answered_by: Option<String>,
+    answer_bytes: usize,
+    stream_bytes: usize,
+}
+
+/// What the ending depends on.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    text: bool,
+    reasoning: bool,
+    calls_begun: u32,
+    calls_whole: u32,
+    malformed: u32,
+}
+
+impl Answer {
+    pub(crate) fn new(site: Arc<Site>, asked: Asked) -> Self {
+        Self {
+            site,
+            asked,
+            splitter: ReasoningSplitter::new(asked.orphan),
+            text_guard: RepetitionGuard::new(),
+            reasoning_guard: RepetitionGuard::new(),
+            seen: Seen::default(),
+            usage: Usage::default(),
+            finish: None,
+            answered_by: None,
+            answer_bytes: 0,
+            stream_bytes: 0,
+        }
+    }
+
+    /// Counts the size of a frame.
+    pub(crate) fn count(&mut self, bytes: usize) {
+        self.stream_bytes = self.stream_bytes.saturating_add(bytes);
+    }
+
+    /// Whether the server gave its reason for the end; usage and end marker may follow.
+    pub(crate) fn has_finish(&self) -> bool {
+        self.finish.is_some()
+    }
+
+    /// Takes one event. A result is the final event; nothing may be taken after it.
+    pub(crate) fn take(&mut self, event: WireEvent, out: &mut VecDeque<ModelEvent>) -> Option<ModelEvent> {
+        if self.stream_bytes > MAX_STREAM_BYTES {
+            return Some(self.fail(FaultKind::Malformed, message::endless(&self.site, MAX_STREAM_BYTES)));
+        }
+        match event {
+            WireEvent::AnsweredBy(name) => self.answered_by(name, out),
+            WireEvent::Text(text) => return self.text(&text, out),
+            WireEvent::Reasoning(text) => return self.server_reasoning(text, out),
+            WireEvent::ReasoningArtefact { field, artefact } => out.push_back(ModelEvent::ReasoningArtefact { field, artefact }),
+            WireEvent::ToolCallPart(part) => return self.part(part, out),
+            WireEvent::ToolCall { server_id: _, name, arguments } => return self.call(name, arguments, out),
+            WireEvent::Progress(progress) => out.push_back(ModelEvent::Progress(progress)),
+            WireEvent::Usage(usage) => {
+                self.usage.update(&usage);
+                out.push_back(ModelEvent::Usage(self.usage.clone()));
+            }
+            WireEvent::Finish(finish) => self.finish = Some(finish),
+            WireEvent::EndMarker => return Some(self.end(&Ending::Marker, out)),
+            WireEvent::Error(error) => return Some(self.error(&error)),
+            WireEvent::Malformed(text) => return self.malformed(&text),
+        }
+        None
+    }
+
+    /// Takes a complete reply in place of a stream, and gives the final event.
+    pub(crate) fn take_whole(&mut self, body: &[u8], out: &mut VecDeque<ModelEvent>) -> ModelEvent {
+        for event in Decoder::whole(self.site.dialect, body) {
+            if let Some(last) = self.take(event, out) {
+                return last;
+            }
+        }
+        if self.seen.is_nothing() && self.finish.is_none() {
+            let text = String::from_utf8_lossy(body);
+            return ModelEvent::Failed(classify(&Trouble::NotADialect { text: &text }, Phase::FirstToken, &self.site));
+        }
+        self.end(&Ending::EndOfFile, out)
+    }
+
+    /// The final event, when no error ended the answer before.
+    pub(crate) fn end(&mut self, ending: &Ending, out: &mut VecDeque<ModelEvent>) -> ModelEvent {
+        let mut splits = Vec::new();
+        // What was kept back is the answer of a model that came to its end, and its thoughts when it was cut off.
+        match (&self.finish, ending) {
+            (Some(WireFinish::Length | WireFinish::ContextWindow | WireFinish::Error), _)
+            | (None, Ending::EndOfFile | Ending::Broken(_)) => self.splitter.finish_cut(&mut splits),
+            (Some(WireFinish::Stop | WireFinish::ToolCalls | WireFinish::ContentFilter | WireFinish::Unknown(_)), _)
+            | (None, Ending::Marker) => self.splitter.finish(&mut splits),
+        }
+        if let Some(last) = self.splits(splits, out) {
+            return last;
+        }
+        match (ending, &self.finish) {
+            (Ending::Broken(error @ NetError::TooLarge { .. }), _) | (Ending::Broken(error), None) => {
+                ModelEvent::Failed(classify(&Trouble::Network(error), self.phase(), &self.site))
+            }
+            (Ending::EndOfFile, None) if self.seen.is_only_malformed() => {
+                self.fail(FaultKind::Malformed, message::malformed(&self.site, "every event was broken"))
+            }
+            (Ending::EndOfFile, None) => self.fail(FaultKind::Truncated, message::truncated(&self.site, self.phase())),
+            (Ending::Marker, None) => self.complete(&WireFinish::Unknown(String::new())),
+            // After a finish reason a broken connection costs nothing but the counters.
+            (Ending::Marker | Ending::EndOfFile | Ending::Broken(_), Some(finish)) => self.complete(&finish.clone()),
+        }
+    }
+
+    /// The ending of an answer that the server calls finished.
+    fn complete(&self, finish: &WireFinish) -> ModelEvent {
+        let Seen { text, reasoning, calls_begun, calls_whole, malformed: _ } = self.seen;
+        match finish {
+            WireFinish::ContentFilter => return self.fail(FaultKind::ContentPolicy, message::filtered(&self.site)),
+            WireFinish::Error => return self.fail(FaultKind::Overloaded, message::gave_up(&self.site)),
+            WireFinish::ContextWindow if !text && calls_whole == 0 => {
+                return self.fail(FaultKind::Overflow { limit: None, asked: None }, message::window_full(&self.site));
+            }
+            WireFinish::Stop | WireFinish::Length | WireFinish::ToolCalls | WireFinish::ContextWindow | WireFinish::Unknown(_) => {}
+        }
+        let ran_out = matches!(finish, WireFinish::Length | WireFinish::ContextWindow);
+        if calls_begun > calls_whole && !ran_out {
+            return self.fail(FaultKind::Malformed, message::incomplete_call(&self.site));
+        }
+        if !text && calls_begun == 0 && calls_whole == 0 {
+            if !reasoning {
+                return self.fail(FaultKind::Empty, message::empty(&self.site));
+            }
+            let budget = if ran_out { Budget::UsedUp } else { Budget::Left };
+            return self.fail(FaultKind::OnlyReasoning, message::only_reasoning(&self.site, budget));
+        }
+        let calls = calls_whole > 0;
+        ModelEvent::Done(match finish {
+            WireFinish::Length | WireFinish::ContextWindow => DoneReason::Length,
+            WireFinish::Stop | WireFinish::ToolCalls | WireFinish::Unknown(_) if calls => DoneReason::ToolCalls,
+            WireFinish::Stop => DoneReason::Stop,
+            // Tools were announced and none came (vLLM and mlx_lm do that): the text stands, but whether it was all is not known.
+            WireFinish::ToolCalls if self.asked.tools_offered => DoneReason::Unknown,
+            WireFinish::ToolCalls => DoneReason::Stop,
+            WireFinish::Unknown(_) | WireFinish::ContentFilter | WireFinish::Error => DoneReason::Unknown,
+        })
+    }
+
+    fn answered_by(&mut self, name: String, out: &mut VecDeque<ModelEvent>) {
+        let is_other = differs(self.site.model().as_str(), &name) && self.answered_by.as_ref() != Some(&name);
+        if is_other {
+            out.push_back(ModelEvent::AnsweredBy(ModelId::new(name.clone())));
+            self.answered_by = Some(name);
+        }
+    }
+
+    fn text(&mut self, text: &str, out: &mut VecDeque<ModelEvent>) -> Option<ModelEvent> {
+        if let Some(last) = self.weigh(text.len()) {
+            return Some(last);
+        }
+        let mut splits = Vec::new();
+        self.splitter.push(text, &mut splits);
+        self.splits(splits, out)
+    }
+
+    fn splits(&mut self, splits: Vec<Split>, out: &mut VecDeque<ModelEvent>) -> Option<ModelEvent> {
+        for split in splits {
+            let last = match split {
+                Split::Text(text) => self.answer_text(text, out),
+                Split::Reasoning(text) => self.reasoning(text, out),
+                Split::Retract => {
+                    self.seen.reasoning |= self.seen.text;
+                    self.seen.text = false;
+                    out.push_back(ModelEvent::Retracted);
+                    None
+                }
+            };
+            if last.is_some() {
+                return last;
+            }
+        }
+        None
+    }
+
+    fn answer_text(&mut self, text: String, out: &mut VecDeque<ModelEvent>) -> Option<ModelEvent> {
+        if self.text_guard.push(&text).is_some() {
+            return Some(self.fail(FaultKind::Looping, message::looping(&self.site)));
+        }
+        // Blank lines alone are no answer.
+        self.seen.text |= !text.trim().is_empty();
+        out.push_back(ModelEvent::Text(text));
+        None
+    }
+
+    /// Reasoning under a field of its own. A server that separates it does not leave an orphan tag in the text, so nothing
+    /// of the text needs to be kept back any more.
+    fn server_reasoning(&mut self, text: String, out: &mut VecDeque<ModelEvent>) -> Option<ModelEvent> {
+        if let Some(last) = self.weigh(text.len()) {
+            return Some(last);
+        }
+        // It has been weighed already: nothing came before it.
+        if self.answer_bytes == text.len() {
+            self.splitter = ReasoningSplitter::new(OrphanPolicy::Stream);
+        }
+        self.reasoning(text, out)
+    }
+
+    fn reasoning(&mut self, text: String, out: &mut VecDeque<ModelEvent>) -> Option<ModelEvent> {
+        if self.reasoning_guard.push(&text).is_some() {
+            return Some(self.fail(FaultKind::Looping, message::looping(&self.site)));
+        }
+        if !text.is_empty() {
+            self.seen.reasoning = true;
+            out.push_back(ModelEvent::Reasoning(text));
+        }
+        None
+    }
+
+    fn part(&mut self, part: ToolCallPart, out: &mut VecDeque<ModelEvent>) -> Option<ModelEvent> {
+        self.seen.calls_begun = self.seen.calls_begun.max(part.index.saturating_add(1));
+        let size = part.arguments.len();
+        out.push_back(ModelEvent::ToolCallPart(part));
+        self.weigh(size)
+    }
+
+    fn call(&mut self, name: String, arguments: Result<JsonObject, String>, out: &mut VecDeque<ModelEvent>) -> Option<ModelEvent> {
+        let Ok(arguments) = arguments else {
+            return Some(self.fail(FaultKind::Malformed, message::broken_arguments(&self.site, &name)));
+        };
+        self.seen.calls_whole = self.seen.calls_whole.saturating_add(1);
+        out.push_back(ModelEvent::ToolCall(ToolCall { id: (self.asked.ids)(), name, arguments }));
+        None
+    }
+
+    fn error(&self, error: &ErrorBody) -> ModelEvent {
+        ModelEvent::Failed(classify(&Trouble::InStream(error), self.phase(), &self.site))
+    }
+
+    fn malformed(&mut self, text: &str) -> Option<ModelEvent> {
+        self.seen.malformed = self.seen.malformed.saturating_add(1);
+        let in_call = self.seen.calls_begun > self.seen.calls_whole;
+        (in_call || self.seen.malformed > MAX_MALFORMED_EVENTS)
+            .then(|| self.fail(FaultKind::Malformed, message::malformed(&self.site, text)))
+    }
+
+    fn weigh(&mut self, bytes: usize) -> Option<ModelEvent> {
+        self.answer_bytes = self.answer_bytes.saturating_add(bytes);
+        (self.answer_bytes > MAX_ANSWER_BYTES).then(|| self.fail(FaultKind::Malformed, message::endless(&self.site, MAX_ANSWER_BYTES)))
+    }
+
+    fn phase(&self) -> Phase {
+        if self.seen.is_nothing() { Phase::FirstToken } else { Phase::Streaming }
+    }
+
+    fn fail(&self, kind: FaultKind, message: String) -> ModelEvent {
+        ModelEvent::Failed(Fault::new(kind, self.phase(), message))
+    }
+}
+
+impl Seen {
+    /// No output of the model at all.
+    fn is_nothing(self) -> bool {
+        !self.text && !self.reasoning && self.calls_begun == 0 && self.calls_whole == 0
+    }
+
+    fn is_only_malformed(self) -> bool {
+        self.malformed > 0 && self.is_nothing()
+    }
+}
+
+/// Whether another model answers than was asked. Providers add dates (`gpt-4o-2024-08-06`), servers drop vendors
+/// (`qwen/qwen3-8b` is `qwen3-8b`) or add tags (`llama3:latest`): one name inside the other is the same model.
+fn differs(asked: &str, answered: &str) -> bool {
+    let (asked, answered) = (asked.trim().to_lowercase(), answered.trim().to_lowercase());
+    !answered.is_empty() && !asked.contains(&answered) && !answered.contains(&asked)
+}
