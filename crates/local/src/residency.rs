@@ -1,0 +1,40 @@
+//! How far a conversation travels, judged by an address and by what the server said about itself.
+//!
+//! Near is believed only while nothing speaks against it: a proxy on this machine that goes on to somebody's cloud is as far away as
+//! that cloud.
+
+use krabba_net::{Reach, Url, reach};
+use krabba_types::{ModelId, Residency, ServerKind};
+
+use crate::Report;
+
+/// Names by which a container reaches the machine that it runs on (Docker, Podman).
+pub(crate) const HOST_ALIASES: [&str; 2] = ["host.docker.internal", "host.containers.internal"];
+
+/// How far away `url` is by itself: loopback and the host's aliases inside a container are this machine; private address ranges, names
+/// without a dot and `.local`-like names are the home network; all else is hosted.
+pub fn url_residency(url: &Url) -> Residency {
+    if url.host_str().is_some_and(|host| HOST_ALIASES.iter().any(|alias| host.eq_ignore_ascii_case(alias))) {
+        return Residency::Device;
+    }
+    match reach(url) {
+        Reach::Loopback => Residency::Device,
+        Reach::Private => Residency::Lan,
+        Reach::Public => Residency::Hosted,
+    }
+}
+
+/// The same for an endpoint whose server has been asked. One that forwards to somebody else's machine, or may do so unseen (LiteLLM), is hosted.
+pub fn infer_residency(url: &Url, report: &Report) -> Residency {
+    let forwards =
+        report.hosted || matches!(report.kind, ServerKind::LiteLlm | ServerKind::OpenAi | ServerKind::Anthropic | ServerKind::OpenRouter);
+    let only_remote = !report.models.is_empty() && report.models.iter().all(|model| model.remote_host.is_some());
+    if forwards || only_remote { Residency::Hosted } else { url_residency(url) }
+}
+
+/// The same for one model of it: Ollama lists cloud models among its own (`remote_host`; their names end in `cloud`).
+pub fn model_residency(url: &Url, report: &Report, model: &ModelId) -> Residency {
+    let forwarded = report.model(model).is_some_and(|model| model.remote_host.is_some());
+    let cloud_name = report.kind == ServerKind::Ollama && [":cloud", "-cloud"].iter().any(|suffix| model.as_str().ends_with(suffix));
+    if forwarded || cloud_name { Residency::Hosted } else { infer_residency(url, report) }
+}
