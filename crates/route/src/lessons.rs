@@ -1,0 +1,169 @@
+//! What one request teaches about its route, and the lines that say so.
+
+use krabba_types::{DoneReason, FactSource, Fault, FaultKind};
+
+use crate::attempt::Came;
+use crate::event::RouteEvent;
+use crate::learned::{CountsTell, LearnedWindow, Lesson};
+use crate::leg::{Leg, Sent};
+
+/// Prompts smaller than this say little about reading speed.
+const MEASURABLE_PROMPT: u64 = 512;
+
+/// Answers shorter than this say little about writing speed.
+const MEASURABLE_ANSWER: u64 = 16;
+
+/// Windows learned from counts are rounded up to a multiple of this.
+const WINDOW_STEP: u32 = 256;
+
+/// A count that falls below this share of the estimate is taken for the window even where nothing was measured before; a
+/// tokenizer alone does not make such a difference.
+const CERTAIN_SHARE: f64 = 0.6;
+
+/// After an answer.
+pub(crate) async fn take(leg: &mut Leg<'_>, came: &Came, sent: &Sent, reason: DoneReason) {
+    keep_changes(leg).await;
+    if came.retracted {
+        orphan_close(leg).await;
+    }
+    if let Some(model) = came.answered_by.as_ref().filter(|model| !is_the_same(leg.candidate.reference.model.as_str(), model.as_str())) {
+        let line = format!("{} says that {model} answers", leg.candidate.reference);
+        say_once(leg, line).await;
+    }
+    counts(leg, came, sent, reason).await;
+    speeds(leg, came).await;
+}
+
+/// Whether `answered` only spells the model that was asked more precisely (`gpt-5` by `gpt-5-2025-08-07`) or without its namespace.
+fn is_the_same(asked: &str, answered: &str) -> bool {
+    let last = |id: &str| id.rsplit('/').next().unwrap_or_default().to_lowercase();
+    let (asked, answered) = (last(asked), last(answered));
+    let date = answered.strip_prefix(&asked);
+    date.is_some_and(|date| date.chars().all(|letter| letter.is_ascii_digit() || letter == '-' || letter == '@'))
+}
+
+/// What was dropped or swapped in this run has worked, and is remembered.
+async fn keep_changes(leg: &mut Leg<'_>) {
+    let reference = leg.candidate.reference.clone();
+    if let Some(dialect) = leg.variation.dialect {
+        learn(leg, Lesson::Dialect(dialect), FactSource::Measured).await;
+        let line = format!("{reference} does not answer in openai-responses; it is asked in {dialect} from now on");
+        say_once(leg, line).await;
+    }
+    let entry = leg.provider.entry(&reference.model);
+    let lessons = leg.run.inner.learned.of(&leg.key);
+    let spoken = crate::target::dialect(&leg.provider, entry, &lessons, &leg.variation);
+    for field in leg.variation.dropped.clone() {
+        learn(leg, Lesson::Dropped(spoken, field.clone()), FactSource::Measured).await;
+        let line = if field == "tools" {
+            format!("{reference} does not take tools; it answers without them (the server's tool settings may change that)")
+        } else {
+            format!("{reference} does not take \"{field}\"; it is not sent any more")
+        };
+        say_once(leg, line).await;
+    }
+}
+
+/// The server reads text of a reasoning block as an answer's: hold it back the next time.
+pub(crate) async fn orphan_close(leg: &mut Leg<'_>) {
+    learn(leg, Lesson::OrphanClose, FactSource::Measured).await;
+}
+
+/// An overflow that names the true window.
+pub(crate) async fn overflow(leg: &mut Leg<'_>, fault: &Fault, sent: &Sent) {
+    let FaultKind::Overflow { limit: Some(limit), .. } = fault.kind else { return };
+    if limit == 0 || limit >= sent.facts.window.value {
+        return;
+    }
+    let line = format!(
+        "{} holds {limit} tokens, not {} ({}); remembered",
+        leg.candidate.reference, sent.facts.window.value, sent.facts.window.source
+    );
+    learn(leg, Lesson::Window(LearnedWindow { tokens: limit, claimed: sent.claimed }), FactSource::LearnedFromOverflow).await;
+    say_once(leg, line).await;
+}
+
+/// The window to ask the prompt for after an overflow: what the server named, corrected by how much more it counts than we
+/// do; three quarters of what was sent where it named nothing.
+pub(crate) fn smaller_window(fault: &Fault, sent: &Sent) -> u32 {
+    let FaultKind::Overflow { limit: Some(limit @ 1..), asked } = fault.kind else {
+        return sent.estimate.min(sent.facts.window.value) / 4 * 3;
+    };
+    let ours = f64::from(sent.estimate.max(1));
+    let scale = asked.filter(|asked| *asked > 0).map_or(0.9, |asked| (ours / f64::from(asked)).min(1.0));
+    // Between 0 and a u32.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let window = (f64::from(limit) * scale * 0.95) as u32;
+    window.min(sent.facts.window.value)
+}
+
+async fn counts(leg: &mut Leg<'_>, came: &Came, sent: &Sent, reason: DoneReason) {
+    // An answer that ended at the budget that we set ran out of that, not of the window.
+    let output = came.usage.output_tokens.unwrap_or(0);
+    let at_budget = sent.budget().is_some_and(|budget| output >= u64::from(budget));
+    let ran_out = reason == DoneReason::Length && !at_budget;
+    let tell = leg.run.inner.learned.with(&leg.key, |lessons| {
+        let calibrated = lessons.is_calibrated();
+        (lessons.counts(&came.usage, sent.estimate, ran_out), calibrated)
+    });
+    let reference = &leg.candidate.reference;
+    match tell {
+        (CountsTell::Nothing, _) => {}
+        (CountsTell::LargerThanThought, _) => learn(leg, Lesson::WindowWasTooSmall, FactSource::Measured).await,
+        (CountsTell::Pinned { total }, _) => {
+            let line = format!("{reference} stopped twice at {total} tokens in all; that is taken for its real window");
+            shrink(leg, sent, total).await;
+            say_once(leg, line).await;
+        }
+        (CountsTell::Truncated { read, expected }, calibrated) => {
+            let line = format!(
+                "the prompt was truncated by the server: {reference} read {read} of about {expected} tokens, so this answer may miss \
+                 what was said earlier; load the model with a larger context window"
+            );
+            #[allow(clippy::cast_precision_loss)]
+            let certain = (read as f64) < expected as f64 * CERTAIN_SHARE;
+            if calibrated || certain {
+                shrink(leg, sent, read.saturating_add(output)).await;
+            }
+            leg.run.emitter.emit(RouteEvent::Notice(line)).await;
+        }
+    }
+}
+
+async fn shrink(leg: &mut Leg<'_>, sent: &Sent, total: u64) {
+    let tokens = u32::try_from(total).unwrap_or(u32::MAX).div_ceil(WINDOW_STEP).saturating_mul(WINDOW_STEP);
+    if tokens < sent.facts.window.value {
+        let window = LearnedWindow { tokens, claimed: sent.claimed };
+        learn(leg, Lesson::Window(window), FactSource::LearnedFromOverflow).await;
+    }
+}
+
+/// The server's own figures, else what was seen from here.
+async fn speeds(leg: &mut Leg<'_>, came: &Came) {
+    let usage = &came.usage;
+    let read = usage.prompt_tokens.unwrap_or(0).saturating_sub(usage.cached_tokens.unwrap_or(0));
+    let wrote = usage.output_tokens.unwrap_or(0);
+    #[allow(clippy::cast_precision_loss)]
+    let rate = |tokens: u64, seconds: f64| (seconds > 0.0).then(|| tokens as f64 / seconds);
+    let loaded = usage.load_ms.unwrap_or(0) > 0;
+    let seen_reading = came.first_output.filter(|_| read >= MEASURABLE_PROMPT && !loaded).and_then(|first| rate(read, first.as_secs_f64()));
+    let seen_writing = (wrote >= MEASURABLE_ANSWER).then(|| rate(wrote, came.writing.as_secs_f64())).flatten();
+    let reading = usage.prompt_per_second.filter(|_| read >= 32).or(seen_reading);
+    let writing = usage.output_per_second.or(seen_writing);
+    if reading.is_some() || writing.is_some() {
+        learn(leg, Lesson::Speeds { reading, writing }, FactSource::Measured).await;
+    }
+}
+
+async fn learn(leg: &Leg<'_>, lesson: Lesson, source: FactSource) {
+    let (inner, key) = (std::sync::Arc::clone(&leg.run.inner), leg.key.clone());
+    // The store may wait for another process; the runtime must not. What cannot be stored is known until we end, and learned again.
+    let stored = tokio::task::spawn_blocking(move || inner.learned.learn(&key, &lesson, source)).await;
+    drop(stored);
+}
+
+async fn say_once(leg: &mut Leg<'_>, line: String) {
+    if leg.run.memory.first_time(&line) {
+        leg.run.emitter.emit(RouteEvent::Notice(line)).await;
+    }
+}
