@@ -1,1 +1,58 @@
 //! The prompt for given facts: fragments, stable prefix, budget, history repair, the deterministic cut.
+//!
+//! A prompt is made anew for every request from two things: a [`SystemPrompt`] of [`Fragment`]s, and the stored history.
+//! [`build`] turns them into the message list for one route, and it is a function: the same input gives the same list.
+//!
+//! What it promises:
+//!
+//! - **The prefix is stable.** Within a session on one route, the list of one request begins with the list of the request
+//!   before, until a cut is reported. Nothing that changes with time stands before the last user message; the time of day
+//!   travels inside the message that it belongs to ([`Circumstances`]) and is stored with it. Where history was cut once,
+//!   it stays cut at the same place ([`Input::keep_from`]) until that no longer fits, and then half of the room is freed
+//!   at once, so that the next cut is far away.
+//! - **The list is valid for the strictest template** ([`check`] says what that means), wherever the event log broke off:
+//!   [`repair`] pairs calls with results, closes turns that were stopped, and keeps user and assistant in turns.
+//! - **It fits.** The answer has a reserved share of the window; what does not fit leaves by whole turns, oldest first. A
+//!   last message that is too large by itself loses its middle, visibly. What was cut is said; what cannot fit is
+//!   [`TooLarge`], with the number of tokens.
+//! - **It is clean.** Reasoning of another route is dropped and never becomes text; pictures become a stub for a model
+//!   without eyes; special tokens of the model's template are broken in all text that is not ours.
+//!
+//! Tokens are estimated ([`estimate_tokens`]) and corrected by what the server reported ([`Meter`]).
+
+mod budget;
+mod build;
+mod check;
+mod circumstances;
+mod cut;
+mod estimate;
+mod fit;
+mod foreign;
+mod fragment;
+mod measure;
+mod meter;
+mod pinned;
+mod repair;
+
+#[cfg(test)]
+mod build_tests;
+#[cfg(test)]
+mod circumstances_tests;
+#[cfg(test)]
+mod estimate_tests;
+#[cfg(test)]
+mod fragment_tests;
+#[cfg(test)]
+mod meter_tests;
+#[cfg(test)]
+mod repair_tests;
+
+pub use build::{Built, Entry, Input, Item, Pictures, PromptError, build};
+pub use check::{Violation, check};
+pub use circumstances::{Circumstances, user_message};
+pub use cut::{Cut, Shortened, TooLarge, compact};
+pub use estimate::estimate_tokens;
+pub use fragment::{Author, Changes, DEFAULT_BUDGET, Fragment, SMALL_WINDOW, SMALL_WINDOW_BUDGET, SystemPrompt};
+pub use meter::{Meter, TokenSource, Tokens, truncated_by_server};
+pub use pinned::PinnedTotal;
+pub use repair::{ABORTED_LINE, repair};

@@ -1,0 +1,171 @@
+//! From the stored history to the messages of one request.
+
+use krabba_types::{Message, ModelRef, Role, TemplateFamily, ToolSpec};
+
+use crate::budget::Budget;
+use crate::cut::{Cut, Fitted, TooLarge, fit};
+use crate::estimate::estimate_tokens;
+use crate::foreign::Reader;
+use crate::fragment::SystemPrompt;
+use crate::measure::{message_bytes, message_tokens, tools_size};
+use crate::meter::{Meter, Tokens};
+use crate::repair::{Turn, turns};
+
+/// A stored message and its place in the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Grows along the history.
+    pub seq: u64,
+    /// The message as it was stored.
+    pub message: Message,
+}
+
+/// Whether the model sees pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pictures {
+    /// They are sent.
+    Shown,
+    /// A line of text stands for each.
+    Stubbed,
+}
+
+/// Everything that a prompt depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'session> {
+    /// The instructions.
+    pub system: &'session SystemPrompt,
+    /// The conversation, oldest first, up to and including the message to answer. A turn that was stopped should end in
+    /// [`crate::ABORTED_LINE`]; two user messages in a row are taken for one question.
+    pub history: &'session [Entry],
+    /// The first `seq` that an earlier cut on this route kept; 0 when there was none. The last user message is always
+    /// kept.
+    pub keep_from: u64,
+    /// Who will read it.
+    pub route: &'session ModelRef,
+    /// The family of that model's template.
+    pub family: TemplateFamily,
+    /// Whether that model sees pictures.
+    pub pictures: Pictures,
+    /// Tokens of prompt and answer together.
+    pub window: u32,
+    /// The longest answer, where it is known.
+    pub max_output: Option<u32>,
+    /// The tools that go with the request.
+    pub tools: &'session [ToolSpec],
+    /// What is known about the route's tokenizer.
+    pub meter: &'session Meter,
+}
+
+/// A prompt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Built {
+    /// The messages: system first, then user and assistant in turns.
+    pub messages: Vec<Message>,
+    /// Their size, tools included, corrected by the meter.
+    pub estimate: Tokens,
+    /// The same before the correction: what [`Meter::observe`] compares with the server's report.
+    pub uncorrected: u32,
+    /// What is left of the window for the answer, in tokens; not more than the longest answer.
+    pub room: u32,
+    /// What contributes how much, in the order of the prompt.
+    pub items: Vec<Item>,
+    /// What was left out and was not yet at [`Input::keep_from`]; and, in every request of its turn, that the last message had
+    /// to be shortened.
+    pub cut: Option<Cut>,
+}
+
+/// A contributor to the prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// A fragment's name, `tools`, `history` or `last message`.
+    pub name: String,
+    /// Its size in bytes.
+    pub bytes: usize,
+    /// Its size in tokens, estimated.
+    pub tokens: u32,
+}
+
+impl Item {
+    /// The size of a text, before correction.
+    pub(crate) fn of(name: String, text: &str) -> Self {
+        Self { name, bytes: text.len(), tokens: estimate_tokens(text) }
+    }
+
+    fn of_messages(name: &str, messages: &[Message]) -> Self {
+        Self {
+            name: name.to_owned(),
+            bytes: messages.iter().map(message_bytes).sum(),
+            tokens: messages.iter().map(message_tokens).fold(0, u32::saturating_add),
+        }
+    }
+}
+
+/// Why there is no prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PromptError {
+    /// The history holds no user message.
+    #[error("there is no message to answer")]
+    NoUserMessage,
+    /// Even the last message alone does not fit.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+}
+
+/// Makes the prompt for a route.
+///
+/// # Errors
+/// When there is no user message, or when instructions, tools and a shortened last message do not fit into the window.
+pub fn build(input: &Input<'_>) -> Result<Built, PromptError> {
+    let turns = turns_of(input);
+    if turns.is_empty() {
+        return Err(PromptError::NoUserMessage);
+    }
+    let (tool_tokens, tool_bytes) = tools_size(input.tools);
+    let (system, mut items) = input.system.render(input.family, input.window, tool_bytes);
+    if !input.tools.is_empty() {
+        items.push(Item { name: "tools".to_owned(), bytes: tool_bytes, tokens: tool_tokens });
+    }
+    let system = (!system.is_empty()).then(|| Message::text(Role::System, system));
+    let fixed = tool_tokens + system.as_ref().map_or(0, message_tokens);
+    let budget = Budget::new(input.window, input.max_output, input.meter);
+    let Fitted { turns, cut } = fit(turns, fixed, budget, input.meter)?;
+
+    let conversation: Vec<Message> = turns.into_iter().flat_map(|turn| turn.messages).collect();
+    let uncorrected = conversation.iter().map(message_tokens).fold(fixed, u32::saturating_add);
+    if let Some((last, before)) = conversation.split_last() {
+        items.push(Item::of_messages("history", before));
+        items.push(Item::of_messages("last message", std::slice::from_ref(last)));
+    }
+    for item in &mut items {
+        item.tokens = input.meter.correct(item.tokens);
+    }
+    let estimate = Tokens::estimated(input.meter.correct(uncorrected));
+    let room = input.window.saturating_sub(estimate.count).min(input.max_output.unwrap_or(u32::MAX));
+    let messages = system.into_iter().chain(conversation).collect();
+    Ok(Built { messages, estimate, uncorrected, room, items, cut })
+}
+
+/// The turns that earlier cuts left, as the route's model gets to see them.
+pub(crate) fn turns_of(input: &Input<'_>) -> Vec<Turn> {
+    let reader = Reader { route: input.route, family: input.family, pictures: input.pictures };
+    let kept = input.history.get(first_kept(input.history, input.keep_from)..).unwrap_or_default();
+    turns(kept.iter().map(|entry| (entry.seq, reader.sees(&entry.message))))
+}
+
+/// The uncorrected tokens of system prompt and tools.
+pub(crate) fn instruction_tokens(input: &Input<'_>) -> u32 {
+    let (tool_tokens, tool_bytes) = tools_size(input.tools);
+    let (system, _) = input.system.render(input.family, input.window, tool_bytes);
+    tool_tokens + message_tokens(&Message::text(Role::System, system))
+}
+
+/// Where the history begins: at `keep_from`, but never after the last question.
+fn first_kept(history: &[Entry], keep_from: u64) -> usize {
+    let asked = |index: usize| history.get(index).is_some_and(|entry| entry.message.role == Role::User);
+    let from = history.iter().position(|entry| entry.seq >= keep_from).unwrap_or(history.len());
+    let mut question = (0..history.len()).rev().find(|index| asked(*index)).unwrap_or(from);
+    while question > 0 && asked(question - 1) {
+        question -= 1;
+    }
+    from.min(question)
+}

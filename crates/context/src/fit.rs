@@ -1,0 +1,59 @@
+//! Making a text smaller, visibly.
+
+use crate::estimate::estimate_tokens;
+
+/// `number` with commas between thousands.
+pub(crate) fn grouped(number: u32) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// At most the first `bytes` bytes of `text`, cut between characters.
+pub(crate) fn head(text: &str, bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
+}
+
+/// At most the last `bytes` bytes of `text`, cut between characters.
+fn tail(text: &str, bytes: usize) -> &str {
+    text.get(text.ceil_char_boundary(text.len().saturating_sub(bytes))..).unwrap_or_default()
+}
+
+/// The beginning of a text that has more than `tokens` tokens, and a mark that says so.
+pub(crate) fn keep_head(text: &str, tokens: u32) -> String {
+    const MARK: &str = "\n[… the rest is left out: it is longer than this part of the prompt may be …]";
+    shrink(text, tokens, |bytes| format!("{}{MARK}", head(text, bytes)))
+}
+
+/// Beginning and end of a text that has more than `tokens` tokens, and a mark between them that says what is missing.
+/// Of what stays, 60 % is from the beginning: that is where people say what the rest is.
+pub(crate) fn keep_ends(text: &str, tokens: u32) -> String {
+    let all = estimate_tokens(text);
+    shrink(text, tokens, |bytes| {
+        let begin = head(text, bytes * 3 / 5);
+        let end = tail(text, bytes * 2 / 5);
+        let kept = estimate_tokens(begin) + estimate_tokens(end);
+        let missing = grouped(all.saturating_sub(kept));
+        format!("{begin}\n[… about {missing} tokens are left out here: the message does not fit into the window of the model …]\n{end}")
+    })
+}
+
+/// Tries smaller and smaller parts until the result has at most `tokens` tokens, or nothing of the text is left.
+fn shrink(text: &str, tokens: u32, part: impl Fn(usize) -> String) -> String {
+    let all = u64::from(estimate_tokens(text).max(1));
+    let share = u64::try_from(text.len()).unwrap_or(u64::MAX).saturating_mul(u64::from(tokens)) / all;
+    let mut bytes = usize::try_from(share).unwrap_or(text.len()).min(text.len());
+    loop {
+        let smaller = part(bytes);
+        if bytes == 0 || estimate_tokens(&smaller) <= tokens {
+            return smaller;
+        }
+        bytes = bytes * 9 / 10;
+    }
+}

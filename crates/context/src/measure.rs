@@ -1,0 +1,61 @@
+//! How much the parts of a request weigh, in estimated tokens.
+
+use krabba_types::{JsonObject, Message, Part, ToolSpec};
+
+use crate::estimate::estimate_tokens;
+
+/// What a template puts around a message.
+const PER_MESSAGE: u32 = 5;
+/// What a template puts around a call, a result or the description of a tool.
+const PER_CALL: u32 = 12;
+/// What a picture costs. Vision models of today take between 250 and 2,500 tokens for a photograph.
+const PER_IMAGE: u32 = 1_200;
+
+/// The tokens of a message. Reasoning counts in messages with calls only: nowhere else is it sent back.
+pub(crate) fn message_tokens(message: &Message) -> u32 {
+    let calls = message.parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
+    let parts = message.parts.iter().map(|part| match part {
+        Part::Text(text) => estimate_tokens(text),
+        Part::Image(_) => PER_IMAGE,
+        Part::Reasoning(reasoning) if calls => {
+            estimate_tokens(&reasoning.text) + reasoning.origin.artefact.as_ref().map_or(0, object_tokens)
+        }
+        Part::Reasoning(_) => 0,
+        Part::ToolCall(call) => PER_CALL + estimate_tokens(&call.name) + object_tokens(&call.arguments),
+        Part::ToolResult(result) => PER_CALL + estimate_tokens(&result.text),
+    });
+    parts.fold(PER_MESSAGE, u32::saturating_add)
+}
+
+/// The bytes of a message that are not reasoning, pictures counted as they travel.
+pub(crate) fn message_bytes(message: &Message) -> usize {
+    message
+        .parts
+        .iter()
+        .map(|part| match part {
+            Part::Text(text) => text.len(),
+            Part::Image(image) => image.base64.len(),
+            Part::Reasoning(_) => 0,
+            Part::ToolCall(call) => call.name.len() + json(&call.arguments).len(),
+            Part::ToolResult(result) => result.text.len(),
+        })
+        .sum()
+}
+
+/// The tokens and bytes of the tools.
+pub(crate) fn tools_size(tools: &[ToolSpec]) -> (u32, usize) {
+    tools.iter().fold((0, 0), |(tokens, bytes), tool| {
+        let schema = json(&tool.parameters);
+        let size = PER_CALL + estimate_tokens(&tool.name) + estimate_tokens(&tool.description) + estimate_tokens(&schema);
+        (tokens + size, bytes + tool.name.len() + tool.description.len() + schema.len())
+    })
+}
+
+fn object_tokens(object: &JsonObject) -> u32 {
+    estimate_tokens(&json(object))
+}
+
+/// A map of strings to JSON values always has a text.
+fn json(object: &JsonObject) -> String {
+    serde_json::to_string(object).unwrap_or_default()
+}
