@@ -1,1 +1,56 @@
-//! The turn loop: one lane per session, cancellation, resume.
+//! The turn loop: how a person's words become a stored answer.
+//!
+//! An [`Agent`] has a [`Lane`] for every session. A lane runs one turn at a time, in the order in which they were asked
+//! for, and no other process runs one in the same session meanwhile: within this process a queue sees to it, between
+//! processes a lease in the store. A turn is listened to through its [`TurnHandle`]; dropping the handle stops it.
+//!
+//! # Write, then do
+//! The person's words and the start of the turn are on the disk before any model is asked; the answer and the end of
+//! the turn are on the disk before the listener hears of the end. What a killed process leaves is a start without an
+//! end, which the next turn of the session closes and tells.
+//!
+//! # The prompt
+//! Every request is worked out from the session's events alone ([`History`]), so that the request of the next turn
+//! extends this one, and the model's server can go on from what it has already read.
+//!
+//! # Tasks
+//! There is one task for each turn. It is owned by the agent, whose [`Agent::close`] stops all of them and waits until
+//! each has stored what it has.
+//!
+//! This crate knows no configuration, no channel and no HTTP.
+
+mod account;
+mod agent;
+mod answer;
+mod error;
+mod event;
+mod history;
+mod inspection;
+mod lane;
+mod listening;
+mod meters;
+mod prompt;
+mod queue;
+mod record;
+mod say;
+mod status;
+mod turn;
+
+#[cfg(test)]
+mod history_tests;
+#[cfg(test)]
+mod queue_tests;
+#[cfg(test)]
+mod say_tests;
+
+pub use agent::{Agent, AgentSettings};
+pub use error::AgentError;
+pub use event::{Input, TurnEnd, TurnEvent, Waiting};
+pub use history::{History, SessionSettings};
+pub use inspection::{Compacted, Inspection};
+pub use lane::{Lane, SessionView, TurnHandle};
+pub use record::{
+    AssistantRecord, AttemptRecord, Change, ContextRecord, Counted, CutRecord, EndRecord, Extent, NoticeRecord, Outcome, Record,
+    StartRecord, TimingRecord, UnreadableRecord, UserRecord,
+};
+pub use status::Status;

@@ -1,0 +1,139 @@
+//! The agent: what all sessions share, and the owner of every task.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use krabba_context::SystemPrompt;
+use krabba_route::Router;
+use krabba_store::{LeaseOwner, NewSession, Session, Store};
+use krabba_types::{AgentId, Clock, SessionId, Thinking};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::AgentError;
+use crate::lane::{Lane, LaneState};
+use crate::meters::Meters;
+
+/// What an agent is told once, at the start.
+#[derive(Clone, Debug)]
+pub struct AgentSettings {
+    /// Its name in the configuration.
+    pub id: AgentId,
+    /// The system prompt.
+    pub system: SystemPrompt,
+    /// How much to think where neither the session nor the turn says.
+    pub thinking: Thinking,
+}
+
+/// An agent. Cheap to clone; all clones are the same one.
+#[derive(Clone)]
+pub struct Agent {
+    shared: Arc<Shared>,
+}
+
+/// What lanes and turns need of their agent.
+pub(crate) struct Shared {
+    pub(crate) store: Arc<Store>,
+    pub(crate) router: Arc<Router>,
+    pub(crate) settings: AgentSettings,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) owner: LeaseOwner,
+    pub(crate) meters: Meters,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) closing: CancellationToken,
+    lanes: Mutex<HashMap<SessionId, Weak<LaneState>>>,
+}
+
+impl Agent {
+    /// An agent that thinks with `router` and remembers in `store`.
+    pub fn new(store: Arc<Store>, router: Arc<Router>, settings: AgentSettings, clock: Arc<dyn Clock>) -> Self {
+        let shared = Shared {
+            store,
+            router,
+            settings,
+            clock,
+            owner: LeaseOwner::new(),
+            meters: Meters::default(),
+            tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
+            lanes: Mutex::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Its name in the configuration.
+    pub fn id(&self) -> &AgentId {
+        &self.shared.settings.id
+    }
+
+    /// How much it thinks where neither the session nor the turn says.
+    pub fn thinking(&self) -> Thinking {
+        self.shared.settings.thinking
+    }
+
+    /// The lane of a session, which need not exist yet. Two lanes of one session share one queue.
+    pub fn session(&self, id: SessionId) -> Lane {
+        let mut lanes = self.shared.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = lanes.get(&id).and_then(Weak::upgrade) {
+            return Lane::new(Arc::clone(&self.shared), state);
+        }
+        lanes.retain(|_, state| state.strong_count() > 0);
+        let state = Arc::new(LaneState::new(id.clone()));
+        lanes.insert(id, Arc::downgrade(&state));
+        Lane::new(Arc::clone(&self.shared), state)
+    }
+
+    /// A lane for a conversation that has not begun. Nothing is written before its first turn.
+    pub fn new_session(&self) -> Lane {
+        self.session(SessionId::new(Uuid::now_v7().to_string()))
+    }
+
+    /// A new session with the choices of `before` (model, thinking, how far it may go), but none of its words.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn succeed(&self, before: &Lane) -> Result<Lane, AgentError> {
+        let settings = before.view().await?.settings;
+        let lane = self.new_session();
+        lane.change_all(settings.for_successor()).await?;
+        Ok(lane)
+    }
+
+    /// All sessions of the store, the one used last first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn sessions(&self) -> Result<Vec<Session>, AgentError> {
+        self.shared.stored(|store| Ok(store.list_sessions()?)).await
+    }
+
+    /// Ends: stops every turn, waits until each has stored what it has and given its session free. Turns that are asked
+    /// for afterwards are refused.
+    pub async fn close(&self) {
+        self.shared.closing.cancel();
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+}
+
+impl Shared {
+    /// Runs `work` where it may wait for the disk.
+    pub(crate) async fn stored<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, AgentError> + Send + 'static,
+    ) -> Result<T, AgentError> {
+        let store = Arc::clone(&self.store);
+        match tokio::task::spawn_blocking(move || work(&store)).await {
+            Ok(outcome) => outcome,
+            // A panic in there is a bug and stays one; otherwise the runtime is on its way out.
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => Err(AgentError::Closing),
+        }
+    }
+
+    /// The row for a session of this agent that begins now.
+    pub(crate) fn new_session_row(&self, id: &SessionId, title: Option<String>) -> NewSession {
+        NewSession { id: id.clone(), agent: self.settings.id.clone(), title, at: self.clock.now() }
+    }
+}

@@ -1,0 +1,110 @@
+//! An answer while it comes: what was said so far, and what of it a listener hears.
+
+use krabba_route::AttemptStarted;
+use krabba_types::{JsonObject, ModelEvent, ModelId, ModelRef, Part, Reasoning, ReasoningOrigin, Usage};
+
+use crate::record::{AssistantRecord, Extent};
+use crate::say::Speaker;
+use crate::{Status, TurnEvent};
+
+/// What the reasoning that came as plain text is filed under; artefacts bring the name of their own field.
+const PLAIN_REASONING: &str = "reasoning";
+
+/// A rough measure for the counter that a waiting person sees, no more.
+const BYTES_PER_TOKEN: usize = 4;
+
+/// Whether the person of this session asked to see reasoning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReasoningShown {
+    Yes,
+    No,
+}
+
+/// The answer so far, of the attempt that is going on.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) text: String,
+    pub(crate) reasoning: String,
+    artefacts: Vec<(String, JsonObject)>,
+    pub(crate) usage: Usage,
+    pub(crate) model: Option<ModelId>,
+    pub(crate) route: Option<ModelRef>,
+    /// Names of tools that the model called although it was offered none.
+    pub(crate) called: Vec<String>,
+}
+
+impl Answer {
+    /// Another route is asked, or the same one again.
+    pub(crate) fn attempt(&mut self, started: &AttemptStarted) {
+        let before = std::mem::take(self);
+        // What was shown and not taken back stays: it is what the person saw.
+        *self = Self { text: before.text, route: Some(started.reference.clone()), ..Self::default() };
+    }
+
+    /// All of it is void.
+    pub(crate) fn restart(&mut self) {
+        *self = Self { route: self.route.take(), ..Self::default() };
+    }
+
+    /// Takes an event of the model and says what is to be heard of it.
+    pub(crate) fn take(&mut self, event: ModelEvent, shown: ReasoningShown, speaker: &mut Speaker) {
+        match event {
+            ModelEvent::Text(text) => {
+                if self.text.is_empty() {
+                    speaker.say(TurnEvent::Status(Status::Answering));
+                }
+                self.text.push_str(&text);
+                speaker.say(TurnEvent::Text(text));
+            }
+            ModelEvent::Reasoning(text) => {
+                self.reasoning.push_str(&text);
+                let tokens = self.reasoning.len().div_ceil(BYTES_PER_TOKEN);
+                speaker.say(TurnEvent::Status(Status::Thinking { tokens: u64::try_from(tokens).unwrap_or(u64::MAX) }));
+                match shown {
+                    ReasoningShown::Yes => speaker.say(TurnEvent::Reasoning(text)),
+                    ReasoningShown::No => {}
+                }
+            }
+            ModelEvent::ReasoningArtefact { field, artefact } => self.artefacts.push((field, artefact)),
+            ModelEvent::ToolCall(call) => self.called.push(call.name),
+            ModelEvent::Progress(progress) => {
+                if let Some(status) = Status::of_progress(&progress) {
+                    speaker.say(TurnEvent::Status(status));
+                }
+            }
+            ModelEvent::AnsweredBy(model) => self.model = Some(model),
+            ModelEvent::Usage(usage) => self.usage.update(&usage),
+            ModelEvent::Retracted => {
+                self.text.clear();
+                speaker.say(TurnEvent::Restarted { why: "what was shown was the model thinking aloud".to_owned() });
+            }
+            // The parts of a call are for display and there is nothing to display; the router turns final events into its own end.
+            ModelEvent::ToolCallPart(_) | ModelEvent::Done(_) | ModelEvent::Failed(_) => {}
+        }
+    }
+
+    /// What is to be stored; `None` when nothing was said.
+    pub(crate) fn record(&self, route: &ModelRef, extent: Extent) -> Option<AssistantRecord> {
+        let mut parts = self.reasoning_parts(route);
+        if !self.text.is_empty() {
+            parts.push(Part::Text(self.text.clone()));
+        }
+        (!parts.is_empty()).then(|| AssistantRecord {
+            parts,
+            route: route.clone(),
+            model: self.model.clone(),
+            usage: self.usage.clone(),
+            extent,
+        })
+    }
+
+    fn reasoning_parts(&self, route: &ModelRef) -> Vec<Part> {
+        let part = |text: &str, field: &str, artefact| {
+            let origin = ReasoningOrigin { route: route.clone(), field: field.to_owned(), artefact };
+            Part::Reasoning(Reasoning { text: text.to_owned(), origin })
+        };
+        let plain = (!self.reasoning.is_empty()).then(|| part(&self.reasoning, PLAIN_REASONING, None));
+        let artefacts = self.artefacts.iter().map(|(field, artefact)| part("", field, Some(artefact.clone())));
+        plain.into_iter().chain(artefacts).collect()
+    }
+}

@@ -1,0 +1,17 @@
+//! What keeps us from doing our own part.
+
+use krabba_store::StoreError;
+
+/// A failure of the session's own keeping; what a model does wrong is a `Fault`.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The store could not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A value has no stored form.
+    #[error("cannot write down what happened in this turn: {0}")]
+    Record(#[from] serde_json::Error),
+    /// The program is ending.
+    #[error("krabba is shutting down; say it again after the restart")]
+    Closing,
+}

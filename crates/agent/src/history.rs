@@ -1,0 +1,273 @@
+//! What a session is, worked out from its events: its turns, its settings, its cuts. Pure: the same events give the
+//! same history, and the history of a prefix is a valid one, wherever the program was killed.
+//!
+//! # Order
+//! Messages are ordered by turn, turns by their first event. When two processes wrote into one session (a lease that
+//! was lost while the machine slept), their events may interleave; grouped by turn, every question still stands before
+//! its answer.
+//!
+//! # Turns without a whole answer
+//! A turn that was stopped, failed or was interrupted ends in a fixed assistant line, behind whatever the person saw of
+//! its answer. So the prompt keeps its alternation and, more important, never changes afterwards: the next request
+//! extends this one.
+
+use std::collections::{BTreeMap, HashMap};
+
+use krabba_context::{ABORTED_LINE, Entry};
+use krabba_route::ResidencyPolicy;
+use krabba_store::Event;
+use krabba_types::{Message, ModelRef, Part, Residency, Role, Thinking, Timestamp, TurnId};
+
+use crate::record::{AssistantRecord, Change, CutRecord, EndRecord, Extent, Record, UserRecord};
+
+/// A session, worked out from its events.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    seen: u64,
+    turns: Vec<Turn>,
+    by_id: HashMap<TurnId, usize>,
+    settings: SessionSettings,
+    cut_by_person: u64,
+    cut_by_route: BTreeMap<ModelRef, u64>,
+    unreadable: Vec<u64>,
+}
+
+/// What a person chose for this session, and what is remembered about it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SessionSettings {
+    /// The model that was chosen with `/model`.
+    pub model: Option<ModelRef>,
+    /// The key profile that was pinned with it.
+    pub profile: Option<String>,
+    /// How much to think, chosen with `/think`.
+    pub thinking: Option<Thinking>,
+    /// Whether reasoning is shown.
+    pub shows_reasoning: bool,
+    /// Each time the person tightened how far this conversation may go: the farthest places.
+    pub tightened: Vec<Vec<Residency>>,
+    /// Whether the person was told that the conversation left their own machines.
+    pub left_home: bool,
+    /// Who answered last.
+    pub last_route: Option<ModelRef>,
+}
+
+/// One user message and everything done to answer it.
+#[derive(Clone, Debug, Default)]
+struct Turn {
+    id: Option<TurnId>,
+    last_seq: u64,
+    at: Option<Timestamp>,
+    said: Vec<Entry>,
+    progress: TurnProgress,
+    end: Option<EndRecord>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum TurnProgress {
+    #[default]
+    Open,
+    Answered,
+}
+
+impl History {
+    /// The history of `events`, which are in order.
+    pub fn of(events: &[Event]) -> Self {
+        let mut history = Self::default();
+        history.extend(events);
+        history
+    }
+
+    /// Goes on with later events; those that were seen before are skipped.
+    pub fn extend(&mut self, events: &[Event]) {
+        for event in events {
+            if event.seq > self.seen {
+                self.seen = event.seq;
+                self.apply(event);
+            }
+        }
+    }
+
+    /// The `seq` of the last event.
+    pub fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    /// What the person chose.
+    pub fn settings(&self) -> &SessionSettings {
+        &self.settings
+    }
+
+    /// Turns with a message of a person.
+    pub fn turn_count(&self) -> usize {
+        self.turns.iter().filter(|turn| !turn.said.is_empty()).count()
+    }
+
+    /// How the last finished turn ended.
+    pub fn last_end(&self) -> Option<&EndRecord> {
+        self.turns.iter().rev().find_map(|turn| turn.end.as_ref())
+    }
+
+    /// The turns that were begun and not ended, with the time of their beginning. While the session's lease is ours,
+    /// these were interrupted.
+    pub fn open_turns(&self) -> Vec<(TurnId, Timestamp)> {
+        self.turns.iter().filter(|turn| turn.end.is_none()).filter_map(|turn| Some((turn.id.clone()?, turn.at?))).collect()
+    }
+
+    /// The `seq` of the first event that `route` still gets to see.
+    pub fn cut_for(&self, route: &ModelRef) -> u64 {
+        self.cut_by_route.get(route).copied().unwrap_or(0).max(self.cut_by_person)
+    }
+
+    /// Events that this krabba cannot read, by `seq`.
+    pub fn unreadable(&self) -> &[u64] {
+        &self.unreadable
+    }
+
+    /// The first text that a person said, for a title.
+    pub fn first_words(&self) -> Option<String> {
+        let said = self.turns.iter().flat_map(|turn| &turn.said).find(|said| said.message.role == Role::User)?;
+        Some(said.message.plain_text())
+    }
+
+    /// The conversation as `route` gets to see it, oldest first. Every turn but the one that is going on has an ending, and
+    /// the one that is going on comes last, even if another process began one after it.
+    pub fn conversation(&self, route: &ModelRef, going_on: Option<&TurnId>) -> Vec<Entry> {
+        let cut = self.cut_for(route);
+        let goes_on = |turn: &&Turn| turn.id.is_some() && turn.id.as_ref() == going_on;
+        let (current, others): (Vec<&Turn>, Vec<&Turn>) = self.turns.iter().partition(goes_on);
+        let mut conversation = Vec::new();
+        for turn in others.into_iter().filter(|turn| turn.last_seq >= cut && !turn.said.is_empty()) {
+            conversation.extend(turn.said.iter().cloned());
+            if turn.progress == TurnProgress::Open {
+                end_in_fixed_line(&mut conversation, turn.last_seq);
+            }
+        }
+        conversation.extend(current.into_iter().flat_map(|turn| turn.said.iter().cloned()));
+        conversation
+    }
+
+    fn apply(&mut self, event: &Event) {
+        let record = match Record::of(event) {
+            Ok(record) => record,
+            Err(unreadable) => {
+                self.unreadable.push(unreadable.seq);
+                return;
+            }
+        };
+        match record {
+            Record::User(user) => self.turn(event).say(event.seq, user_message(user)),
+            Record::Assistant(assistant) => {
+                self.settings.last_route = Some(assistant.route.clone());
+                self.turn(event).answer(event.seq, assistant);
+            }
+            Record::Call(call) => {
+                self.turn(event).say(event.seq, Message { role: Role::Assistant, parts: vec![Part::ToolCall(call)] });
+            }
+            Record::Result(result) => {
+                self.turn(event).say(event.seq, Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] });
+            }
+            Record::Started(_) => self.turn(event).at = Some(event.at),
+            Record::Ended(end) => self.turn(event).end = Some(end),
+            Record::Changed(change) => self.settings.change(change),
+            Record::Cut(cut) => self.cut(cut),
+            Record::Notice(_) => {}
+        }
+    }
+
+    /// The turn of an event. One that names none belongs to the turn before it.
+    fn turn(&mut self, event: &Event) -> &mut Turn {
+        let next = self.turns.len();
+        let index = match &event.turn {
+            Some(id) => *self.by_id.entry(id.clone()).or_insert(next),
+            None => next.saturating_sub(1),
+        };
+        if index == next {
+            self.turns.push(Turn { id: event.turn.clone(), ..Turn::default() });
+        }
+        // Either the last turn, or one whose index was noted when it was pushed.
+        let turn = &mut self.turns[index];
+        turn.last_seq = event.seq;
+        turn
+    }
+
+    /// A cut only ever moves on.
+    fn cut(&mut self, cut: CutRecord) {
+        match cut.route {
+            Some(route) => {
+                let before = self.cut_by_route.entry(route).or_default();
+                *before = cut.keep_from.max(*before);
+            }
+            None => self.cut_by_person = cut.keep_from.max(self.cut_by_person),
+        }
+    }
+}
+
+impl Turn {
+    fn say(&mut self, seq: u64, message: Message) {
+        self.said.push(Entry { seq, message });
+    }
+
+    fn answer(&mut self, seq: u64, assistant: AssistantRecord) {
+        if assistant.extent == Extent::Whole {
+            self.progress = TurnProgress::Answered;
+        }
+        self.say(seq, Message { role: Role::Assistant, parts: assistant.parts });
+    }
+}
+
+impl SessionSettings {
+    /// How far this conversation may go, where it is stricter than the configuration.
+    pub fn residency(&self) -> Option<ResidencyPolicy> {
+        self.tightened
+            .iter()
+            .map(|places| ResidencyPolicy::up_to(places.iter().cloned()))
+            .reduce(|before, stricter| before.tightened_by(&stricter))
+    }
+
+    /// The changes that give a fresh session the same choices. What was announced in this one is announced again in that.
+    pub fn for_successor(&self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        if self.model.is_some() {
+            changes.push(Change::Model { reference: self.model.clone(), profile: self.profile.clone() });
+        }
+        if self.thinking.is_some() {
+            changes.push(Change::Thinking { level: self.thinking });
+        }
+        if self.shows_reasoning {
+            changes.push(Change::Reasoning { shown: true });
+        }
+        changes.extend(self.tightened.iter().map(|places| Change::Residency { places: places.clone() }));
+        changes
+    }
+
+    fn change(&mut self, change: Change) {
+        match change {
+            Change::Model { reference, profile } => {
+                self.model = reference;
+                self.profile = profile;
+            }
+            Change::Thinking { level } => self.thinking = level,
+            Change::Reasoning { shown } => self.shows_reasoning = shown,
+            Change::Residency { places } => self.tightened.push(places),
+            Change::LeftHome { .. } => self.left_home = true,
+        }
+    }
+}
+
+/// Puts the fixed line behind what the person saw of the answer, or in the place of an answer that never came.
+fn end_in_fixed_line(conversation: &mut Vec<Entry>, seq: u64) {
+    if let Some(last) = conversation.last_mut()
+        && last.message.role == Role::Assistant
+        && let Some(Part::Text(text)) = last.message.parts.last_mut()
+    {
+        text.push_str("\n\n");
+        text.push_str(ABORTED_LINE);
+        return;
+    }
+    conversation.push(Entry { seq, message: Message::text(Role::Assistant, ABORTED_LINE) });
+}
+
+fn user_message(user: UserRecord) -> Message {
+    let circumstances = user.circumstances.map(|line| Part::Text(format!("{line}\n")));
+    Message { role: Role::User, parts: circumstances.into_iter().chain(user.parts).collect() }
+}

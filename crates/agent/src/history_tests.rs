@@ -1,0 +1,227 @@
+//! Whatever was written down, and wherever the writing was killed, a valid conversation comes out of it.
+
+use krabba_context::{ABORTED_LINE, Entry, Input, Meter, Pictures, SystemPrompt};
+use krabba_store::{Event, EventKind};
+use krabba_types::{
+    DoneReason, Fault, FaultKind, Label, ModelRef, Part, Phase, Residency, Role, SessionId, TemplateFamily, Timestamp, TurnId, Usage,
+};
+use proptest::prelude::*;
+use serde_json::json;
+
+use crate::History;
+use crate::record::{
+    AssistantRecord, Change, CutRecord, EndRecord, Extent, NoticeRecord, Outcome, Record, StartRecord, TimingRecord, UserRecord,
+};
+
+fn route() -> ModelRef {
+    ModelRef::parse("lmstudio/qwen3").unwrap()
+}
+
+fn log(records: Vec<(&str, Record)>) -> Vec<Event> {
+    (1..)
+        .zip(records)
+        .map(|(seq, (turn, record))| {
+            let turn = TurnId::new(turn);
+            let new = record.event(Some(&turn), Label::Owner, Timestamp(i64::try_from(seq).unwrap())).unwrap();
+            Event { session: SessionId::new("s"), seq, turn: new.turn, kind: new.kind, body: new.body, label: new.label, at: new.at }
+        })
+        .collect()
+}
+
+fn user(text: &str) -> Record {
+    Record::User(UserRecord { parts: vec![Part::Text(text.to_owned())], circumstances: None })
+}
+
+fn started() -> Record {
+    Record::Started(StartRecord::default())
+}
+
+fn answer(text: &str, extent: Extent) -> Record {
+    Record::Assistant(AssistantRecord {
+        parts: vec![Part::Text(text.to_owned())],
+        route: route(),
+        model: None,
+        usage: Usage::default(),
+        extent,
+    })
+}
+
+fn ended(outcome: Outcome) -> Record {
+    Record::Ended(EndRecord { outcome, attempts: Vec::new(), timing: TimingRecord::default(), context: None })
+}
+
+fn answered() -> Record {
+    ended(Outcome::Answered(DoneReason::Stop))
+}
+
+fn texts(said: &[Entry]) -> Vec<(Role, String)> {
+    said.iter().map(|said| (said.message.role, said.message.plain_text())).collect()
+}
+
+fn expected(pairs: &[(Role, &str)]) -> Vec<(Role, String)> {
+    pairs.iter().map(|(role, text)| (*role, (*text).to_owned())).collect()
+}
+
+#[test]
+fn answered_turns_come_back_in_order() {
+    let events = log(vec![
+        ("1", user("one")),
+        ("1", started()),
+        ("1", answer("eins", Extent::Whole)),
+        ("1", answered()),
+        ("2", user("two")),
+        ("2", started()),
+    ]);
+    let history = History::of(&events);
+    let going_on = TurnId::new("2");
+    let conversation = history.conversation(&route(), Some(&going_on));
+    assert_eq!(texts(&conversation), expected(&[(Role::User, "one"), (Role::Assistant, "eins"), (Role::User, "two")]));
+    assert_eq!(history.open_turns(), [(going_on, Timestamp(6))]);
+    assert_eq!(history.first_words(), Some("one".to_owned()));
+}
+
+#[test]
+fn turn_without_a_whole_answer_ends_in_the_fixed_line() {
+    let fault = Fault::new(FaultKind::Unreachable, Phase::Connect, "nobody there");
+    let events = log(vec![
+        ("1", user("stopped in the middle")),
+        ("1", started()),
+        ("1", answer("par", Extent::Aborted)),
+        ("1", ended(Outcome::Stopped)),
+        ("2", user("failed")),
+        ("2", started()),
+        ("2", ended(Outcome::Failed(fault))),
+        ("3", user("killed")),
+        ("3", started()),
+        ("4", user("now")),
+    ]);
+    let conversation = History::of(&events).conversation(&route(), Some(&TurnId::new("4")));
+    let aborted =
+        conversation.iter().filter(|said| said.message.role == Role::Assistant && said.message.plain_text().ends_with(ABORTED_LINE));
+    assert_eq!(aborted.count(), 3);
+    assert_eq!(conversation.last().map(|said| said.message.plain_text()), Some("now".to_owned()));
+}
+
+#[test]
+fn events_of_two_processes_are_sorted_out_by_turn() {
+    let events =
+        log(vec![("1", user("one")), ("2", user("two")), ("1", answer("eins", Extent::Whole)), ("2", answer("zwei", Extent::Whole))]);
+    let conversation = History::of(&events).conversation(&route(), None);
+    let wanted = [(Role::User, "one"), (Role::Assistant, "eins"), (Role::User, "two"), (Role::Assistant, "zwei")];
+    assert_eq!(texts(&conversation), expected(&wanted));
+}
+
+#[test]
+fn cut_holds_for_its_route_and_never_moves_back() {
+    let cut = |keep_from, route| Record::Cut(CutRecord { keep_from, route });
+    let events = log(vec![
+        ("1", user("one")),
+        ("1", answer("eins", Extent::Whole)),
+        ("2", user("two")),
+        ("2", answer("zwei", Extent::Whole)),
+        ("2", cut(3, Some(route()))),
+        ("2", cut(1, Some(route()))),
+    ]);
+    let history = History::of(&events);
+    let other = ModelRef::parse("ollama/llama3").unwrap();
+    assert_eq!(texts(&history.conversation(&route(), None)), expected(&[(Role::User, "two"), (Role::Assistant, "zwei")]));
+    assert_eq!(history.conversation(&other, None).len(), 4);
+}
+
+#[test]
+fn event_of_the_future_is_left_out_and_counted() {
+    let mut events = log(vec![("1", user("one")), ("1", answer("eins", Extent::Whole))]);
+    events.push(Event { seq: 3, kind: EventKind::Setting, body: json!({ "setting": "telepathy" }), ..events[0].clone() });
+    let history = History::of(&events);
+    assert_eq!(history.unreadable(), [3]);
+    assert_eq!(history.conversation(&route(), None).len(), 2);
+}
+
+#[test]
+fn residency_is_only_ever_tightened() {
+    let tighten = |place| ("1", Record::Changed(Change::Residency { places: vec![place] }));
+    let events = log(vec![tighten(Residency::Lan), tighten(Residency::Hosted)]);
+    let policy = History::of(&events).settings().residency().unwrap();
+    assert!(policy.permits(&Residency::Lan));
+    assert!(!policy.permits(&Residency::Hosted));
+}
+
+fn records() -> impl Strategy<Value = Vec<(u8, Record)>> {
+    let record = prop_oneof![
+        4 => "[a-c]{0,3}".prop_map(|text| user(&text)),
+        3 => Just(started()),
+        3 => "[a-c]{1,3}".prop_map(|text| answer(&text, Extent::Whole)),
+        2 => "[a-c]{0,3}".prop_map(|text| answer(&text, Extent::Aborted)),
+        3 => Just(answered()),
+        1 => Just(ended(Outcome::Interrupted)),
+        1 => (0_u64..20).prop_map(|keep_from| Record::Cut(CutRecord { keep_from, route: None })),
+        1 => Just(Record::Notice(NoticeRecord { text: "n".to_owned() })),
+    ];
+    proptest::collection::vec((0_u8..5, record), 0..24)
+}
+
+proptest! {
+    /// However the log came about and wherever it ends: with a new message it makes a request that strict templates take,
+    /// and the new message survives.
+    #[test]
+    fn any_prefix_of_any_log_is_a_valid_prompt(records in records()) {
+        let names = ["a", "b", "c", "d", "e"];
+        let mut all: Vec<(&str, Record)> = records.into_iter().map(|(turn, record)| (names[usize::from(turn)], record)).collect();
+        all.push(("now", user("the new message")));
+        let events = log(all);
+        for start in 0..events.len() {
+            let mut prefix = events[..start].to_vec();
+            prefix.push(Event { seq: 1_000, ..events[events.len() - 1].clone() });
+            let history = History::of(&prefix);
+            let built = krabba_context::build(&Input {
+                system: &SystemPrompt::default(),
+                history: &history.conversation(&route(), Some(&TurnId::new("now"))),
+                keep_from: history.cut_for(&route()),
+                route: &route(),
+                family: TemplateFamily::ChatMl,
+                pictures: Pictures::Stubbed,
+                window: 8_192,
+                max_output: None,
+                tools: &[],
+                meter: &Meter::new(),
+            });
+            let messages = built.unwrap().messages;
+            prop_assert_eq!(krabba_context::check(&messages), Ok(()));
+            prop_assert!(messages.last().unwrap().plain_text().ends_with("the new message"));
+        }
+    }
+
+    /// Law 1: what a route was sent once stands unchanged at the beginning of what it is sent next, unless a cut came between.
+    #[test]
+    fn the_next_request_extends_this_one(turns in proptest::collection::vec((any::<bool>(), any::<bool>()), 1..8)) {
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+        let mut all = Vec::new();
+        let mut before: Vec<Entry> = Vec::new();
+        for (name, (says_something, is_whole)) in names.into_iter().zip(turns) {
+            all.push((name, user(name)));
+            let conversation = History::of(&log(all.clone())).conversation(&route(), Some(&TurnId::new(name)));
+            prop_assert_eq!(&conversation[..before.len()], &before[..]);
+            before = conversation;
+            all.push((name, started()));
+            if says_something {
+                all.push((name, answer("words", if is_whole { Extent::Whole } else { Extent::Aborted })));
+            }
+            if is_whole {
+                all.push((name, answered()));
+            }
+        }
+    }
+
+    /// A history that grew event by event is the one that was read at once.
+    #[test]
+    fn reading_in_pieces_changes_nothing(records in records(), at in 0_usize..24) {
+        let names = ["a", "b", "c", "d", "e"];
+        let events = log(records.into_iter().map(|(turn, record)| (names[usize::from(turn)], record)).collect());
+        let mut grown = History::default();
+        grown.extend(&events[..at.min(events.len())]);
+        grown.extend(&events);
+        let whole = History::of(&events);
+        prop_assert_eq!(grown.conversation(&route(), None), whole.conversation(&route(), None));
+        prop_assert_eq!(grown.settings(), whole.settings());
+    }
+}

@@ -1,0 +1,195 @@
+//! The lane of a session: one turn at a time, and everything that may be asked about a session between turns.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use krabba_store::{Session, Store};
+use krabba_types::{Label, SessionId, TurnId};
+use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
+
+use crate::agent::Shared;
+use crate::history::{History, SessionSettings};
+use crate::queue::Queue;
+use crate::record::{Change, CutRecord, EndRecord, Record};
+use crate::say::{CHANNEL, Speaker};
+use crate::turn::TurnTask;
+use crate::{AgentError, Input, Status, TurnEvent};
+
+/// The way into a session. Cheap to clone.
+#[derive(Clone)]
+pub struct Lane {
+    shared: Arc<Shared>,
+    state: Arc<LaneState>,
+}
+
+/// What all lanes of a session have in common.
+#[derive(Debug)]
+pub(crate) struct LaneState {
+    pub(crate) id: SessionId,
+    pub(crate) queue: Queue,
+    history: Mutex<Arc<History>>,
+}
+
+/// A turn that is on its way. Dropping it stops the turn: the model's server is let go at once, and what was said so
+/// far is stored.
+#[derive(Debug)]
+pub struct TurnHandle {
+    /// Its id.
+    pub turn: TurnId,
+    /// What happens in it. [`TurnEvent::Ended`] is the last; then the channel is closed.
+    pub events: mpsc::Receiver<TurnEvent>,
+    stop: CancellationToken,
+    _stop_on_drop: DropGuard,
+}
+
+impl TurnHandle {
+    /// Stops the turn. Its end still comes through `events`.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// What stops the turn, for somebody else to hold.
+    pub fn stopper(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+}
+
+/// A session between turns.
+#[derive(Clone, Debug)]
+pub struct SessionView {
+    /// Its row; `None` before its first turn.
+    pub session: Option<Session>,
+    /// What the person chose.
+    pub settings: SessionSettings,
+    /// Turns with a message of a person.
+    pub turns: usize,
+    /// How the last turn ended.
+    pub last_end: Option<EndRecord>,
+    /// Turns that work or wait here, in this process.
+    pub active: Vec<TurnId>,
+}
+
+impl Lane {
+    pub(crate) fn new(shared: Arc<Shared>, state: Arc<LaneState>) -> Self {
+        Self { shared, state }
+    }
+
+    /// Which session.
+    pub fn id(&self) -> &SessionId {
+        &self.state.id
+    }
+
+    /// Begins a turn, or queues it behind those that are there. Needs a tokio runtime around it.
+    pub fn turn(&self, input: Input) -> TurnHandle {
+        let turn = TurnId::new(Uuid::now_v7().to_string());
+        let stop = self.shared.closing.child_token();
+        let (sender, events) = mpsc::channel(CHANNEL);
+        let mut place = self.state.queue.enter(turn.clone(), stop.clone());
+        let mut speaker = Speaker::new(sender);
+        speaker.say(TurnEvent::Status(first_status(place.ahead())));
+        let task = TurnTask {
+            shared: Arc::clone(&self.shared),
+            lane: Arc::clone(&self.state),
+            turn: turn.clone(),
+            input,
+            stop: stop.clone(),
+            speaker,
+        };
+        // Owned by the agent, whose `close` waits for it; ended by the handle.
+        self.shared.tasks.spawn(task.run(place));
+        TurnHandle { turn, events, _stop_on_drop: stop.clone().drop_guard(), stop }
+    }
+
+    /// Stops the turn that works here and those that wait; gives their number.
+    pub fn stop(&self) -> usize {
+        self.state.queue.stop_all()
+    }
+
+    /// The session as it is now.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn view(&self) -> Result<SessionView, AgentError> {
+        let state = Arc::clone(&self.state);
+        self.shared
+            .stored(move |store| {
+                let history = state.refresh(store)?;
+                Ok(SessionView {
+                    session: store.session(&state.id)?,
+                    settings: history.settings().clone(),
+                    turns: history.turn_count(),
+                    last_end: history.last_end().cloned(),
+                    active: state.queue.turns(),
+                })
+            })
+            .await
+    }
+
+    /// Changes a setting, from the next turn on.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn change(&self, change: Change) -> Result<(), AgentError> {
+        self.change_all(vec![change]).await
+    }
+
+    pub(crate) async fn change_all(&self, changes: Vec<Change>) -> Result<(), AgentError> {
+        self.write(changes.into_iter().map(Record::Changed).collect()).await
+    }
+
+    /// Takes older messages out of the context of every route: all before the event `keep_from`.
+    pub(crate) async fn cut(&self, keep_from: u64) -> Result<(), AgentError> {
+        self.write(vec![Record::Cut(CutRecord { keep_from, route: None })]).await
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn state(&self) -> &Arc<LaneState> {
+        &self.state
+    }
+
+    async fn write(&self, records: Vec<Record>) -> Result<(), AgentError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let state = Arc::clone(&self.state);
+        let row = self.shared.new_session_row(&state.id, None);
+        self.shared
+            .stored(move |store| {
+                store.get_or_create_session(&row)?;
+                let events = records.iter().map(|record| record.event(None, Label::Owner, row.at)).collect::<Result<Vec<_>, _>>()?;
+                store.append_all(&state.id, &events)?;
+                state.refresh(store)?;
+                Ok(())
+            })
+            .await
+    }
+}
+
+impl LaneState {
+    pub(crate) fn new(id: SessionId) -> Self {
+        Self { id, queue: Queue::new(), history: Mutex::default() }
+    }
+
+    /// The history with everything that any process wrote until now.
+    pub(crate) fn refresh(&self, store: &Store) -> Result<Arc<History>, AgentError> {
+        // Held over a read of the disk, never over an await; a turn and a question at the same time wait for each other.
+        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        let later = store.events(&self.id, history.seen())?;
+        if !later.is_empty() {
+            Arc::make_mut(&mut history).extend(&later);
+        }
+        Ok(Arc::clone(&history))
+    }
+}
+
+pub(crate) fn first_status(ahead: usize) -> Status {
+    match u32::try_from(ahead) {
+        Ok(0) => Status::Waiting,
+        Ok(ahead) => Status::Queued { position: ahead },
+        Err(_) => Status::Queued { position: u32::MAX },
+    }
+}

@@ -1,0 +1,130 @@
+//! What is heard of a run of models, and what came of it in the end.
+
+use krabba_route::{Attempt, AttemptOutcome, AttemptStarted, ContextMeter, RunEnd, Timing};
+use krabba_types::{DoneReason, Fault, FaultKind, Phase};
+use tokio::time::Instant;
+
+use crate::TurnEvent;
+use crate::account::millis;
+use crate::answer::{Answer, ReasoningShown};
+use crate::history::History;
+use crate::record::Outcome;
+use crate::say::Speaker;
+
+/// What was heard of a run until now.
+pub(crate) struct Listening {
+    pub(crate) answer: Answer,
+    pub(crate) notices: Vec<String>,
+    pub(crate) shown: ReasoningShown,
+    /// The person knows that this conversation leaves their own machines.
+    pub(crate) left_home: bool,
+    /// A line was said about the route that is asked next.
+    pub(crate) introduced: bool,
+    /// The attempt that is going on, and since when.
+    current: Option<(AttemptStarted, Instant)>,
+}
+
+impl Listening {
+    pub(crate) fn new(history: &History) -> Self {
+        let shown = if history.settings().shows_reasoning { ReasoningShown::Yes } else { ReasoningShown::No };
+        Self {
+            answer: Answer::default(),
+            notices: Vec::new(),
+            shown,
+            left_home: history.settings().left_home,
+            introduced: false,
+            current: None,
+        }
+    }
+
+    pub(crate) fn with(self, outcome: Outcome, report: Report) -> Asked {
+        Asked { outcome, answer: self.answer, notices: self.notices, report }
+    }
+
+    /// Another route is asked, or the same one again.
+    pub(crate) fn attempt(&mut self, started: &AttemptStarted) {
+        self.answer.attempt(started);
+        self.current = Some((started.clone(), Instant::now()));
+    }
+
+    /// The router was dropped before it could give its account; of the attempt that went on we know this much.
+    pub(crate) fn stopped(mut self) -> Asked {
+        let attempt = self.current.take().map(|(started, since)| Attempt {
+            reference: started.reference,
+            endpoint: started.endpoint,
+            residency: started.residency,
+            outcome: AttemptOutcome::BrokeOff,
+            fault: Some(Fault::new(FaultKind::Cancelled, Phase::Streaming, "stopped")),
+            ms: millis(since.elapsed()),
+        });
+        let report = Report { attempts: attempt.into_iter().collect(), ..Report::default() };
+        self.with(Outcome::Stopped, report)
+    }
+
+    /// The router promises an end; this is for the day when it breaks the promise.
+    pub(crate) fn cut_off(self) -> Asked {
+        let fault = Fault::new(FaultKind::Truncated, Phase::Streaming, "the run of models ended without saying why");
+        self.with(Outcome::Failed(fault), Report::default())
+    }
+
+    pub(crate) fn ended(mut self, end: RunEnd) -> Asked {
+        self.answer.usage.update(&end.usage);
+        if end.answered.is_some() {
+            self.answer.route = end.answered;
+        }
+        let outcome = match end.outcome {
+            Ok(_) if self.answer.text.is_empty() => Outcome::Failed(self.answer.nothing_said()),
+            Ok(reason) => Outcome::Answered(reason),
+            Err(fault) if fault.kind == FaultKind::Cancelled => Outcome::Stopped,
+            Err(fault) => Outcome::Failed(fault),
+        };
+        self.with(outcome, Report { attempts: end.attempts, timing: end.timing, context: end.context })
+    }
+}
+
+impl Answer {
+    /// No success is silent: an end without a word is a failure, and says what came instead.
+    pub(crate) fn nothing_said(&self) -> Fault {
+        let message = match self.called.first() {
+            Some(tool) => format!(
+                "the model wanted to use a tool (\"{tool}\") that it does not have, and said nothing else; try to say it differently"
+            ),
+            None => "the model ended its answer without a word; try again, or another model with /model".to_owned(),
+        };
+        Fault::new(FaultKind::Empty, Phase::Streaming, message)
+    }
+}
+
+impl Asked {
+    /// Says what an end alone does not show.
+    pub(crate) fn explain(&mut self, speaker: &mut Speaker) {
+        let line = match &self.outcome {
+            Outcome::Answered(DoneReason::Length) => {
+                "the answer is cut off: the limit for its length was reached (say \"go on\", or raise maxTokens)"
+            }
+            Outcome::Answered(DoneReason::Unknown) => "the server did not say why the answer ended; it may be incomplete",
+            Outcome::Answered(DoneReason::ToolCalls) => "the model also wanted to use a tool; it has none",
+            Outcome::Answered(DoneReason::Stop) | Outcome::Failed(_) | Outcome::Stopped | Outcome::Interrupted | Outcome::Broken(_) => {
+                return;
+            }
+        };
+        speaker.say(TurnEvent::Notice(line.to_owned()));
+        self.notices.push(line.to_owned());
+    }
+}
+
+/// What came of asking the models.
+pub(crate) struct Asked {
+    pub(crate) outcome: Outcome,
+    pub(crate) answer: Answer,
+    pub(crate) notices: Vec<String>,
+    pub(crate) report: Report,
+}
+
+/// The router's account of a run.
+#[derive(Default)]
+pub(crate) struct Report {
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) timing: Timing,
+    pub(crate) context: ContextMeter,
+}

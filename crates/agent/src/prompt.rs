@@ -1,0 +1,121 @@
+//! The conversation as a request, made for each route that is asked.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use krabba_context::{Built, Entry, Input, Meter, Pictures, PromptError, build};
+use krabba_route::{Prepared, Prompt, TooLarge};
+use krabba_types::{ModelRef, ModelRequest, Params, RouteFacts, Thinking, TurnId};
+
+use crate::agent::Shared;
+use crate::history::History;
+use crate::record::CutRecord;
+
+/// The conversation of one turn.
+pub(crate) struct SessionPrompt {
+    shared: Arc<Shared>,
+    history: Arc<History>,
+    turn: TurnId,
+    thinking: Thinking,
+    made: Mutex<BTreeMap<ModelRef, Made>>,
+}
+
+/// What is remembered of the last request that was made for a route.
+#[derive(Clone, Copy, Debug)]
+struct Made {
+    /// Its size before correction.
+    uncorrected: u32,
+    /// The first event that it kept, when it left more out than the request before.
+    keep_from: Option<u64>,
+}
+
+impl SessionPrompt {
+    pub(crate) fn new(shared: Arc<Shared>, history: Arc<History>, turn: TurnId, thinking: Thinking) -> Self {
+        Self { shared, history, turn, thinking, made: Mutex::default() }
+    }
+
+    /// The cuts that were made on the way, to be remembered, so that the next request begins at the same place.
+    pub(crate) fn cuts(&self) -> Vec<CutRecord> {
+        self.made().iter().filter_map(|(route, made)| Some(CutRecord { keep_from: made.keep_from?, route: Some(route.clone()) })).collect()
+    }
+
+    /// The server of `route` counted `reported` tokens in the prompt.
+    pub(crate) fn learn(&self, route: &ModelRef, reported: u64) {
+        if let Some(made) = self.made().get(route).copied() {
+            self.shared.meters.observe(route, made.uncorrected, reported);
+        }
+    }
+
+    fn made(&self) -> MutexGuard<'_, BTreeMap<ModelRef, Made>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Prompt for SessionPrompt {
+    fn request(&self, reference: &ModelRef, facts: &RouteFacts) -> Result<Prepared, TooLarge> {
+        let conversation = self.history.conversation(reference, Some(&self.turn));
+        let view = View { shared: &self.shared, history: &self.history, reference, facts };
+        let built = view.build(&conversation).map_err(|error| too_large(&error, facts.window.value))?;
+        let keep_from = built.cut.as_ref().filter(|cut| cut.dropped > 0).map(|cut| cut.keep_from);
+        // A window that turned out smaller makes a second request for the same route; its cut is the one that counts.
+        self.made().insert(reference.clone(), Made { uncorrected: built.uncorrected, keep_from });
+        Ok(Prepared {
+            // The router compares this with what the server counts and keeps a correction of its own; ours on top would
+            // make every second count look like a prompt that the server cut.
+            estimate: built.uncorrected,
+            cut: built.cut.as_ref().map(ToString::to_string),
+            request: ModelRequest {
+                model: reference.model.clone(),
+                messages: built.messages,
+                tools: Vec::new(),
+                max_output_tokens: Some(built.room),
+                thinking: self.thinking,
+                params: Params::default(),
+            },
+        })
+    }
+}
+
+/// A session as one route gets to see it.
+pub(crate) struct View<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) history: &'a History,
+    pub(crate) reference: &'a ModelRef,
+    pub(crate) facts: &'a RouteFacts,
+}
+
+impl View<'_> {
+    pub(crate) fn build(&self, conversation: &[Entry]) -> Result<Built, PromptError> {
+        self.with_input(conversation, build)
+    }
+
+    /// Hands `work` everything that a prompt depends on.
+    pub(crate) fn with_input<T>(&self, conversation: &[Entry], work: impl FnOnce(&Input<'_>) -> T) -> T {
+        let meter: Meter = self.shared.meters.of(self.reference);
+        work(&Input {
+            system: &self.shared.settings.system,
+            history: conversation,
+            keep_from: self.history.cut_for(self.reference),
+            route: self.reference,
+            family: self.facts.family,
+            pictures: if sees(self.facts) { Pictures::Shown } else { Pictures::Stubbed },
+            window: self.facts.window.value,
+            max_output: self.facts.max_output.map(|limit| limit.value),
+            tools: &[],
+            meter: &meter,
+        })
+    }
+}
+
+/// Whether a route is known to see pictures. One that is not gets a line of text in their place, never an error.
+pub(crate) fn sees(facts: &RouteFacts) -> bool {
+    facts.vision.is_some_and(|vision| vision.value)
+}
+
+fn too_large(error: &PromptError, window: u32) -> TooLarge {
+    match error {
+        PromptError::TooLarge(error) => TooLarge { needed: error.window.saturating_add(error.by_tokens), window: error.window },
+        // The message to answer was written down before anybody is asked.
+        PromptError::NoUserMessage => TooLarge { needed: 0, window },
+    }
+}
