@@ -1,3 +1,56 @@
 //! A private AI agent that lives on your own machine.
+//!
+//! The binary: the command line ([`cli`]), what each verb does ([`verbs`]), the conversation in a terminal
+//! ([`terminal`]), the first run ([`onboard`]), and [`assemble`], where the rooms are put together. Exit codes: 0 done,
+//! 1 failed, 2 wrong usage, 78 a configuration that cannot be used.
 
-fn main() {}
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the program that talks to the person")]
+
+mod assemble;
+mod cli;
+mod onboard;
+mod terminal;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use krabba_config::{Paint, render};
+
+use crate::assemble::{ConfigErrors, Forbidden};
+
+/// sysexits.h `EX_CONFIG`; service managers are told not to restart on it.
+const CONFIG_ERROR: u8 = 78;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    // One thread is enough: a person waits for one model. Work that waits for the disk has threads of its own.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("krabba: no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(verbs::run(cli)) {
+        Ok(code) => code,
+        Err(error) => report(&error),
+    }
+}
+
+fn report(error: &anyhow::Error) -> ExitCode {
+    if let Some(ConfigErrors(diagnostics)) = error.downcast_ref() {
+        eprint!("{}", render(diagnostics, Paint::Plain));
+        return ExitCode::from(CONFIG_ERROR);
+    }
+    if let Some(forbidden) = error.downcast_ref::<Forbidden>() {
+        eprintln!("krabba: {forbidden}");
+        return ExitCode::from(CONFIG_ERROR);
+    }
+    // A closed pipe is how `krabba … | head` ends.
+    if error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("krabba: {error:#}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,14 @@
+//! The one place where the user's raw configuration becomes each room's settings, and the rooms are put together.
+//!
+//! [`Home`] is where things are and what the file says; reading it costs a few milliseconds and touches no network.
+//! [`World`] is everything running: store, router with its watchers, agent. Verbs that only read the file stop at `Home`.
+
+mod choices;
+mod home;
+mod keys;
+mod origin;
+mod providers;
+mod world;
+
+pub(crate) use home::{ConfigErrors, Home};
+pub(crate) use world::{Forbidden, World};

@@ -1,0 +1,142 @@
+//! Who answers, who stands behind, who may be chosen, and how far a conversation may go.
+
+use std::collections::BTreeMap;
+
+use krabba_config::{Agent, AgentOptions, Entries, Loaded, ModelChoice, ModelOptions, ModelPolicy, Privacy, sampling};
+use krabba_route::{Alias, Allow, AllowPattern, Configured, ResidencyPolicy, Selection};
+use krabba_types::{AgentId, ModelRef, Params};
+
+use super::origin::{origin, path};
+
+/// The choice of `agents.defaults`.
+pub(super) fn default_selection(loaded: &Loaded) -> Selection {
+    let defaults = &loaded.config.agents.defaults;
+    let at = ["agents", "defaults"];
+    let (primary, fallbacks) = chosen(loaded, &at, "model", defaults.model.as_ref());
+    let (image, image_fallbacks) = chosen(loaded, &at, "imageModel", defaults.image_model.as_ref());
+    let image = image.into_iter().chain(image_fallbacks.into_iter().flatten()).collect();
+    Selection { primary, fallbacks, image, residency: None, allow: None }
+}
+
+/// What single agents choose instead.
+pub(super) fn agent_selections(loaded: &Loaded) -> BTreeMap<AgentId, Selection> {
+    let config = &loaded.config;
+    config
+        .agents
+        .list
+        .iter()
+        .enumerate()
+        .map(|(position, Agent { id, options })| {
+            let position = position.to_string();
+            let by_id = ["agents", "entries", id.as_str()];
+            let by_position = ["agents", "list", position.as_str()];
+            let at = if loaded.place(&path(by_id)).is_some() { by_id } else { by_position };
+            let (primary, fallbacks) = chosen(loaded, &at, "model", options.model.as_ref());
+            let selection = Selection {
+                primary,
+                fallbacks,
+                image: Vec::new(),
+                residency: options.privacy.as_ref().and_then(policy),
+                allow: agent_allow(loaded, &at, options),
+            };
+            (id.clone(), selection)
+        })
+        .collect()
+}
+
+/// How far conversations may travel at all.
+pub(super) fn residency(loaded: &Loaded) -> ResidencyPolicy {
+    policy(&loaded.config.privacy).unwrap_or_default()
+}
+
+fn policy(privacy: &Privacy) -> Option<ResidencyPolicy> {
+    privacy.residency.as_ref().map(|places| ResidencyPolicy::up_to(places.iter().cloned()))
+}
+
+/// Aliases of the defaults and of all agents.
+pub(super) fn aliases(loaded: &Loaded) -> Vec<Alias> {
+    let agents = &loaded.config.agents;
+    let mut aliases = Vec::new();
+    let all = std::iter::once(&agents.defaults.models).chain(agents.list.iter().map(|agent| &agent.options.models));
+    for models in all {
+        for (reference, options) in models.iter() {
+            if let (Some(name), Ok(target)) = (&options.alias, ModelRef::parse(reference)) {
+                let place = origin(loaded, &path(["agents", "defaults", "models", reference, "alias"]));
+                aliases.push(Alias { name: name.clone(), target, origin: place });
+            }
+        }
+    }
+    aliases
+}
+
+/// What a person may switch to.
+pub(super) fn allow(loaded: &Loaded) -> Allow {
+    let defaults = &loaded.config.agents.defaults;
+    allowed(loaded, &["agents", "defaults"], defaults.model_policy.as_ref(), &defaults.models).unwrap_or_default()
+}
+
+fn agent_allow(loaded: &Loaded, at: &[&str; 3], options: &AgentOptions) -> Option<Allow> {
+    allowed(loaded, at, options.model_policy.as_ref(), &Entries::default())
+}
+
+/// `modelPolicy.allow` where it says something, else the keys of `models`, as OpenClaw reads them.
+fn allowed(loaded: &Loaded, at: &[&str], policy: Option<&ModelPolicy>, models: &Entries<ModelOptions>) -> Option<Allow> {
+    if let Some(list) = policy.and_then(|policy| policy.allow.as_ref()) {
+        if list.is_empty() {
+            return Some(Allow::Everything);
+        }
+        let names = aliases(loaded);
+        let patterns = list
+            .iter()
+            .filter_map(|text| match names.iter().find(|alias| alias.name.eq_ignore_ascii_case(text.trim())) {
+                Some(alias) => Some(AllowPattern::Model(alias.target.clone())),
+                None => AllowPattern::parse(text),
+            })
+            .collect();
+        return Some(Allow::Only { patterns, origin: place_of(loaded, at, &["modelPolicy", "allow"]) });
+    }
+    let patterns: Vec<AllowPattern> = models.iter().filter_map(|(reference, _)| AllowPattern::parse(reference)).collect();
+    if patterns.is_empty() {
+        return None;
+    }
+    Some(Allow::Only { patterns, origin: place_of(loaded, at, &["models"]) })
+}
+
+/// `agents.defaults.models["…"].params` over everything that the model's own entry says.
+pub(super) fn params(loaded: &Loaded) -> BTreeMap<ModelRef, Params> {
+    let config = &loaded.config;
+    let mut all = BTreeMap::new();
+    for (reference, options) in config.agents.defaults.models.iter().filter(|(_, options)| !options.params.is_empty()) {
+        let Ok(reference) = ModelRef::parse(reference) else { continue };
+        let provider = config.models.providers.iter().map(|(_, provider)| provider).find(|provider| provider.id == reference.provider);
+        let model = provider.and_then(|provider| provider.models.iter().find(|model| model.id == reference.model));
+        let layers = [
+            Some(&config.agents.defaults.params),
+            provider.map(|provider| &provider.defaults.params),
+            model.map(|model| &model.params),
+            Some(&options.params),
+        ];
+        all.insert(reference, sampling(layers.into_iter().flatten()).params);
+    }
+    all
+}
+
+fn chosen(loaded: &Loaded, at: &[&str], key: &str, choice: Option<&ModelChoice>) -> (Option<Configured>, Option<Vec<Configured>>) {
+    let Some(choice) = choice else { return (None, None) };
+    let primary = choice.primary.as_ref().map(|text| Configured::new(text, place_of(loaded, at, &[key, "primary"])));
+    let fallbacks = choice.fallbacks.as_ref().map(|texts| {
+        let numbered = texts.iter().enumerate();
+        numbered.map(|(number, text)| Configured::new(text, place_of(loaded, at, &[key, "fallbacks", &number.to_string()]))).collect()
+    });
+    (primary, fallbacks)
+}
+
+fn place_of(loaded: &Loaded, at: &[&str], rest: &[&str]) -> String {
+    let mut whole = krabba_config::KeyPath::default();
+    for step in at.iter().chain(rest) {
+        for step in path([*step]).steps() {
+            whole.push(step.clone());
+        }
+    }
+    origin(loaded, &whole)
+}

@@ -1,0 +1,117 @@
+//! Everything running.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use krabba_agent::{Agent, AgentSettings};
+use krabba_config::Loaded;
+use krabba_context::{Fragment, SystemPrompt};
+use krabba_llm::Caller;
+use krabba_local::{Services, Watcher};
+use krabba_net::{Egress, HttpClient, Redactor};
+use krabba_route::{Router, Settings, check};
+use krabba_store::Store;
+use krabba_types::{AgentId, Clock, ModelRef, SystemClock, Thinking};
+
+use super::{Home, choices, providers};
+
+/// The rooms, put together. Dropped without [`World::close`] it loses nothing that was promised, but services that it
+/// started may outlive it.
+pub(crate) struct World {
+    /// What the configuration says.
+    pub(crate) loaded: Loaded,
+    /// For requests that are no model calls.
+    pub(crate) http: HttpClient,
+    /// What is remembered.
+    pub(crate) store: Arc<Store>,
+    /// Who answers.
+    pub(crate) router: Arc<Router>,
+    watcher: Watcher,
+    services: Services,
+    clock: Arc<dyn Clock>,
+}
+
+/// A model that the configuration names and its own privacy policy forbids. Exit code 78.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub(crate) struct Forbidden(pub(crate) Vec<String>);
+
+impl World {
+    /// Puts everything together. Needs a tokio runtime around it; sends nothing to a model.
+    ///
+    /// # Errors
+    /// When the state directory cannot be used, or the configuration contradicts its own privacy policy.
+    pub(crate) fn assemble(home: &Home, loaded: Loaded) -> Result<Self> {
+        let settings = Settings {
+            providers: providers::providers(&loaded),
+            default: choices::default_selection(&loaded),
+            agents: choices::agent_selections(&loaded),
+            aliases: choices::aliases(&loaded),
+            allow: choices::allow(&loaded),
+            residency: choices::residency(&loaded),
+            slots_dir: Some(home.state_dir.join("slots")),
+            params: choices::params(&loaded),
+        };
+        let forbidden = check(&settings);
+        if !forbidden.is_empty() {
+            return Err(Forbidden(forbidden.iter().map(|error| format!("{}: {}", error.origin, error.message)).collect()).into());
+        }
+        let redactor = Redactor::default();
+        for provider in &settings.providers {
+            provider.keys.iter().for_each(|key| redactor.register(&key.secret));
+            provider.headers.iter().for_each(|(_, secret)| redactor.register(secret));
+        }
+        let store = Store::open(&home.state_dir).with_context(|| format!("the state directory {} cannot be used", home.shown(&home.state_dir)))?;
+        let store = Arc::new(store);
+        let http = HttpClient::new(Egress::none());
+        let watcher = Watcher::new(http.clone());
+        let services = Services::new(http.clone(), &home.state_dir);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let caller = Caller::new(http.clone(), redactor);
+        let router =
+            Router::new(settings, http.clone(), caller, watcher.clone(), services.clone(), Arc::clone(&store), Arc::clone(&clock));
+        Ok(Self { loaded, http, store, router: Arc::new(router), watcher, services, clock })
+    }
+
+    /// The agent of this name; without a name the default one.
+    ///
+    /// # Errors
+    /// When the configuration has no such agent.
+    pub(crate) fn agent(&self, name: Option<&str>) -> Result<Agent> {
+        let agents = &self.loaded.config.agents;
+        let found = match name {
+            Some(name) => agents.list.iter().find(|agent| agent.id.as_str() == name),
+            None => agents.list.iter().find(|agent| agent.options.is_default == Some(true)).or(agents.list.first()),
+        };
+        let id = match (found, name) {
+            (Some(agent), _) => agent.id.clone(),
+            (None, None | Some("main")) => AgentId::new("main"),
+            (None, Some(name)) => {
+                let known: Vec<&str> = agents.list.iter().map(|agent| agent.id.as_str()).collect();
+                anyhow::bail!("there is no agent \"{name}\"; there is {}", if known.is_empty() { "main".to_owned() } else { known.join(", ") });
+            }
+        };
+        let thinking = found.and_then(|agent| agent.options.thinking_default).or(agents.defaults.thinking_default);
+        let settings = AgentSettings { id, system: SystemPrompt::new([Fragment::identity()]), thinking: thinking.unwrap_or(Thinking::Unspecified) };
+        Ok(Agent::new(Arc::clone(&self.store), Arc::clone(&self.router), settings, Arc::clone(&self.clock)))
+    }
+
+    /// The model that `text` means, asking the servers at home for their listings first if the configuration does not
+    /// know it.
+    ///
+    /// # Errors
+    /// When no model, or more than one, is meant; names the closest ones.
+    pub(crate) async fn resolve(&self, text: &str) -> Result<ModelRef> {
+        if let Ok(reference) = self.router.resolve(text) {
+            return Ok(reference);
+        }
+        self.router.look().await;
+        Ok(self.router.resolve(text)?)
+    }
+
+    /// Stops watching, and the servers that were started for us.
+    pub(crate) async fn close(self) {
+        self.watcher.shutdown().await;
+        self.services.shutdown().await;
+    }
+}

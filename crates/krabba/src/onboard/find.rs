@@ -1,0 +1,137 @@
+//! Looking for servers, and telling what was found.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use krabba_local::{Discovery, Endpoint, Machine, Recommendation, Report, ServerModel, ServerState, Surroundings, Tried, TriedOutcome, discover, probe, recommend};
+use krabba_net::{Egress, HttpClient, base_urls};
+use krabba_types::Secret;
+
+use crate::assemble::Home;
+
+/// What a person waits for.
+const BUDGET: Duration = Duration::from_millis(2_800);
+
+/// Servers, and which model to begin with.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    /// In the order in which they were found.
+    pub(super) reports: Vec<Report>,
+    /// The key that a person typed for the one server that they named.
+    pub(super) key: Option<Secret>,
+    /// The model to begin with.
+    pub(super) recommendation: Recommendation,
+}
+
+/// Looks on the usual ports of this machine.
+///
+/// # Errors
+/// When there is no usable server: what was tried, what answered, and what to start.
+pub(super) async fn find(home: &Home) -> Result<Found> {
+    let http = HttpClient::new(Egress::none());
+    let surroundings = Surroundings::detect(|name| home.env.get(name).map(str::to_owned));
+    let discovery = discover(&http, &surroundings, BUDGET).await;
+    let reports = discovery.found.clone();
+    match recommend(&reports, &Machine::detect()) {
+        Some(recommendation) => Ok(Found { reports, key: None, recommendation }),
+        None => bail!("{}", nothing(&discovery)),
+    }
+}
+
+/// Asks the server at a URL that a person named; asks them for the key if it wants one.
+///
+/// # Errors
+/// When nothing usable is there.
+pub(super) async fn find_at(url: &str) -> Result<Found> {
+    let egress = Egress::none();
+    for candidate in base_urls(url) {
+        egress.allow(&candidate);
+    }
+    let http = HttpClient::new(egress);
+    let mut endpoint = Endpoint::new(url);
+    let mut report = probe(&http, &endpoint, BUDGET * 2).await?;
+    while matches!(report.state, ServerState::NeedsKey | ServerState::KeyRefused) {
+        let why = if report.state == ServerState::KeyRefused { "does not take this key" } else { "wants a key" };
+        let Some(key) = super::choose::ask_key(&format!("{} at {url} {why}. Key: ", report.kind.name()))? else {
+            bail!("{} at {url} {why}", report.kind.name());
+        };
+        endpoint.key = Some(key);
+        report = probe(&http, &endpoint, BUDGET * 2).await?;
+    }
+    if let ServerState::Failing { reason } = &report.state {
+        bail!("{} at {url}: {reason}", report.kind.name());
+    }
+    // A box of one's own network has its own memory, of which nothing is known here.
+    let reports = vec![report];
+    match recommend(&reports, &Machine::default()) {
+        Some(recommendation) => Ok(Found { reports, key: endpoint.key, recommendation }),
+        None => bail!("the server at {url} answers, but has no model to talk to; load or download one there"),
+    }
+}
+
+/// What was tried, what answered, what to start.
+fn nothing(discovery: &Discovery) -> String {
+    let mut text = String::from("no model server with a usable model was found on this machine.\n");
+    for report in &discovery.found {
+        let state = match &report.state {
+            ServerState::NeedsKey => format!("wants a key: krabba onboard {}", report.url),
+            ServerState::KeyRefused => "does not take the key".to_owned(),
+            ServerState::Failing { reason } => reason.clone(),
+            ServerState::Up | ServerState::Loading { .. } => "has no model to talk to; load or download one there".to_owned(),
+        };
+        text.push_str(&format!("  {} at {} {state}\n", report.kind.name(), report.url));
+    }
+    let silent: Vec<&Tried> = discovery.tried.iter().filter(|tried| tried.outcome != TriedOutcome::NothingThere).collect();
+    if discovery.found.is_empty() && !silent.is_empty() {
+        text.push_str("something answered, but not as a model server does:\n");
+        silent.iter().take(6).for_each(|tried| text.push_str(&format!("  {tried}\n")));
+    }
+    let mut ports: Vec<&str> = discovery.tried.iter().filter_map(|tried| origin(&tried.url)).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    text.push_str(&format!("tried: {}\n", ports.join(" ")));
+    if discovery.hints.is_empty() {
+        text.push_str(
+            "start one of these and try again:\n  \
+             LM Studio: Developer tab, Start server\n  \
+             Ollama: ollama serve, then ollama pull qwen3:8b\n  \
+             llama.cpp: llama-server -m model.gguf -c 16384\n",
+        );
+    }
+    discovery.hints.iter().for_each(|hint| text.push_str(&format!("{hint}\n")));
+    text.push_str("a server on another machine: krabba onboard http://192.168.1.20:1234");
+    text
+}
+
+/// `http://localhost:1234` of a longer URL.
+fn origin(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_once("://")?;
+    let host = rest.split('/').next()?;
+    url.get(..scheme.len() + 3 + host.len())
+}
+
+/// One line about a model: `qwen3-8b · loaded, window 8,192 · 8.2 B parameters · Q4_K_M`.
+pub(super) fn describe_model(report: &Report, model: &ServerModel) -> String {
+    let mut parts = vec![model.id.to_string()];
+    let window = model.window.map(|window| format!("window {window}"));
+    match (model.loaded, window) {
+        (Some(true), Some(window)) => parts.push(format!("loaded, {window}")),
+        (Some(true), None) => parts.push("loaded".to_owned()),
+        (Some(false) | None, Some(window)) => parts.push(window),
+        (Some(false), None) => parts.push("not loaded".to_owned()),
+        (None, None) => {}
+    }
+    if model.loading {
+        parts.push("loading".to_owned());
+    }
+    if let Some(parameters) = model.weights.parameters {
+        parts.push(format!("{parameters:.1} B parameters"));
+    }
+    if let Some(quantization) = &model.weights.quantization {
+        parts.push(quantization.clone());
+    }
+    if let Some(host) = &model.remote_host {
+        parts.push(format!("runs at {host}, not here"));
+    }
+    format!("{} ({})", parts.join(" · "), report.kind.name())
+}

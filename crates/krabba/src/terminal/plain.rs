@@ -1,0 +1,74 @@
+//! A conversation without a terminal: a message a line on standard input, answers on standard output.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use krabba_agent::{Agent, Input, Lane, Outcome, TurnEvent};
+use krabba_command::{Effect, FileAccess};
+use krabba_types::{Clock, Part, SystemClock};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use super::circumstances;
+use crate::assemble::{Home, World};
+
+/// Answers every line until the input ends.
+pub(super) async fn run(home: &Home, world: &World, agent: &Agent, mut lane: Lane) -> Result<()> {
+    let files = FileAccess::Owner { home: Some(home.place.home.clone()) };
+    let router = Arc::clone(&world.router);
+    let mut attached = Vec::new();
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    while let Some(line) = lines.next_line().await.context("standard input could not be read")? {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let context = krabba_command::Context { agent, router: &router, lane: &lane, files: &files, now: SystemClock.now() };
+        let mut input = Some(Input::text(line.clone()));
+        if let Some(reply) = krabba_command::run(&line, &context).await {
+            if !reply.text.is_empty() {
+                println!("{}", reply.text);
+            }
+            input = match reply.effect {
+                Effect::None | Effect::ShowReasoning(_) | Effect::Stop => None,
+                Effect::Attach(image) => {
+                    attached.push(image);
+                    None
+                }
+                Effect::Ask(input) => Some(*input),
+                Effect::NewSession { session, message } => {
+                    lane = agent.session(session);
+                    message.map(Input::text)
+                }
+                Effect::Quit => return Ok(()),
+            };
+        }
+        if let Some(mut input) = input {
+            input.parts.extend(std::mem::take(&mut attached).into_iter().map(Part::Image));
+            answer(&lane, Input { circumstances: Some(circumstances()), ..input }).await?;
+        }
+    }
+    Ok(())
+}
+
+/// One turn; the answer is printed once it is whole, because a pipe cannot take anything back.
+async fn answer(lane: &Lane, input: Input) -> Result<()> {
+    let mut turn = lane.turn(input);
+    while let Some(event) = turn.events.recv().await {
+        match event {
+            TurnEvent::Notice(line) => eprintln!("[{line}]"),
+            TurnEvent::Ended(end) => {
+                let mut out = std::io::stdout().lock();
+                if !end.text.is_empty() {
+                    writeln!(out, "{}", end.text)?;
+                }
+                match &end.outcome {
+                    Outcome::Failed(fault) => eprintln!("krabba: {fault}"),
+                    Outcome::Broken(why) => eprintln!("krabba: {why}"),
+                    Outcome::Answered(_) | Outcome::Stopped | Outcome::Interrupted => {}
+                }
+            }
+            TurnEvent::Status(_) | TurnEvent::Text(_) | TurnEvent::Reasoning(_) | TurnEvent::Restarted { .. } => {}
+        }
+    }
+    Ok(())
+}
