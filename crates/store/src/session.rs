@@ -143,7 +143,8 @@ impl Store {
     }
 
     fn insert_session(&self, new: &NewSession) -> Result<(Session, Inserted), StoreError> {
-        self.write(Promise::OnDisk, |transaction| {
+        // Its first event brings it to the disk; an empty session is nobody's words and not worth a wait.
+        self.write(Promise::Kept, |transaction| {
             let inserted = transaction.execute(
                 "INSERT INTO session (id, agent, title, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT DO NOTHING",
                 params![new.id.as_str(), new.agent.as_str(), new.title, new.at.0],
