@@ -16,7 +16,7 @@ pub(crate) struct Numbers {
 
 const GAP: usize = 160;
 
-const PATTERNS: [&str; 22] = [
+const PATTERNS: [&str; 23] = [
     // llama.cpp
     "request (#P tokens) exceeds the available context size (#W tokens)",
     // vLLM: prompt alone, with a budget, and older forms (OpenAI and OpenRouter use the last ones, too)
@@ -34,6 +34,7 @@ const PATTERNS: [&str; 22] = [
     "maximum context length of #W tokens. you requested a total of #_ tokens: #P tokens from the input",
     // LM Studio: current, MLX engine, older
     "n_keep: #P>= n_ctx: #W",
+    "n_keep: #P >= n_ctx: #W",
     "n_keep (#P) >= n_ctx (#W)",
     "keep the first #P tokens…context length of only #W tokens",
     // llama-cpp-python
