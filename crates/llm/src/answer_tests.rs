@@ -315,7 +315,10 @@ fn any_event() -> impl Strategy<Value = WireEvent> {
 
 proptest! {
     #[test]
-    fn no_success_is_silent(events in prop::collection::vec(any_event(), 0..20), orphan in prop_oneof![Just(OrphanPolicy::Hold), Just(OrphanPolicy::Stream)]) {
+    fn no_success_is_silent(
+        events in prop::collection::vec(any_event(), 0..20),
+        orphan in prop_oneof![Just(OrphanPolicy::Hold), Just(OrphanPolicy::Stream)],
+    ) {
         let mut answer = answer(Asked { orphan, ..ASKED });
         let mut out = VecDeque::new();
         let last = events.into_iter().find_map(|event| answer.take(event, &mut out)).unwrap_or_else(|| answer.end(&Ending::EndOfFile, &mut out));

@@ -9,7 +9,13 @@ use crate::test_server::{Connection, TestServer, within};
 use crate::{Caller, LINGER, ModelStream, Target, collect};
 
 const EVENTS: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
-const CHAT: &str = ": keepalive 5/100\n\ndata: {\"model\":\"qwen3-8b\",\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"gr\u{fc}\u{df}e \u{1f980}\"}}]}\r\n\r\ndata: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n";
+const CHAT: &str = concat!(
+    ": keepalive 5/100\n\n",
+    "data: {\"model\":\"qwen3-8b\",\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"grüße 🦀\"}}]}\r\n\r\n",
+    "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n",
+    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2}}\n\n",
+    "data: [DONE]\n\n",
+);
 
 fn chat(server: &TestServer) -> Target {
     target(server, ServerKind::Other, Dialect::OpenAiCompletions)
@@ -107,7 +113,7 @@ async fn events_come_in_order_with_one_ending() {
             ModelEvent::Progress(Progress::Waiting),
             ModelEvent::Progress(Progress::Accepted),
             ModelEvent::Progress(Progress::Reading { done: 5, total: 100 }),
-            ModelEvent::Text("gr\u{fc}\u{df}e \u{1f980}".to_owned()),
+            ModelEvent::Text("grüße 🦀".to_owned()),
             ModelEvent::Usage(usage),
             ModelEvent::Done(DoneReason::Stop),
         ]
@@ -118,7 +124,7 @@ async fn events_come_in_order_with_one_ending() {
 async fn a_stream_may_come_byte_by_byte() {
     let bytes: Vec<u8> = CHAT.bytes().flat_map(|byte| [b"1\r\n".as_slice(), &[byte], b"\r\n"].concat()).collect();
     let events = answered(chat, &[EVENTS.as_bytes(), &bytes, b"0\r\n\r\n"].concat()).await;
-    assert_eq!(said(&events), ("gr\u{fc}\u{df}e \u{1f980}".to_owned(), Some(DoneReason::Stop)));
+    assert_eq!(said(&events), ("grüße 🦀".to_owned(), Some(DoneReason::Stop)));
 }
 
 #[tokio::test]

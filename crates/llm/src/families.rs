@@ -152,6 +152,14 @@ const TEXTS: [Family; 69] = [
     Family(Meaning::Unsupported("images"), &["is not a multimodal model"]), // vLLM
 ];
 
+/// The model does not think, or not at that level; which field said so depends on the dialect.
+const THINKING: [&str; 4] = [
+    "does not support thinking", // Ollama
+    "think value",               // Ollama, a level
+    "invalid reasoning value",   // Ollama `/v1`, a level
+    "invalid reasoning effort",
+];
+
 /// What is left of a server after it ran out of memory or lost its engine.
 const BROKEN: [&str; 8] = [
     "out of memory",
@@ -214,7 +222,7 @@ pub(crate) fn of_text(text: &str, site: &Site) -> Option<Meaning> {
     if let Some(Family(meaning, _)) = TEXTS.iter().find(|Family(_, words)| words.iter().all(|word| text.contains(word))) {
         return Some(*meaning);
     }
-    if text.contains("does not support thinking") || text.contains("invalid reasoning value") || text.contains("think value") {
+    if THINKING.iter().any(|words| text.contains(words)) {
         return Some(Meaning::Unsupported(thinking_field(site.dialect)));
     }
     if BROKEN.iter().any(|words| text.contains(words)) {
@@ -279,6 +287,6 @@ fn thinking_field(dialect: Dialect) -> &'static str {
 pub(crate) fn not_lower_case() -> Vec<&'static str> {
     let words = WORDS.iter().flat_map(|(_, words)| words.iter());
     let texts = TEXTS.iter().flat_map(|Family(_, words)| words.iter());
-    let rest = BROKEN.iter().chain(&UNPARSED).chain(&NO_SUCH_PATH);
+    let rest = BROKEN.iter().chain(&THINKING).chain(&UNPARSED).chain(&NO_SUCH_PATH);
     words.chain(texts).chain(rest).copied().filter(|text| text.to_lowercase() != **text).collect()
 }

@@ -30,13 +30,13 @@ const PATTERNS: [&str; 17] = [
     // "'tool_choice' is not supported", "`reasoning_effort` is unsupported with this model"
     r"(?i)['`\x22]([\w.\[\]-]+)['`\x22] (?:parameter )?is (?:not supported|unsupported|not permitted|not allowed|unknown)",
     // "parameter reasoning_effort is not supported", "argument not supported: store"
-    r"(?i)(?:parameter|field|argument|option) ['`\x22]?([a-z][\w.\[\]-]*_[\w.\[\]-]+)['`\x22]? is (?:not supported|unsupported|not permitted|not allowed|unknown)",
+    r"(?i)(?:parameter|field|argument|option) ([a-z]\w*_[\w.\[\]-]+) is (?:not supported|unsupported|not permitted|not allowed|unknown)",
     r"(?i)(?:parameter|field|argument|option)s? not supported: ['`\x22]?([\w.\[\]-]+)",
     // Mistral: `reasoning_effort is not enabled for this model`
     r"(?i)^['`\x22]?([a-z][\w.\[\]-]*_[\w.\[\]-]+)['`\x22]? is not (?:enabled|supported|available|permitted|allowed)",
     // `Unsupported value: 'x' for reasoning_effort`; vLLM and LM Studio: "Invalid value for 'reasoning_effort'"
     r"(?i)invalid value for ['`\x22]?([a-z][\w.\[\]-]*_[\w.\[\]-]+)",
-    r"(?i)invalid reasoning[_ ]?effort|(?P<reasoning_effort>reasoning_effort) must be",
+    r"(?i)(?:invalid (reasoning_effort)|(reasoning_effort) must be)",
     // "temperature is not supported with this model" in the words of several proxies
     r"(?i)\b(temperature|top_p|top_k|min_p|seed|stop|tools|store|metadata) is (?:not supported|unsupported|not permitted|not allowed)",
 ];
@@ -55,7 +55,7 @@ const NEEDED: [&str; 5] = ["model", "messages", "input", "input_tokens", "prompt
 pub(crate) fn refused(error: &ErrorBody) -> Option<String> {
     let by_text = COMPILED.iter().find_map(|pattern| {
         let found = pattern.captures(&error.message)?;
-        Some(found.get(1).map_or("reasoning_effort", |field| field.as_str()))
+        found.iter().skip(1).flatten().next().map(|field| field.as_str())
     });
     let by_param = error.param.as_deref().filter(|_| {
         let text = error.message.to_lowercase();
