@@ -67,6 +67,9 @@ impl Answer {
     /// The server's own words of complaint.
     pub(crate) fn complaint(&self) -> &str {
         let Some(json) = &self.json else { return &self.text };
+        if let Some(words) = json.as_str() {
+            return words;
+        }
         ["/error/message", "/error", "/message", "/detail"].iter().find_map(|pointer| wire::text(json, pointer)).unwrap_or_default()
     }
 }

@@ -26,7 +26,8 @@ pub struct Discovery {
 /// Looks on all usual ports at the same time, for `budget` at most (3 s is what a person waits). Loads and wakes nothing; where nothing listens,
 /// that is no error.
 ///
-/// The addresses looked at are permitted at the client's egress guard: they are this machine and, in a container, its host.
+/// The addresses looked at are permitted at the client's egress guard: they are this machine, in a container its host, and what the user's own
+/// environment names.
 pub async fn discover(http: &HttpClient, surroundings: &Surroundings, budget: Duration) -> Discovery {
     discover_at(http, addresses(surroundings, &USUAL_PORTS), surroundings, budget).await
 }

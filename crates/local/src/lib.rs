@@ -31,6 +31,7 @@ mod loading;
 mod machine;
 mod mismatch;
 mod model;
+mod owned_task;
 mod probe;
 mod recommend;
 mod report;

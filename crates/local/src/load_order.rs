@@ -77,7 +77,7 @@ pub enum LoadError {
         words: String,
     },
     /// The server's process for the model ended.
-    #[error("{server} tried to load {model}, and its process ended{}; look into the server's log", exit_code.map(|code| format!(" with exit code {code}")).unwrap_or_default())]
+    #[error("{server} tried to load {model}, and its process ended{}; look into the server's log", with_code(*exit_code))]
     Ended {
         /// The software.
         server: &'static str,
@@ -127,4 +127,8 @@ pub enum UnloadError {
         /// Why.
         reason: String,
     },
+}
+
+fn with_code(exit_code: Option<i64>) -> String {
+    exit_code.map(|code| format!(" with exit code {code}")).unwrap_or_default()
 }

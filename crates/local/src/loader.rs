@@ -80,6 +80,12 @@ impl Loader {
         locked(&self.shared.ours).contains(&(box_id.clone(), model.clone()))
     }
 
+    /// Remembers that a request of ours brought `model` into memory, when it was seen to be cold before. A load with a larger window then
+    /// replaces it instead of standing beside it.
+    pub fn claim(&self, box_id: &BoxId, model: &ModelId) {
+        locked(&self.shared.ours).insert((box_id.clone(), model.clone()));
+    }
+
     /// Unloads a model that we loaded.
     ///
     /// # Errors
@@ -117,19 +123,27 @@ impl Loader {
                 }
             };
             publish.send_replace(Stage::Under(Progress::Loading { percent: None }));
-            let replaces = {
-                let Some(shared) = shared.upgrade() else { return };
-                let ours = locked(&shared.ours);
-                ours.contains(&(order.endpoint.box_id.clone(), order.model.clone()))
-            };
-            let loading = Loading { http: &http, order: &order, replaces_ours: replaces, publish: &publish };
-            let outcome = loading.run().await;
+            let Some(replaces) = shared.upgrade().map(|shared| shared.instances_of(&order)) else { return };
+            let outcome = Loading { http: &http, order: &order, replaces: &replaces, publish: &publish }.run().await;
             if let (Some(shared), Ok(Loaded::Now { model, .. })) = (shared.upgrade(), &outcome) {
-                locked(&shared.ours).insert((order.endpoint.box_id.clone(), model.clone()));
+                let mut ours = locked(&shared.ours);
+                ours.retain(|(at, known)| *at != order.endpoint.box_id || !replaces.contains(known));
+                ours.insert((order.endpoint.box_id.clone(), model.clone()));
             }
             publish.send_replace(Stage::Ended(outcome));
         });
         stage
+    }
+}
+
+impl Shared {
+    /// What we have in memory of this model. LM Studio names a second instance `model:2`.
+    fn instances_of(&self, order: &LoadOrder) -> Vec<ModelId> {
+        let is_instance = |known: &ModelId| {
+            known.as_str().strip_prefix(order.model.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+        };
+        let ours = locked(&self.ours);
+        ours.iter().filter(|(at, known)| *at == order.endpoint.box_id && is_instance(known)).map(|(_, known)| known.clone()).collect()
     }
 }
 

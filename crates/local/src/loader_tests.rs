@@ -102,6 +102,28 @@ async fn what_we_did_not_load_is_never_unloaded() {
 }
 
 #[tokio::test]
+async fn larger_window_replaces_what_we_loaded_and_nothing_else() {
+    let server = TestServer::start(lm_studio(131_072)).await;
+    let small = order(&server, ServerKind::LmStudio, "m", Wanted::Window(4096)).await;
+    let loader = loader(&server);
+    end(loader.load(small)).await.expect("loaded");
+    let large = order(&server, ServerKind::LmStudio, "m", Wanted::Window(32_768)).await;
+    end(loader.load(large.clone())).await.expect("loaded");
+    assert_eq!(server.asked(), ["POST /api/v1/models/unload", "POST /api/v1/models/load", "GET /api/v1/models"]);
+    assert!(loader.is_ours(&large.endpoint.box_id, &large.model));
+}
+
+#[tokio::test]
+async fn larger_window_never_unloads_what_somebody_else_loaded() {
+    let server = TestServer::start(lm_studio(131_072)).await;
+    let small = order(&server, ServerKind::LmStudio, "m", Wanted::Window(4096)).await;
+    end(loader(&server).load(small)).await.expect("loaded, by another krabba as it were");
+    let large = order(&server, ServerKind::LmStudio, "m", Wanted::Window(32_768)).await;
+    end(loader(&server).load(large)).await.expect("loaded");
+    assert_eq!(server.asked(), ["POST /api/v1/models/load", "GET /api/v1/models"]);
+}
+
+#[tokio::test]
 async fn many_who_need_a_cold_model_share_one_load() {
     let loads = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&loads);

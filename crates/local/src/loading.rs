@@ -1,12 +1,15 @@
 //! How each kind of server loads a model.
 //!
-//! | server | how | progress |
-//! |---|---|---|
-//! | LM Studio | at the person's word only: `POST /api/v1/models/load`, which takes the model out of just-in-time's care (no `ttl`, no eviction); else by request | – |
-//! | Ollama | `POST /api/chat` without messages, with the window to keep using (another `num_ctx` loads it anew) | – |
-//! | llama.cpp, router | `POST /models/load`, then `/models` until it says `loaded` | – |
-//! | llama.cpp, one model | it loads at its start; `/health` until that is over | – |
-//! | all others | by request, or not at all | – |
+//! | server | how |
+//! |---|---|
+//! | LM Studio | `POST /api/v1/models/load`, at the person's word only; else by request |
+//! | Ollama | `POST /api/chat` without messages, with the window to keep using (another `num_ctx` loads it anew) |
+//! | llama.cpp, router | `POST /models/load`, then `/models` until it says `loaded` |
+//! | llama.cpp, one model | it loads at its start; `/health` until that is over |
+//! | all others | by request, or not at all |
+//!
+//! LM Studio's load takes a model out of the care of its just-in-time loading: no `ttl`, no eviction. Hence the person's word. No server
+//! tells how far a load is on these paths, so there is no percentage.
 //!
 //! Whatever was asked for, what the server reports afterwards counts: LM Studio's MLX engine loads smaller windows than asked for
 //! and calls that a success.
@@ -38,8 +41,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Loading<'a> {
     pub(crate) http: &'a HttpClient,
     pub(crate) order: &'a LoadOrder,
-    /// The model is in memory because of an earlier load of ours, which this one replaces.
-    pub(crate) replaces_ours: bool,
+    /// What an earlier load of ours brought into memory, and this one replaces.
+    pub(crate) replaces: &'a [ModelId],
     pub(crate) publish: &'a watch::Sender<Stage>,
 }
 
@@ -68,9 +71,9 @@ impl Loading<'_> {
         if let Some(already) = self.already() {
             return Ok(already);
         }
-        if self.replaces_ours {
+        for ours in self.replaces {
             // Best effort: where it fails, the new instance stands beside the old one.
-            let _ = unload(self.http, &self.order.endpoint, &self.order.report, &self.order.model).await;
+            let _ = unload(self.http, &self.order.endpoint, &self.order.report, ours).await;
         }
         let body = json!({ "model": self.order.model.as_str(), "context_length": wanted, "echo_load_config": true });
         let answer = self.post("/api/v1/models/load", &body, deadline).await?;
@@ -84,7 +87,7 @@ impl Loading<'_> {
         if let Some(already) = self.already() {
             return Ok(already);
         }
-        let theirs = self.entry().is_some_and(|model| model.loaded == Some(true)) && !self.replaces_ours;
+        let theirs = self.entry().is_some_and(|model| model.loaded == Some(true)) && self.replaces.is_empty();
         let mut body = json!({ "model": self.order.model.as_str(), "messages": [], "stream": false });
         if let Some(object) = body.as_object_mut() {
             if let Some(keep_alive) = &self.order.keep_alive {

@@ -151,6 +151,14 @@ impl Driver<'_> {
                 return local_ai::list(asker, first, &system).await;
             }
         }
+        // LiteLLM calls every model OpenAI's. OpenAI itself is not asked: it is known by its address.
+        let as_openai = openai_style::owner(&first) == Some("openai") && self.expected != Some(ServerKind::OpenAi);
+        if as_openai || self.expected == Some(ServerKind::LiteLlm) {
+            let readiness = asker.get("/health/readiness").await.unwrap_or_default();
+            if litellm::recognise_readiness(&readiness) {
+                return litellm::list(asker, first).await;
+            }
+        }
         match self.expected {
             Some(ServerKind::Jan) => jan::list(asker, first).await,
             Some(kind @ (ServerKind::Mlx | ServerKind::OpenAi | ServerKind::Anthropic | ServerKind::OpenRouter)) => {
@@ -176,10 +184,18 @@ impl Driver<'_> {
     /// A server that wants a key, named as well as its headers and port allow. Refusals that are not JSON come from
     /// something else (macOS's AirPlay answers 403 on port 5000), unless a person said that a model server is there.
     fn locked(&self, asker: &Asker<'_>, answer: &Answer) -> Option<Report> {
-        if !answer.is_locked() || (answer.json.is_none() && !asker.has_key() && self.root.path() == "/") {
+        let in_words = answer.status == 401 && !answer.text.is_empty() && !answer.text.trim_start().starts_with('<');
+        let named = asker.has_key() || self.root.path() != "/";
+        if !answer.is_locked() || !(answer.json.is_some() || in_words || named) {
             return None;
         }
-        let kind = if llama_cpp::recognise(answer) { ServerKind::LlamaCpp } else { self.expected.unwrap_or(ServerKind::Other) };
+        let kind = if llama_cpp::recognise(answer) {
+            ServerKind::LlamaCpp
+        } else if answer.complaint().contains("LM Studio") {
+            ServerKind::LmStudio
+        } else {
+            self.expected.unwrap_or(ServerKind::Other)
+        };
         let mut report = Report::new(kind);
         report.hosted = matches!(kind, ServerKind::LiteLlm | ServerKind::OpenAi | ServerKind::Anthropic | ServerKind::OpenRouter);
         report.state = if asker.has_key() { ServerState::KeyRefused } else { ServerState::NeedsKey };

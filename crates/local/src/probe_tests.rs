@@ -192,6 +192,16 @@ async fn ollama_lists_everything_and_loads_nothing() {
     assert_eq!(report.route_state(&ModelId::new("qwen3:8b")), RouteState::Cold);
 }
 
+#[test]
+fn ollama_model_without_its_tag_is_the_latest() {
+    let mut report = Report::new(ServerKind::Ollama);
+    report.models = vec![crate::ServerModel::new("qwen3:8b"), crate::ServerModel::new("qwen3:latest")];
+    let found = |report: &Report| report.model(&ModelId::new("qwen3")).map(|model| model.id.as_str().to_owned());
+    assert_eq!(found(&report).as_deref(), Some("qwen3:latest"));
+    report.kind = ServerKind::LmStudio;
+    assert_eq!(found(&report), None);
+}
+
 #[tokio::test]
 async fn ollama_is_not_asked_again_what_it_said_before() {
     let server = TestServer::start(ollama).await;

@@ -29,7 +29,8 @@ pub struct Recommendation {
 }
 
 /// Chooses among everything that `reports` list. First what is loaded, because it answers at once; then the largest that
-/// fits `machine`. Models that only make vectors, that run on somebody else's machine or whose server wants a key are not considered. None when nothing is left.
+/// fits `machine`. Models that only make vectors, that run on somebody else's machine or whose server wants a key are not
+/// considered. None when nothing is left.
 pub fn recommend(reports: &[Report], machine: &Machine) -> Option<Recommendation> {
     let candidates: Vec<Candidate<'_>> = reports.iter().flat_map(|report| candidates_of(report, machine)).collect();
     let loaded = candidates.iter().filter(|candidate| candidate.is_loaded()).reduce(larger);
@@ -119,7 +120,9 @@ impl Candidate<'_> {
             } else {
                 "another variant of it is on the disk"
             };
-            warnings.push(format!("it is heavily quantised ({bits:.1} bits per weight), which costs accuracy first in tool calls and long answers; {alternative}"));
+            warnings.push(format!(
+                "it is heavily quantised ({bits:.1} bits per weight), which costs accuracy first in tool calls and long answers; {alternative}"
+            ));
         }
         if self.fits == Some(false) {
             let needed = memory_needed(self.model).map(gigabytes).unwrap_or_default();

@@ -50,9 +50,11 @@ impl Report {
         }
     }
 
-    /// The entry of a model, by its exact id.
+    /// The entry of a model, by its exact id. Ollama lists `qwen3:latest` where people say `qwen3`, and takes both.
     pub fn model(&self, id: &ModelId) -> Option<&ServerModel> {
-        self.models.iter().find(|model| model.id == *id)
+        let exact = self.models.iter().find(|model| model.id == *id);
+        let latest = || self.models.iter().find(|model| model.id.as_str().strip_suffix(":latest") == Some(id.as_str()));
+        exact.or_else(|| if self.kind == ServerKind::Ollama { latest() } else { None })
     }
 
     /// What a route to `id` is doing, as far as this server tells: `Cold`, `Loading`, `Ready`, `Busy` or `Unknown`.

@@ -3,6 +3,8 @@
 //! Near is believed only while nothing speaks against it: a proxy on this machine that goes on to somebody's cloud is as far away as
 //! that cloud.
 
+use std::net::Ipv4Addr;
+
 use krabba_net::{Reach, Url, reach};
 use krabba_types::{ModelId, Residency, ServerKind};
 
@@ -12,16 +14,25 @@ use crate::Report;
 pub(crate) const HOST_ALIASES: [&str; 2] = ["host.docker.internal", "host.containers.internal"];
 
 /// How far away `url` is by itself: loopback and the host's aliases inside a container are this machine; private address ranges, names
-/// without a dot and `.local`-like names are the home network; all else is hosted.
+/// without a dot and `.local`-like names are the home network; all else is hosted. What is somebody's private network, but
+/// not surely the owner's, is hosted too until the owner declares it: `.internal` (clouds name their machines so) and
+/// 100.64.0.0/10 (carriers, Tailscale).
 pub fn url_residency(url: &Url) -> Residency {
     if url.host_str().is_some_and(|host| HOST_ALIASES.iter().any(|alias| host.eq_ignore_ascii_case(alias))) {
         return Residency::Device;
     }
     match reach(url) {
         Reach::Loopback => Residency::Device,
+        Reach::Private if may_be_foreign(url) => Residency::Hosted,
         Reach::Private => Residency::Lan,
         Reach::Public => Residency::Hosted,
     }
+}
+
+fn may_be_foreign(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
+    let shared = |address: Ipv4Addr| matches!(address.octets(), [100, 64..128, ..]);
+    host.ends_with(".internal") || host.parse().is_ok_and(shared)
 }
 
 /// The same for an endpoint whose server has been asked. One that forwards to somebody else's machine, or may do so unseen (LiteLLM), is hosted.

@@ -20,6 +20,10 @@ fn addresses_are_as_far_away_as_they_look() {
         ("http://gpubox.local:8000", Residency::Lan),
         ("http://[fd00::1]:8000", Residency::Lan),
         ("http://172.32.0.1:8000", Residency::Hosted),
+        ("http://10.1.2.3:8000", Residency::Lan),
+        ("http://gpubox.home.arpa:8000", Residency::Lan),
+        ("http://100.64.1.2:8000", Residency::Hosted),
+        ("http://vm.c.project.internal:8000", Residency::Hosted),
         ("https://api.openai.com/v1", Residency::Hosted),
         ("http://127.0.0.1.evil.example", Residency::Hosted),
     ];

@@ -47,7 +47,10 @@ pub enum ServiceError {
     #[error("{0}")]
     Crashed(CrashReport),
     /// It does not answer in time, and was stopped.
-    #[error("{service} did not answer at {health_url} within {} s and was stopped; its log is {}{}", timeout.as_secs(), log.display(), Lines(last_lines))]
+    #[error(
+        "{service} did not answer at {health_url} within {} s and was stopped; its log is {}{}",
+        timeout.as_secs(), log.display(), Lines(last_lines)
+    )]
     NotReady {
         /// Whose.
         service: String,

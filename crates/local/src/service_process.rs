@@ -24,11 +24,10 @@ use crate::service_log::ServiceLog;
 const GRACE: Duration = Duration::from_secs(5);
 /// How long helpers may outlive the leader that was asked to stop.
 const HELPERS_GRACE: Duration = Duration::from_secs(1);
-/// How long killed helpers are waited for, so that their port is free when the server is started again. Where nobody reaps orphans
-/// (a container without an init), they never seem to go.
+/// How long killed helpers are waited for, so that their port is free when the server is started again.
 const BURIAL: Duration = Duration::from_millis(500);
 /// Between two looks at a process group that is about to be empty.
-const LOOK_AT_GROUP: Duration = Duration::from_millis(10);
+const LOOK_AT_GROUP: Duration = Duration::from_millis(20);
 /// Between two looks at the size of the log.
 const LOOK_AT_LOG: Duration = Duration::from_secs(10);
 /// Between two looks at a process that is not our child, whose end nobody tells us.
@@ -123,7 +122,7 @@ impl ServiceProcess {
     }
 
     async fn group_gone(&self) {
-        while self.group.is_some_and(|group| killpg(group, None).is_ok()) {
+        while self.group.is_some_and(|group| killpg(group, None).is_ok() && lives(group)) {
             sleep(LOOK_AT_GROUP).await;
         }
     }
@@ -166,14 +165,10 @@ impl Leader {
 }
 
 impl Mark {
-    /// Reads `/proc`; none where there is no such process, or no `/proc`.
+    /// None where there is no such process, or no `/proc`.
     fn of(id: i32) -> Option<Self> {
-        let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-        // The name in parentheses may hold anything, so fields are counted from behind it.
-        let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-        let state = fields.next()?;
-        let started = fields.nth(18)?.parse().ok()?;
-        (state != "Z" && id > 1).then_some(Self { id, started })
+        let stat = Stat::read(&format!("/proc/{id}/stat"))?;
+        (stat.lives && id > 1).then_some(Self { id, started: stat.started })
     }
 
     fn read(path: &Path) -> Option<Self> {
@@ -185,6 +180,33 @@ impl Mark {
     fn lives(&self) -> bool {
         Self::of(self.id) == Some(*self)
     }
+}
+
+/// Of `/proc/ID/stat`, what matters here.
+struct Stat {
+    group: i32,
+    started: u64,
+    /// A zombie is dead, unless threads of it are still on their way out: they hold its ports.
+    lives: bool,
+}
+
+impl Stat {
+    fn read(path: &str) -> Option<Self> {
+        let text = fs::read_to_string(path).ok()?;
+        // The name in parentheses may hold anything, so fields are counted from behind it; the first there is field 3.
+        let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+        let field = |number: usize| fields.get(number - 3).copied();
+        let threads: u32 = field(20)?.parse().ok()?;
+        Some(Self { group: field(5)?.parse().ok()?, started: field(22)?.parse().ok()?, lives: field(3)? != "Z" || threads > 1 })
+    }
+}
+
+/// Whether a group that still answers to signals has a member that lives. In a container without an init nobody buries orphans, so that
+/// their group stays for ever. Without `/proc` the answer is yes.
+fn lives(group: Pid) -> bool {
+    let Ok(processes) = fs::read_dir("/proc") else { return true };
+    let mut stats = processes.flatten().filter_map(|process| Stat::read(process.path().join("stat").to_str()?));
+    stats.any(|stat| stat.lives && stat.group == group.as_raw())
 }
 
 fn describe(status: io::Result<ExitStatus>) -> String {

@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use krabba_net::{HttpClient, Url};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
 
+use crate::owned_task::OwnedTask;
 use crate::service::{ServiceSettings, ServiceState};
 use crate::service_actor::{Actor, Request};
 use crate::service_error::{CrashReport, ServiceError};
@@ -36,17 +36,6 @@ struct Service {
     requests: mpsc::Sender<Request>,
     state: watch::Receiver<ServiceState>,
     task: OwnedTask,
-}
-
-/// A task that ends with its owner, and its process with it.
-struct OwnedTask(Option<JoinHandle<()>>);
-
-impl Drop for OwnedTask {
-    fn drop(&mut self) {
-        if let Some(task) = &self.0 {
-            task.abort();
-        }
-    }
 }
 
 /// The right to use a service; it is not stopped for idleness while one exists.
@@ -110,12 +99,12 @@ impl Services {
         };
         // All are told first, so that their graces run at the same time.
         let mut tasks = Vec::new();
-        for Service { requests, state, mut task } in all {
+        for Service { requests, state, task } in all {
             drop((requests, state));
-            tasks.extend(task.0.take());
+            tasks.push(task);
         }
         for task in tasks {
-            let _ = task.await;
+            task.finish().await;
         }
     }
 
@@ -142,7 +131,7 @@ impl Services {
             leases: Arc::default(),
             running: None,
         };
-        let task = OwnedTask(Some(tokio::spawn(actor.run())));
+        let task = OwnedTask::new(tokio::spawn(actor.run()));
         services.insert(settings.name.clone(), Service { requests: requests.clone(), state, task });
         Ok(requests)
     }

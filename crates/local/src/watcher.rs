@@ -5,8 +5,8 @@
 //!                ▲──────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! A server that starts a minute after us is found by the next round; one that stops is seen to be gone. The rounds ask only what is known
-//! neither to wake a model nor to keep it awake. Endpoints with `probe: false` are asked on demand alone.
+//! A server that starts a minute after us is found by the next round; one that stops is seen to be gone. The rounds ask
+//! only what is known neither to wake a model nor to keep it awake. Endpoints with `probe: false` are asked on demand alone.
 //!
 //! Shutdown: [`Watcher::shutdown`] takes all tasks, which ends their waiting, and waits until each has finished its round. Dropping
 //! the last clone aborts them instead.
@@ -18,9 +18,9 @@ use std::time::Duration;
 use krabba_net::HttpClient;
 use krabba_types::{Clock, ModelId, RouteState, SystemClock, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
 
 use crate::asker::Depth;
+use crate::owned_task::OwnedTask;
 use crate::probe::probe_again;
 use crate::{Endpoint, ProbeError, Report};
 
@@ -64,17 +64,6 @@ struct Watched {
     task: OwnedTask,
 }
 
-/// A task that ends with its owner.
-struct OwnedTask(Option<JoinHandle<()>>);
-
-impl Drop for OwnedTask {
-    fn drop(&mut self) {
-        if let Some(task) = &self.0 {
-            task.abort();
-        }
-    }
-}
-
 impl Watcher {
     /// Watches nothing yet; each endpoint will be asked every 20 s.
     pub fn new(http: HttpClient) -> Self {
@@ -97,7 +86,7 @@ impl Watcher {
             let (asks, asked) = mpsc::channel(16);
             let interval = endpoint.probe.then_some(self.shared.interval);
             let round = Round { http: self.shared.http.clone(), endpoint, interval, publish, changes: self.shared.changes.clone() };
-            Watched { observation, asks, task: OwnedTask(Some(tokio::spawn(round.run(asked)))) }
+            Watched { observation, asks, task: OwnedTask::new(tokio::spawn(round.run(asked))) }
         });
     }
 
@@ -147,11 +136,9 @@ impl Watcher {
             let mut watched = self.shared.watched.lock().unwrap_or_else(PoisonError::into_inner);
             watched.drain().map(|(_, watched)| watched).collect()
         };
-        for Watched { observation, asks, mut task } in all {
+        for Watched { observation, asks, task } in all {
             drop((observation, asks));
-            if let Some(task) = task.0.take() {
-                let _ = task.await;
-            }
+            task.finish().await;
         }
     }
 }

@@ -33,6 +33,11 @@ pub(crate) async fn list(asker: &mut Asker<'_>, first: Answer) -> Report {
         return report;
     }
     let props = asker.get("/props").await;
+    // A key does not guard `/v1/models`, so the listing alone does not show that one is wanted.
+    if props.as_ref().is_some_and(Answer::is_locked) {
+        report.state = if asker.has_key() { ServerState::KeyRefused } else { ServerState::NeedsKey };
+        return report;
+    }
     if let Some(props) = props.as_ref().and_then(Answer::success) {
         if wire::text(props, "/role") == Some("router") {
             list_router(asker, &mut report).await;
