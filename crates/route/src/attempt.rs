@@ -49,6 +49,8 @@ pub(crate) struct Attempting<'a> {
     pub(crate) pace: Pace,
     /// The route's name, for people.
     pub(crate) whom: String,
+    /// The person was told that the model is being loaded; "waiting" would say less.
+    pub(crate) loading: bool,
     /// Looks at the server; `None` where that is not possible or not wanted.
     pub(crate) look: Option<Box<dyn Fn() -> Looking + Send + Sync + 'a>>,
 }
@@ -66,6 +68,8 @@ pub(crate) struct Came {
     pub(crate) answered_by: Option<ModelId>,
     /// Whether anything of the answer was shown, reasoning included.
     pub(crate) shown: bool,
+    /// Whether there was reasoning.
+    pub(crate) reasoned: bool,
     /// Whether text turned out to be reasoning.
     pub(crate) retracted: bool,
     /// From the request to the first output.
@@ -133,13 +137,14 @@ impl Attempting<'_> {
                 self.failover.retracted();
             }
             ModelEvent::Usage(usage) => came.usage.update(usage),
+            ModelEvent::Progress(Progress::Waiting | Progress::Accepted) if self.loading => return,
             ModelEvent::AnsweredBy(model) => came.answered_by = Some(model.clone()),
             ModelEvent::ToolCall(call) => {
                 came.calls.push(call.clone());
                 return;
             }
-            ModelEvent::Reasoning(_)
-            | ModelEvent::ReasoningArtefact { .. }
+            ModelEvent::Reasoning(_) => came.reasoned = true,
+            ModelEvent::ReasoningArtefact { .. }
             | ModelEvent::ToolCallPart(_)
             | ModelEvent::Progress(_)
             | ModelEvent::Done(_)
@@ -153,11 +158,13 @@ impl Attempting<'_> {
         let progress = match look {
             Look::Loading { percent } => {
                 self.pace.still_loading(percent, now);
+                self.loading = true;
                 Progress::Loading { percent }
             }
             Look::Loaded => {
                 self.pace.loaded(now);
                 self.look = None;
+                self.loading = false;
                 Progress::Waiting
             }
             Look::Nothing => return,
@@ -190,6 +197,7 @@ impl Came {
             usage: Usage::default(),
             answered_by: None,
             shown: false,
+            reasoned: false,
             retracted: false,
             first_output: None,
             writing: Duration::ZERO,

@@ -16,7 +16,7 @@ pub(crate) fn closest(text: &str, names: impl Iterator<Item = String>) -> Vec<St
             } else {
                 edits(&wanted, &lower).min(edits(&wanted_id, last_part(&lower)))
             };
-            (distance <= 2.max(wanted_id.chars().count() / 3)).then_some((distance, name))
+            (distance <= 2.max(wanted_id.chars().count() / 4)).then_some((distance, name))
         })
         .collect();
     ranked.sort();

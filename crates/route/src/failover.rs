@@ -130,6 +130,10 @@ impl Failover {
         Self { stage: Stage::Waiting, can_retract, here: Here::default() }
     }
 
+    pub(crate) fn can_retract(&self) -> bool {
+        self.can_retract
+    }
+
     pub(crate) fn stage(&self) -> Stage {
         self.stage
     }

@@ -42,8 +42,8 @@ pub(crate) struct Lessons {
     pub(crate) dialect: Option<Dialect>,
     pub(crate) reading_speed: Option<Fact<f64>>,
     pub(crate) writing_speed: Option<Fact<f64>>,
-    /// Text of this route was reasoning after all: hold it back until that is decided.
-    pub(crate) orphan_close: bool,
+    /// Whether text of this route turned out to be reasoning, whose opening the template had kept to itself.
+    pub(crate) orphan_close: Option<bool>,
     /// Not stored: how the server's counts relate to our estimates.
     ratio: Option<f64>,
     /// Not stored: the last total at which an answer ran out of room.
@@ -70,8 +70,8 @@ pub(crate) enum Lesson {
     },
     /// The server took more than we thought possible.
     WindowWasTooSmall,
-    /// An unopened reasoning block was closed.
-    OrphanClose,
+    /// Whether an unopened reasoning block was closed.
+    OrphanClose(bool),
 }
 
 /// What the counts of a finished answer give away.
@@ -140,7 +140,7 @@ impl Lessons {
                 average(&mut self.reading_speed, *reading, at);
                 average(&mut self.writing_speed, *writing, at);
             }
-            Lesson::OrphanClose => self.orphan_close = true,
+            Lesson::OrphanClose(seen) => self.orphan_close = Some(*seen),
         }
     }
 }
@@ -206,7 +206,7 @@ impl Learned {
                 }
                 Ok(())
             }
-            Lesson::OrphanClose => write("orphanClose", json!(true)),
+            Lesson::OrphanClose(seen) => write("orphanClose", json!(seen)),
         }
     }
 }
@@ -222,7 +222,7 @@ fn restore(lessons: &mut Lessons, name: &str, fact: Fact<Value>) {
         "dialect" => lessons.dialect = serde_json::from_value(value).ok(),
         "readingSpeed" => lessons.reading_speed = value.as_f64().map(|speed| Fact::new(speed, source, at)),
         "writingSpeed" => lessons.writing_speed = value.as_f64().map(|speed| Fact::new(speed, source, at)),
-        "orphanClose" => lessons.orphan_close = value == Value::Bool(true),
+        "orphanClose" => lessons.orphan_close = value.as_bool(),
         _ => {
             let dialect = name.strip_prefix("dropped:").and_then(|dialect| dialect.parse().ok());
             if let (Some(dialect), Ok(fields)) = (dialect, serde_json::from_value(value)) {

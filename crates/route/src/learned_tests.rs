@@ -61,7 +61,7 @@ fn lessons_survive_a_restart() {
         Lesson::Dropped(Dialect::OpenAiCompletions, "tools".to_owned()),
         Lesson::Dialect(Dialect::OpenAiCompletions),
         Lesson::Speeds { reading: Some(400.0), writing: Some(20.0) },
-        Lesson::OrphanClose,
+        Lesson::OrphanClose(true),
     ];
     for lesson in &lessons {
         learned.learn("http://a.test/v1 x", lesson, FactSource::Measured).unwrap();

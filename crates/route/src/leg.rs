@@ -8,11 +8,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use krabba_local::{Lease, LoadEvent, LoadOrder, Wanted};
+use krabba_llm::OrphanPolicy;
+use krabba_local::Lease;
 use krabba_types::{
-    Dialect, DoneReason, Fault, FaultKind, ModelEvent, ModelRef, ModelRequest, Phase, Progress, Residency, RouteFacts, RouteState,
-    ServerKind,
+    Dialect, DoneReason, Fault, FaultKind, ModelEvent, ModelRef, ModelRequest, Phase, Progress, Residency, RouteFacts, ServerKind,
 };
 use tokio::time::{Instant, sleep};
 
@@ -21,10 +20,8 @@ use crate::clocks::{Clocks, PROBE_INTERVAL};
 use crate::event::{AttemptOutcome, AttemptStarted, RouteEvent};
 use crate::failover::{Change, Move, Outlook, Stage};
 use crate::keys::Choice;
-use crate::order::effective_residency;
 use crate::pace::{Pace, Start};
 use crate::plan::Candidate;
-use crate::queue::{Permit, Step};
 use crate::router::route_key;
 use crate::run::{Left, Run};
 use crate::servers::Hurry;
@@ -41,8 +38,8 @@ pub(crate) struct Leg<'a> {
     pub(crate) candidate: Candidate,
     pub(crate) provider: Provider,
     pub(crate) key: String,
-    others: usize,
-    clocks: Clocks,
+    pub(crate) others: usize,
+    pub(crate) clocks: Clocks,
     pub(crate) variation: Variation,
     /// Key profiles refused in this run.
     spent: Vec<String>,
@@ -55,7 +52,7 @@ pub(crate) struct Leg<'a> {
 /// A request that was made, or not.
 enum Tried {
     /// It was made.
-    Came(Box<Came>, Sent),
+    Came(Box<Came>, Box<Sent>),
     /// It would not fit.
     TooLarge(Fault),
 }
@@ -65,6 +62,8 @@ pub(crate) struct Sent {
     pub(crate) facts: RouteFacts,
     pub(crate) estimate: u32,
     pub(crate) claimed: Option<u32>,
+    /// Text was given out as it came.
+    pub(crate) streamed: bool,
     key: Option<Key>,
     request: ModelRequest,
     trial: Trial,
@@ -127,12 +126,12 @@ impl<'a> Leg<'a> {
             self.run.record.usage = came.usage.clone();
             match came.end.clone() {
                 Ok(reason) => {
-                    self.answered(*came, sent, reason).await;
+                    self.answered(*came, *sent, reason).await;
                     return Left::Answered(reason);
                 }
                 Err(fault) => {
                     let fault = with_crash(fault, lease.as_ref());
-                    if let Some(left) = self.failed(fault, &came, sent).await {
+                    if let Some(left) = self.failed(fault, &came, *sent).await {
                         return left;
                     }
                 }
@@ -159,43 +158,6 @@ impl<'a> Leg<'a> {
             residency: self.candidate.residency.clone(),
         };
         self.run.emitter.emit(RouteEvent::Attempt(started)).await;
-    }
-
-    async fn start_server(&mut self) -> Result<Option<Lease>, Fault> {
-        let Some(settings) = &self.provider.hosting.service else { return Ok(None) };
-        self.progress(Progress::Loading { percent: None }).await;
-        let lease = self.run.inner.services.lease(settings).await;
-        lease.map(Some).map_err(|error| Fault::new(FaultKind::Unreachable, Phase::Connect, error.to_string()))
-    }
-
-    /// A server that was asked for its state in the meantime may have said that it is farther away than its address.
-    fn still_permitted(&mut self) -> Result<(), Fault> {
-        let report = self.run.inner.report(&self.provider);
-        let residency = effective_residency(&self.provider, &self.candidate.reference, report.as_deref());
-        if !self.run.plan.policy.permits(&residency) {
-            let message = format!(
-                "{} passes conversations on ({residency}), and this one may go only to: {}",
-                self.candidate.reference, self.run.plan.policy
-            );
-            return Err(Fault::new(FaultKind::Unreachable, Phase::Connect, message));
-        }
-        self.candidate.residency = residency;
-        Ok(())
-    }
-
-    async fn wait_for_slot(&mut self) -> Permit {
-        let slots = self.run.inner.facts(&self.candidate.reference).slots.map(|fact| fact.value);
-        let mut place = self.run.inner.queue.join(&self.provider.hosting.box_id, self.run.plan.ask.class(), slots);
-        let joined = Instant::now();
-        loop {
-            match place.next().await {
-                Step::Position(position) => self.progress(Progress::Queued { position }).await,
-                Step::Granted(permit) => {
-                    self.run.record.queued += joined.elapsed();
-                    return permit;
-                }
-            }
-        }
     }
 
     async fn once(&mut self) -> Tried {
@@ -228,6 +190,7 @@ impl<'a> Leg<'a> {
             facts: &facts,
             variation: &self.variation,
             dialect: spoken,
+            can_retract: self.run.failover.can_retract(),
             num_ctx,
         };
         let request = parts.request(&prepared, inner.settings.params.get(&reference));
@@ -240,6 +203,7 @@ impl<'a> Leg<'a> {
         }
         let key = self.choose_key();
         let target = parts.target(key.as_ref().map(|key| key.secret.clone()), &self.clocks);
+        let streamed = target.orphan == OrphanPolicy::Stream;
         self.begin().await;
         let trial = Trial::begin(&inner, &reference, &provider, facts.server, prepared.estimate);
         let started = Instant::now();
@@ -251,31 +215,15 @@ impl<'a> Leg<'a> {
             failover: &mut self.run.failover,
             pace: Pace::new(self.clocks.clone(), started, start),
             whom: reference.to_string(),
+            loading: start == Start::Cold,
             look: look_at.map(|(provider, model)| {
                 let inner = Arc::clone(&inner);
                 Box::new(move || inner.look(&provider, &model)) as Box<dyn Fn() -> crate::attempt::Looking + Send + Sync>
             }),
         };
         let came = attempting.read(inner.caller.call(target, request.clone())).await;
-        let sent = Sent { facts, estimate: prepared.estimate, claimed, key, request, trial, took: started.elapsed() };
-        Tried::Came(Box::new(came), sent)
-    }
-
-    /// Whether the model has to be loaded first, which is shown at once, or its box still works for somebody who left.
-    async fn start(&mut self, state: Option<RouteState>) -> Start {
-        if matches!(state, Some(RouteState::Cold | RouteState::Loading)) {
-            self.progress(Progress::Loading { percent: None }).await;
-            return Start::Cold;
-        }
-        let now = self.run.inner.clock.now();
-        let busy = self.run.inner.lingering().remove(&self.provider.hosting.box_id).is_some_and(|until| until > now);
-        if busy {
-            self.progress(Progress::Queued { position: 1 }).await;
-            let line = format!("{} may still be busy with a prompt that was stopped; this one waits behind it", self.provider.id);
-            self.run.emitter.emit(RouteEvent::Notice(line)).await;
-            return Start::Cold;
-        }
-        Start::Warm
+        let sent = Sent { facts, estimate: prepared.estimate, claimed, streamed, key, request, trial, took: started.elapsed() };
+        Tried::Came(Box::new(came), Box::new(sent))
     }
 
     fn choose_key(&self) -> Option<Key> {
@@ -341,41 +289,6 @@ impl<'a> Leg<'a> {
             }
             Move::GiveUp | Move::Wait => Some(Left::Stop(fault)),
         }
-    }
-
-    /// Whether the server lists the model and only loads it when told to: llama.cpp's router without autoload. LM Studio's load
-    /// interface is for the person's word alone.
-    fn can_load(&self) -> bool {
-        let report = self.run.inner.report(&self.provider);
-        report.is_some_and(|report| {
-            let listed = report.model(&self.candidate.reference.model);
-            report.kind == ServerKind::LlamaCpp && listed.is_some_and(|model| model.loaded == Some(false))
-        })
-    }
-
-    /// Has the model loaded; whoever else wants it follows the same load. `None` to try again here.
-    async fn load(&mut self, fault: Fault) -> Option<Left> {
-        let report = self.run.inner.report(&self.provider)?;
-        let order = LoadOrder {
-            endpoint: self.run.inner.endpoint(&self.provider),
-            report,
-            model: self.candidate.reference.model.clone(),
-            wanted: Wanted::Usual,
-            keep_alive: self.provider.extras.keep_alive.clone(),
-            budget: self.clocks.load,
-        };
-        let mut load = self.run.inner.loader.load(order);
-        while let Some(event) = load.next().await {
-            match event {
-                LoadEvent::Progress(progress) => self.progress(progress).await,
-                LoadEvent::Ended(Ok(_)) => return None,
-                LoadEvent::Ended(Err(error)) => {
-                    let fault = Fault { message: error.to_string(), ..fault };
-                    return Some(if self.others > 0 { Left::Next(fault) } else { Left::Stop(fault) });
-                }
-            }
-        }
-        Some(if self.others > 0 { Left::Next(fault) } else { Left::Stop(fault) })
     }
 
     fn outlook(&mut self, fault: &Fault, key: Option<&Key>) -> Outlook {
@@ -459,7 +372,7 @@ impl<'a> Leg<'a> {
         self.run.inner.facts(&self.candidate.reference).window.value
     }
 
-    async fn progress(&self, progress: Progress) {
+    pub(crate) async fn progress(&self, progress: Progress) {
         self.run.emitter.emit(RouteEvent::Model(ModelEvent::Progress(progress))).await;
     }
 }

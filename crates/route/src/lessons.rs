@@ -25,21 +25,16 @@ pub(crate) async fn take(leg: &mut Leg<'_>, came: &Came, sent: &Sent, reason: Do
     keep_changes(leg).await;
     if came.retracted {
         orphan_close(leg).await;
+    } else if came.reasoned && sent.streamed && leg.run.inner.learned.of(&leg.key).orphan_close.is_none() {
+        // It reasoned, and nothing of it came as text: what comes as text is the answer.
+        learn(leg, Lesson::OrphanClose(false), FactSource::Measured).await;
     }
-    if let Some(model) = came.answered_by.as_ref().filter(|model| !is_the_same(leg.candidate.reference.model.as_str(), model.as_str())) {
+    if let Some(model) = &came.answered_by {
         let line = format!("{} says that {model} answers", leg.candidate.reference);
         say_once(leg, line).await;
     }
     counts(leg, came, sent, reason).await;
     speeds(leg, came).await;
-}
-
-/// Whether `answered` only spells the model that was asked more precisely (`gpt-5` by `gpt-5-2025-08-07`) or without its namespace.
-fn is_the_same(asked: &str, answered: &str) -> bool {
-    let last = |id: &str| id.rsplit('/').next().unwrap_or_default().to_lowercase();
-    let (asked, answered) = (last(asked), last(answered));
-    let date = answered.strip_prefix(&asked);
-    date.is_some_and(|date| date.chars().all(|letter| letter.is_ascii_digit() || letter == '-' || letter == '@'))
 }
 
 /// What was dropped or swapped in this run has worked, and is remembered.
@@ -66,7 +61,7 @@ async fn keep_changes(leg: &mut Leg<'_>) {
 
 /// The server reads text of a reasoning block as an answer's: hold it back the next time.
 pub(crate) async fn orphan_close(leg: &mut Leg<'_>) {
-    learn(leg, Lesson::OrphanClose, FactSource::Measured).await;
+    learn(leg, Lesson::OrphanClose(true), FactSource::Measured).await;
 }
 
 /// An overflow that names the true window.

@@ -31,7 +31,7 @@
 //! | `clocks`, `pace` | the limits on waiting, and one attempt's clocks running |
 //! | `breaker`, `keys`, `queue`, `slots` | the state of a route, of a provider's keys, of a box |
 //! | `learned`, `lessons`, `facts` | what routes taught us, when, and what is known of them |
-//! | `failover`, `run`, `leg`, `attempt`, `trial`, `target` | the run itself |
+//! | `failover`, `run`, `leg`, `ready`, `attempt`, `trial`, `target` | the run itself |
 //! | `told` | what people were told already |
 
 mod allow;
@@ -53,6 +53,7 @@ mod pace;
 mod plan;
 mod prompt;
 mod queue;
+mod ready;
 mod reference;
 mod residency;
 mod router;
@@ -83,6 +84,8 @@ pub use stream::RunStream;
 #[cfg(test)]
 mod allow_tests;
 #[cfg(test)]
+mod attempt_tests;
+#[cfg(test)]
 mod breaker_tests;
 #[cfg(test)]
 mod failover_tests;
@@ -100,6 +103,8 @@ mod queue_tests;
 mod reference_tests;
 #[cfg(test)]
 mod residency_tests;
+#[cfg(test)]
+mod target_tests;
 #[cfg(test)]
 mod test_settings;
 #[cfg(test)]

@@ -59,15 +59,22 @@ impl Order<'_> {
         }
         let mut plan = Plan::empty(ask, policy);
         for want in wanted {
-            let refused_choice = want.by_person && ask.model.is_some();
+            let chosen = want.by_person;
             match self.admit(want, &plan.policy, allow, &configured) {
                 Ok(candidate) if plan.candidates.iter().any(|known| known.reference == candidate.reference) => {}
                 Ok(candidate) => plan.candidates.push(candidate),
                 Err(refused) => {
                     plan.refused.push(refused);
-                    if refused_choice {
+                    if chosen && ask.model.is_some() {
                         // Who names a model for this turn does not want another one behind their back.
                         return plan;
+                    }
+                    if chosen {
+                        // What a session was switched to earlier and may not be asked now leaves the usual order.
+                        let mut usual = self.plan(&Ask { sticky: None, ..ask.clone() });
+                        usual.refused.splice(0..0, plan.refused);
+                        usual.ask = plan.ask;
+                        return usual;
                     }
                 }
             }
@@ -117,7 +124,8 @@ impl Order<'_> {
             let copy = Wanted { reference: want.reference.clone(), why: want.why.clone(), by_person: false };
             if chosen.is_some() && want.why == "primary" {
                 // An agent's own list of fallbacks, even an empty one, is meant to be the whole list.
-                last = selection.fallbacks.is_none().then_some(copy);
+                let own_list = selection.fallbacks.is_some() && self.settings.agents.contains_key(&ask.agent);
+                last = (!own_list).then_some(copy);
             } else {
                 wanted.push(copy);
             }

@@ -83,7 +83,7 @@ fn a_profile_is_taken_off_only_if_it_exists() {
 fn a_typing_error_is_answered_with_the_closest_names() {
     let error = resolve(&local_first(), "claude-sonet-4-5").unwrap_err();
     assert_eq!(error.to_string(), "there is no model \"claude-sonet-4-5\"; did you mean \"anthropic/claude-sonnet-4-5\"?");
-    assert_eq!(resolve(&local_first(), "sonnet").unwrap_err().closest(), ["anthropic/claude-sonnet-4-5"]);
+    assert_eq!(resolve(&local_first(), "claude-opus").unwrap_err().closest(), ["anthropic/claude-opus-4-6"]);
 }
 
 #[test]
@@ -140,4 +140,18 @@ fn every_row_of_the_catalogue_can_be_asked() {
 fn a_built_in_provider_without_a_key_says_which_variable_to_set() {
     let provider = find_hosted(&ProviderId::new("openrouter")).unwrap().provider(|_| None);
     assert_eq!((provider.keys.len(), provider.missing_key.as_deref()), (0, Some("OPENROUTER_API_KEY")));
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_a_server_lists_can_be_named_and_goes_out_byte_for_byte(id in "[ -~åß模]{0,12}[!-~]") {
+        let id = id.trim();
+        let settings = Settings { providers: vec![provider("box", Residency::Lan, &[])], ..Settings::default() };
+        let listed = ModelRef::new(ProviderId::new("box"), krabba_types::ModelId::new(id));
+        let names = Names::of(&settings);
+        for text in [format!("box/{id}"), id.to_owned()] {
+            let resolved = names.resolve(&text, std::slice::from_ref(&listed)).map(|resolved| resolved.reference);
+            proptest::prop_assert_eq!(resolved, Ok(listed.clone()));
+        }
+    }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) facts: &'a RouteFacts,
     pub(crate) variation: &'a Variation,
     pub(crate) dialect: Dialect,
+    /// Whether text that was shown can be taken back.
+    pub(crate) can_retract: bool,
     /// Ollama's window, which must not change from request to request.
     pub(crate) num_ctx: Option<u32>,
 }
@@ -94,11 +96,16 @@ impl Parts<'_> {
         shape
     }
 
-    /// Text is held back where a template is known to open the reasoning block itself, so that the first thing seen of it is its
-    /// end. Hosted services separate reasoning before it gets here.
+    /// Some templates open the reasoning block themselves, so that the first thing seen of it is its end. Holding text back until
+    /// then is safe, and is the end of streaming. So it is done where a route was seen to need it; and where nobody knows
+    /// yet, for models of such families, if what is shown cannot be taken back. Hosted services separate
+    /// reasoning before it gets here.
     fn orphan(&self) -> OrphanPolicy {
-        if self.lessons.orphan_close {
-            return OrphanPolicy::Hold;
+        match self.lessons.orphan_close {
+            Some(true) => return OrphanPolicy::Hold,
+            Some(false) => return OrphanPolicy::Stream,
+            None if self.can_retract => return OrphanPolicy::Stream,
+            None => {}
         }
         let separates = match self.facts.server {
             ServerKind::OpenAi | ServerKind::Anthropic | ServerKind::OpenRouter => true,

@@ -14,6 +14,9 @@ use crate::plan::Candidate;
 /// Sessions remembered; beyond that all are forgotten, and some lines are said twice.
 const SESSIONS: usize = 4_096;
 
+/// Lines remembered for a session; some hold numbers, so that there is no end of new ones.
+const LINES: usize = 256;
+
 /// What one session was told.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
@@ -87,6 +90,9 @@ impl Memory {
 
     /// Whether `line` is new to this session.
     pub(crate) fn first_time(&mut self, line: &str) -> bool {
+        if self.said.len() >= LINES {
+            self.said.clear();
+        }
         self.said.insert(line.to_owned())
     }
 }
