@@ -38,6 +38,7 @@ pub(crate) fn end_record(end: &TurnEnd) -> EndRecord {
             counted,
             cached_tokens: end.context.cached_tokens,
         }),
+        usage: end.usage.clone(),
     }
 }
 

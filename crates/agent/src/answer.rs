@@ -1,7 +1,7 @@
 //! An answer while it comes: what was said so far, and what of it a listener hears.
 
 use krabba_route::AttemptStarted;
-use krabba_types::{JsonObject, ModelEvent, ModelId, ModelRef, Part, Reasoning, ReasoningOrigin, Usage};
+use krabba_types::{Fault, FaultKind, JsonObject, ModelEvent, ModelId, ModelRef, Part, Phase, Reasoning, ReasoningOrigin, Usage};
 
 use crate::record::{AssistantRecord, Extent};
 use crate::say::Speaker;
@@ -96,6 +96,17 @@ impl Answer {
             usage: self.usage.clone(),
             extent,
         })
+    }
+
+    /// No success is silent: an end without a word is a failure, and says what came instead.
+    pub(crate) fn nothing_said(&self) -> Fault {
+        let message = match self.called.first() {
+            Some(tool) => format!(
+                "the model wanted to use a tool (\"{tool}\") that it does not have, and said nothing else; try to say it differently"
+            ),
+            None => "the model ended its answer without a word; try again, or another model with /model".to_owned(),
+        };
+        Fault::new(FaultKind::Empty, Phase::Streaming, message)
     }
 
     fn reasoning_parts(&self, route: &ModelRef) -> Vec<Part> {

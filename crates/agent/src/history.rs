@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 use krabba_context::{ABORTED_LINE, Entry};
 use krabba_route::ResidencyPolicy;
 use krabba_store::Event;
-use krabba_types::{Message, ModelRef, Part, Residency, Role, Thinking, Timestamp, TurnId};
+use krabba_types::{Label, Message, ModelRef, Part, Residency, Role, Thinking, Timestamp, TurnId};
 
 use crate::record::{AssistantRecord, Change, CutRecord, EndRecord, Extent, Record, UserRecord};
 
@@ -60,6 +60,8 @@ struct Turn {
     said: Vec<Entry>,
     progress: TurnProgress,
     end: Option<EndRecord>,
+    /// The least clean label in it, when not all of it is the owner's, ours, or made from that.
+    foreign: Option<Label>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -129,6 +131,14 @@ impl History {
         Some(said.message.plain_text())
     }
 
+    /// The label of what a model writes that was asked through `route`: no cleaner than the least clean thing that it got to
+    /// read. What left the context by a cut has left its label in every answer that was given from it.
+    pub fn label_of_answer(&self, route: &ModelRef) -> Label {
+        let cut = self.cut_for(route);
+        let foreign = self.turns.iter().filter(|turn| turn.last_seq >= cut).filter_map(|turn| turn.foreign.as_ref());
+        foreign.cloned().reduce(less_clean).unwrap_or(Label::Minted)
+    }
+
     /// The conversation as `route` gets to see it, oldest first. Every turn but the one that is going on has an ending, and
     /// the one that is going on comes last, even if another process began one after it.
     pub fn conversation(&self, route: &ModelRef, going_on: Option<&TurnId>) -> Vec<Entry> {
@@ -155,16 +165,16 @@ impl History {
             }
         };
         match record {
-            Record::User(user) => self.turn(event).say(event.seq, user_message(user)),
+            Record::User(user) => self.turn(event).say(event, user_message(user)),
             Record::Assistant(assistant) => {
                 self.settings.last_route = Some(assistant.route.clone());
-                self.turn(event).answer(event.seq, assistant);
+                self.turn(event).answer(event, assistant);
             }
             Record::Call(call) => {
-                self.turn(event).say(event.seq, Message { role: Role::Assistant, parts: vec![Part::ToolCall(call)] });
+                self.turn(event).say(event, Message { role: Role::Assistant, parts: vec![Part::ToolCall(call)] });
             }
             Record::Result(result) => {
-                self.turn(event).say(event.seq, Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] });
+                self.turn(event).say(event, Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] });
             }
             Record::Started(_) => self.turn(event).at = Some(event.at),
             Record::Ended(end) => self.turn(event).end = Some(end),
@@ -203,15 +213,25 @@ impl History {
 }
 
 impl Turn {
-    fn say(&mut self, seq: u64, message: Message) {
-        self.said.push(Entry { seq, message });
+    fn say(&mut self, event: &Event, message: Message) {
+        self.said.push(Entry { seq: event.seq, message });
+        match &event.label {
+            Label::Owner | Label::System | Label::Minted => {}
+            Label::Guest { .. } | Label::Untrusted { .. } => {
+                let label = event.label.clone();
+                self.foreign = Some(match self.foreign.take() {
+                    Some(before) => less_clean(before, label),
+                    None => label,
+                });
+            }
+        }
     }
 
-    fn answer(&mut self, seq: u64, assistant: AssistantRecord) {
+    fn answer(&mut self, event: &Event, assistant: AssistantRecord) {
         if assistant.extent == Extent::Whole {
             self.progress = TurnProgress::Answered;
         }
-        self.say(seq, Message { role: Role::Assistant, parts: assistant.parts });
+        self.say(event, Message { role: Role::Assistant, parts: assistant.parts });
     }
 }
 
@@ -251,6 +271,15 @@ impl SessionSettings {
             Change::Residency { places } => self.tightened.push(places),
             Change::LeftHome { .. } => self.left_home = true,
         }
+    }
+}
+
+/// What nobody vouches for is less clean than what a known guest said.
+fn less_clean(one: Label, two: Label) -> Label {
+    match (&one, &two) {
+        (_, Label::Untrusted { .. }) if !matches!(one, Label::Untrusted { .. }) => two,
+        (Label::Owner | Label::System | Label::Minted, _) => two,
+        (Label::Guest { .. } | Label::Untrusted { .. }, _) => one,
     }
 }
 

@@ -9,9 +9,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::History;
-use crate::record::{
-    AssistantRecord, Change, CutRecord, EndRecord, Extent, NoticeRecord, Outcome, Record, StartRecord, TimingRecord, UserRecord,
-};
+use crate::record::{AssistantRecord, Change, CutRecord, EndRecord, Extent, NoticeRecord, Outcome, Record, StartRecord, UserRecord};
 
 fn route() -> ModelRef {
     ModelRef::parse("lmstudio/qwen3").unwrap()
@@ -47,7 +45,7 @@ fn answer(text: &str, extent: Extent) -> Record {
 }
 
 fn ended(outcome: Outcome) -> Record {
-    Record::Ended(EndRecord { outcome, attempts: Vec::new(), timing: TimingRecord::default(), context: None })
+    Record::Ended(EndRecord::bare(outcome))
 }
 
 fn answered() -> Record {
@@ -144,6 +142,24 @@ fn residency_is_only_ever_tightened() {
     let policy = History::of(&events).settings().residency().unwrap();
     assert!(policy.permits(&Residency::Lan));
     assert!(!policy.permits(&Residency::Hosted));
+}
+
+#[test]
+fn answer_to_a_guest_is_not_the_owners_own_material() {
+    let mut events = log(vec![("1", user("one")), ("1", answer("eins", Extent::Whole))]);
+    assert_eq!(History::of(&events).label_of_answer(&route()), Label::Minted);
+    let guest = Label::Guest { person: "anna".to_owned() };
+    let untrusted = Label::Untrusted { origin: "a page".to_owned() };
+    let next =
+        |seq, label: &Label| Event { seq, turn: Some(TurnId::new("2")), label: label.clone(), ..log(vec![("2", user("two"))])[0].clone() };
+    events.push(next(3, &guest));
+    assert_eq!(History::of(&events).label_of_answer(&route()), guest);
+    events.push(next(4, &untrusted));
+    events.push(next(5, &guest));
+    assert_eq!(History::of(&events).label_of_answer(&route()), untrusted);
+    let cut = Record::Cut(CutRecord { keep_from: 9, route: None }).event(None, Label::System, Timestamp(1)).unwrap();
+    events.push(Event { seq: 6, turn: None, kind: cut.kind, body: cut.body, label: cut.label, ..events[0].clone() });
+    assert_eq!(History::of(&events).label_of_answer(&route()), Label::Minted);
 }
 
 fn records() -> impl Strategy<Value = Vec<(u8, Record)>> {

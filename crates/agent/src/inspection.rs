@@ -11,6 +11,9 @@ use crate::history::History;
 use crate::prompt::View;
 use crate::{AgentError, Lane};
 
+/// What `krabba_context` calls the question at the end of a prompt.
+const PLACEHOLDER: &str = "last message";
+
 /// The prompt that would be sent now, but for the person's next words.
 #[derive(Clone, Debug)]
 pub struct Inspection {
@@ -62,19 +65,38 @@ impl Lane {
     /// When the store fails.
     pub async fn inspect(&self) -> Result<Option<Inspection>, AgentError> {
         let history = self.history().await?;
-        let Some((reference, facts)) = first_route(self.shared(), self, &history) else { return Ok(None) };
-        let view = View { shared: self.shared(), history: &history, reference: &reference, facts: &facts };
+        match first_route(self.shared(), self, &history) {
+            Some((reference, _)) => Ok(Some(self.inspection(&history, reference))),
+            None => Ok(None),
+        }
+    }
+
+    /// The prompt that would be sent to this model.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn inspect_for(&self, reference: &ModelRef) -> Result<Inspection, AgentError> {
+        let history = self.history().await?;
+        Ok(self.inspection(&history, reference.clone()))
+    }
+
+    fn inspection(&self, history: &History, reference: ModelRef) -> Inspection {
+        let facts = self.shared().router.facts(&reference);
+        let view = View { shared: self.shared(), history, reference: &reference, facts: &facts };
         let mut conversation = history.conversation(&reference, None);
         // A prompt ends in a question. The next one is not there yet, and stands here as a single character.
         conversation.push(krabba_context::Entry { seq: history.seen().saturating_add(1), message: Message::text(Role::User, "?") });
         let empty =
             Inspection { reference: reference.clone(), window: facts.window, estimate: 0, items: Vec::new(), cut: None, problem: None };
-        Ok(Some(match view.build(&conversation) {
-            Ok(built) => {
-                Inspection { estimate: built.estimate.count, items: built.items, cut: built.cut.map(|cut| cut.to_string()), ..empty }
-            }
+        match view.build(&conversation) {
+            Ok(built) => Inspection {
+                estimate: built.estimate.count,
+                items: built.items.into_iter().filter(|item| item.name != PLACEHOLDER).collect(),
+                cut: built.cut.map(|cut| cut.to_string()),
+                ..empty
+            },
             Err(error) => Inspection { problem: Some(error.to_string()), ..empty },
-        }))
+        }
     }
 
     /// Leaves older messages out of the prompt from now on, on every route. Whole turns go, oldest first; no model is asked,

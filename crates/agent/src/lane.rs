@@ -1,5 +1,6 @@
 //! The lane of a session: one turn at a time, and everything that may be asked about a session between turns.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use krabba_store::{Session, Store};
@@ -29,6 +30,7 @@ pub(crate) struct LaneState {
     pub(crate) id: SessionId,
     pub(crate) queue: Queue,
     history: Mutex<Arc<History>>,
+    told_of_unreadable: AtomicBool,
 }
 
 /// A turn that is on its way. Dropping it stops the turn: the model's server is let go at once, and what was said so
@@ -85,16 +87,14 @@ impl Lane {
         let turn = TurnId::new(Uuid::now_v7().to_string());
         let stop = self.shared.closing.child_token();
         let (sender, events) = mpsc::channel(CHANNEL);
-        let mut place = self.state.queue.enter(turn.clone(), stop.clone());
-        let mut speaker = Speaker::new(sender);
-        speaker.say(TurnEvent::Status(first_status(place.ahead())));
+        let place = self.state.queue.enter(turn.clone(), stop.clone());
         let task = TurnTask {
             shared: Arc::clone(&self.shared),
             lane: Arc::clone(&self.state),
             turn: turn.clone(),
             input,
             stop: stop.clone(),
-            speaker,
+            speaker: Speaker::new(sender),
         };
         // Owned by the agent, whose `close` waits for it; ended by the handle.
         self.shared.tasks.spawn(task.run(place));
@@ -171,7 +171,12 @@ impl Lane {
 
 impl LaneState {
     pub(crate) fn new(id: SessionId) -> Self {
-        Self { id, queue: Queue::new(), history: Mutex::default() }
+        Self { id, queue: Queue::new(), history: Mutex::default(), told_of_unreadable: AtomicBool::new(false) }
+    }
+
+    /// Whether nobody was told yet, in the life of this lane, that some events cannot be read. True once.
+    pub(crate) fn first_to_tell_of_unreadable(&self) -> bool {
+        !self.told_of_unreadable.swap(true, Ordering::Relaxed)
     }
 
     /// The history with everything that any process wrote until now.

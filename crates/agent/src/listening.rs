@@ -24,6 +24,22 @@ pub(crate) struct Listening {
     current: Option<(AttemptStarted, Instant)>,
 }
 
+/// What came of asking the models.
+pub(crate) struct Asked {
+    pub(crate) outcome: Outcome,
+    pub(crate) answer: Answer,
+    pub(crate) notices: Vec<String>,
+    pub(crate) report: Report,
+}
+
+/// The router's account of a run.
+#[derive(Default)]
+pub(crate) struct Report {
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) timing: Timing,
+    pub(crate) context: ContextMeter,
+}
+
 impl Listening {
     pub(crate) fn new(history: &History) -> Self {
         let shown = if history.settings().shows_reasoning { ReasoningShown::Yes } else { ReasoningShown::No };
@@ -37,7 +53,7 @@ impl Listening {
         }
     }
 
-    pub(crate) fn with(self, outcome: Outcome, report: Report) -> Asked {
+    fn with(self, outcome: Outcome, report: Report) -> Asked {
         Asked { outcome, answer: self.answer, notices: self.notices, report }
     }
 
@@ -82,19 +98,6 @@ impl Listening {
     }
 }
 
-impl Answer {
-    /// No success is silent: an end without a word is a failure, and says what came instead.
-    pub(crate) fn nothing_said(&self) -> Fault {
-        let message = match self.called.first() {
-            Some(tool) => format!(
-                "the model wanted to use a tool (\"{tool}\") that it does not have, and said nothing else; try to say it differently"
-            ),
-            None => "the model ended its answer without a word; try again, or another model with /model".to_owned(),
-        };
-        Fault::new(FaultKind::Empty, Phase::Streaming, message)
-    }
-}
-
 impl Asked {
     /// Says what an end alone does not show.
     pub(crate) fn explain(&mut self, speaker: &mut Speaker) {
@@ -111,20 +114,4 @@ impl Asked {
         speaker.say(TurnEvent::Notice(line.to_owned()));
         self.notices.push(line.to_owned());
     }
-}
-
-/// What came of asking the models.
-pub(crate) struct Asked {
-    pub(crate) outcome: Outcome,
-    pub(crate) answer: Answer,
-    pub(crate) notices: Vec<String>,
-    pub(crate) report: Report,
-}
-
-/// The router's account of a run.
-#[derive(Default)]
-pub(crate) struct Report {
-    pub(crate) attempts: Vec<Attempt>,
-    pub(crate) timing: Timing,
-    pub(crate) context: ContextMeter,
 }

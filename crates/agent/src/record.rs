@@ -94,6 +94,16 @@ pub struct EndRecord {
     /// How full the window was.
     #[serde(default)]
     pub context: Option<ContextRecord>,
+    /// What the server counted.
+    #[serde(default)]
+    pub usage: Usage,
+}
+
+impl EndRecord {
+    /// An end of which nothing else is known.
+    pub fn bare(outcome: Outcome) -> Self {
+        Self { outcome, attempts: Vec::new(), timing: TimingRecord::default(), context: None, usage: Usage::default() }
+    }
 }
 
 /// How a turn ended.

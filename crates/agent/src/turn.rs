@@ -28,7 +28,7 @@ use crate::lane::{LaneState, first_status};
 use crate::listening::{Asked, Listening};
 use crate::prompt::{SessionPrompt, sees};
 use crate::queue::Place;
-use crate::record::{Change, EndRecord, Extent, NoticeRecord, Outcome, Record, StartRecord, TimingRecord, UserRecord};
+use crate::record::{Change, CutRecord, EndRecord, Extent, NoticeRecord, Outcome, Record, StartRecord, UserRecord};
 use crate::say::Speaker;
 use crate::{AgentError, Input, TurnEnd, TurnEvent, Waiting};
 
@@ -60,7 +60,11 @@ impl TurnTask {
             Err(error) => self.end_without_answer(Outcome::Broken(error.to_string())),
         };
         self.speaker.say(TurnEvent::Ended(Box::new(end)));
-        self.speaker.finish().await;
+        tokio::select! {
+            () = self.speaker.finish() => {}
+            // A listener that does not listen does not keep the program from ending.
+            () = patience(&self.shared.closing) => {}
+        }
     }
 
     async fn in_turn(&mut self, mut place: Place, began: Timestamp) -> Result<TurnEnd, AgentError> {
@@ -128,7 +132,7 @@ impl TurnTask {
         if let (Some(route), Some(reported)) = (&asked.answer.route, asked.answer.usage.prompt_tokens) {
             prompt.learn(route, reported);
         }
-        self.finish(asked, &prompt, began).await
+        Ok(self.finish(asked, &prompt, &history, began).await)
     }
 
     /// Writes down the person's words and that the turn begins, and closes what a dead process left open.
@@ -147,7 +151,7 @@ impl TurnTask {
                 events.push(Record::User(user).event(Some(&turn), label, now)?);
                 events.push(Record::Started(started).event(Some(&turn), Label::System, now)?);
                 store.append_all(&lane.id, &events)?;
-                lines.extend(unreadable(&before));
+                lines.extend(unreadable(&before).filter(|_| lane.first_to_tell_of_unreadable()));
                 Ok((lane.refresh(store)?, lines))
             })
             .await?;
@@ -159,7 +163,7 @@ impl TurnTask {
     async fn ask(&mut self, history: &History, prompt: &Arc<SessionPrompt>, lease: &mut Lease) -> Asked {
         let plan = self.shared.router.plan(&self.wishes(history));
         let mut stream = self.shared.router.run(plan, Arc::clone(prompt) as Arc<dyn krabba_route::Prompt>, self.input.surface);
-        let mut renewal = tokio::time::interval(RENEWAL);
+        let mut renewal = tokio::time::interval_at(tokio::time::Instant::now() + RENEWAL, RENEWAL);
         renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut listening = Listening::new(history);
         let stop = self.stop.clone();
@@ -275,8 +279,8 @@ impl TurnTask {
         }
     }
 
-    /// Writes down the answer and the end, in one step.
-    async fn finish(&mut self, asked: Asked, prompt: &SessionPrompt, began: Timestamp) -> Result<TurnEnd, AgentError> {
+    /// The end of the turn, with the answer written down. Where that fails, the answer is still the person's to read.
+    async fn finish(&mut self, asked: Asked, prompt: &SessionPrompt, history: &History, began: Timestamp) -> TurnEnd {
         let now = self.shared.clock.now();
         let mut end = self.end_without_answer(asked.outcome.clone());
         end.timing = asked.report.timing;
@@ -290,16 +294,32 @@ impl TurnTask {
         end.model.clone_from(&asked.answer.model);
         end.answered = asked.answer.route.clone().filter(|_| !asked.answer.text.is_empty());
 
+        if let Err(error) = self.write_end(&asked, prompt.cuts(), history, &end, now).await {
+            end.outcome = Outcome::Broken(error.to_string());
+        }
+        end
+    }
+
+    async fn write_end(
+        &self,
+        asked: &Asked,
+        cuts: Vec<CutRecord>,
+        history: &History,
+        end: &TurnEnd,
+        now: Timestamp,
+    ) -> Result<(), AgentError> {
         let extent = if asked.outcome.is_answer() { Extent::Whole } else { Extent::Aborted };
-        let mut records: Vec<(Record, Label)> = prompt.cuts().into_iter().map(|cut| (Record::Cut(cut), Label::System)).collect();
+        let mut records: Vec<(Record, Label)> = cuts.into_iter().map(|cut| (Record::Cut(cut), Label::System)).collect();
         records.extend(asked.notices.iter().map(|text| (Record::Notice(NoticeRecord { text: text.clone() }), Label::System)));
-        let written = asked.answer.route.as_ref().and_then(|route| asked.answer.record(route, extent));
-        records.extend(written.map(|record| (Record::Assistant(record), Label::Minted)));
-        records.push((Record::Ended(end_record(&end)), Label::System));
+        if let Some(route) = &asked.answer.route {
+            let written = asked.answer.record(route, extent);
+            records.extend(written.map(|record| (Record::Assistant(record), history.label_of_answer(route))));
+        }
+        records.push((Record::Ended(end_record(end)), Label::System));
 
         let events =
             records.iter().map(|(record, label)| record.event(Some(&self.turn), label.clone(), now)).collect::<Result<Vec<_>, _>>()?;
-        let usage = usage_rows(&end, now);
+        let usage = usage_rows(end, now);
         let lane = Arc::clone(&self.lane);
         self.shared
             .stored(move |store| {
@@ -308,8 +328,7 @@ impl TurnTask {
                 lane.refresh(store)?;
                 Ok(())
             })
-            .await?;
-        Ok(end)
+            .await
     }
 
     fn end_without_answer(&self, outcome: Outcome) -> TurnEnd {
@@ -328,12 +347,20 @@ impl TurnTask {
     }
 }
 
+/// How long a listener gets to hear the rest once the program is ending.
+const PARTING: Duration = Duration::from_secs(1);
+
+async fn patience(closing: &CancellationToken) {
+    closing.cancelled().await;
+    tokio::time::sleep(PARTING).await;
+}
+
 /// The end of every turn that a dead process left open, and what to tell about it.
 fn close_interrupted(history: &History, now: Timestamp) -> Result<(Vec<NewEvent>, Vec<String>), AgentError> {
     let mut events = Vec::new();
     let mut lines = Vec::new();
     for (turn, _) in history.open_turns() {
-        let end = EndRecord { outcome: Outcome::Interrupted, attempts: Vec::new(), timing: TimingRecord::default(), context: None };
+        let end = EndRecord::bare(Outcome::Interrupted);
         events.push(Record::Ended(end).event(Some(&turn), Label::System, now)?);
         let text = INTERRUPTED.to_owned();
         events.push(Record::Notice(NoticeRecord { text: text.clone() }).event(Some(&turn), Label::System, now)?);
