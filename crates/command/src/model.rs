@@ -4,7 +4,7 @@ use krabba_agent::{AgentError, Change, Input};
 use krabba_route::{Ask, Candidate, ResolveError, Resolved};
 
 use crate::execute::{Context, Effect, Reply};
-use crate::parse::ModelWish;
+use crate::parse::{ModelWish, behind_alias};
 use crate::{models, report};
 
 pub(crate) async fn execute(wish: &ModelWish, context: &Context<'_>) -> Result<Reply, AgentError> {
@@ -42,15 +42,15 @@ fn described(candidate: &Candidate) -> String {
     format!("`{}` ({}, {}, {})", candidate.reference, candidate.why, candidate.residency, report::state_name(candidate.state))
 }
 
-/// Switches, or asks once. A name that means no model may still be a name with a message behind it.
+/// Switches, or asks once.
 async fn choose(name: &str, message: Option<&str>, context: &Context<'_>) -> Result<Reply, AgentError> {
-    let (resolved, message) = match (context.router.resolve_with_profile(name), message) {
-        (Ok(resolved), message) => (resolved, message.map(str::to_owned)),
-        (Err(error), None) => match first_word(name, context) {
-            Some((resolved, rest)) => (resolved, Some(rest)),
-            None => return Ok(unresolved(&error)),
-        },
-        (Err(error), Some(_)) => return Ok(unresolved(&error)),
+    let (name, message) = match message {
+        Some(message) => (name, Some(message)),
+        None => split(name, context),
+    };
+    let resolved = match context.router.resolve_with_profile(name) {
+        Ok(resolved) => resolved,
+        Err(error) => return Ok(unresolved(&error)),
     };
     let candidate = match admitted(&resolved, context).await? {
         Ok(candidate) => candidate,
@@ -65,14 +65,28 @@ async fn choose(name: &str, message: Option<&str>, context: &Context<'_>) -> Res
     }
 }
 
-fn first_word(name: &str, context: &Context<'_>) -> Option<(Resolved, String)> {
-    let (word, rest) = name.split_once(char::is_whitespace)?;
-    let resolved = context.router.resolve_with_profile(word).ok()?;
-    Some((resolved, rest.trim().to_owned()))
+/// A name, and the message that may stand behind it. An alias may hold spaces, an id does not.
+fn split<'a>(text: &'a str, context: &Context<'_>) -> (&'a str, Option<&'a str>) {
+    let aliases = context.router.aliases();
+    let behind = aliases.iter().filter_map(|(alias, _)| behind_alias(text, alias)).min_by_key(|behind| behind.len());
+    let (name, rest) = match behind {
+        Some(behind) => (text.strip_suffix(behind).unwrap_or(text).trim_end_matches(':'), behind),
+        None => match text.split_once(char::is_whitespace) {
+            Some((word, rest)) if context.router.resolve(word).is_ok() => (word, rest),
+            Some(_) | None => (text, ""),
+        },
+    };
+    let rest = rest.trim();
+    (name, (!rest.is_empty()).then_some(rest))
 }
 
 fn unresolved(error: &ResolveError) -> Reply {
-    Reply::text(format!("{error}. /models lists what there is"))
+    let ResolveError::Unknown { text, closest } = error else { return Reply::text(error.to_string()) };
+    let hint = match closest.as_slice() {
+        [] => "; ".to_owned(),
+        names => format!("; did you mean {}? ", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")),
+    };
+    Reply::text(format!("there is no model \"{text}\"{hint}/models lists what there is"))
 }
 
 /// Whether this session may ask the model at all: the refusal names the line of the configuration that says no.

@@ -206,7 +206,7 @@ fn split_name(body: &str) -> (&str, &str) {
         None => (body, ""),
     };
     match name.split_once(':') {
-        Some((stem, behind)) if behind.is_empty() => (stem, rest),
+        Some((stem, "")) => (stem, rest),
         // "/think:high"; an alias with a colon in the middle has no command's name before it.
         Some((stem, _)) if is_command(stem) => {
             let behind = body.strip_prefix(stem).and_then(|tail| tail.strip_prefix(':')).unwrap_or(rest);
@@ -313,7 +313,7 @@ fn alias_or_unknown<'a>(body: &str, name: &str, aliases: impl IntoIterator<Item 
 }
 
 /// What stands behind `alias` at the beginning of `body`, compared without regard to case.
-fn behind_alias<'a>(body: &'a str, alias: &str) -> Option<&'a str> {
+pub(crate) fn behind_alias<'a>(body: &'a str, alias: &str) -> Option<&'a str> {
     let mut rest = body.chars();
     for wanted in alias.chars() {
         if !rest.next()?.to_lowercase().eq(wanted.to_lowercase()) {

@@ -68,7 +68,7 @@ fn mistyped_command_is_not_sent_to_the_model() {
     let error = read("/modle qwen").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "there is no command /modle (did you mean /model?); /help shows all. To send text that begins with a slash, put a space before it"
+        "there is no command /modle (did you mean /model or /models?); /help shows all. To send text that begins with a slash, put a space before it"
     );
     assert_eq!(read("/qwne").unwrap_err(), CommandError::Unknown { name: "qwne".to_owned(), closest: vec!["qwen".to_owned()] });
     assert_eq!(read("/zebra").unwrap_err(), CommandError::Unknown { name: "zebra".to_owned(), closest: Vec::new() });

@@ -36,7 +36,7 @@ fn model_lines(plan: &Plan, context: &Context<'_>) -> Vec<String> {
         window_line(&facts),
     ];
     lines.extend(plan.candidates.get(1).map(|next| format!("- then: `{}` ({}), {}", next.reference, next.residency, next.why)));
-    lines.push(format!("- may go: {}", plan.policy));
+    lines.push(format!("- may go as far as: {}", plan.policy));
     lines
 }
 
@@ -97,6 +97,9 @@ fn last_line(end: &EndRecord) -> Option<String> {
     let mut line = format!("- last turn: {how} by `{}` ({}) in {}", by.reference, by.residency, seconds(end.timing.total_ms));
     if let Some(first) = end.timing.first_token_ms {
         line.push_str(&format!(", first token after {}", seconds(first)));
+    }
+    if let Some(speed) = speed(end) {
+        line.push_str(&format!(", {speed:.1} tokens/s"));
     }
     if end.timing.queued_ms > 0 {
         line.push_str(&format!(", {} in queues", seconds(end.timing.queued_ms)));
@@ -210,7 +213,17 @@ fn grouped(number: u64) -> String {
 }
 
 fn seconds(ms: u64) -> String {
-    format!("{}.{} s", ms / 1000, ms % 1000 / 100)
+    if ms < 1000 { format!("{ms} ms") } else { format!("{}.{} s", ms / 1000, ms % 1000 / 100) }
+}
+
+/// Tokens per second: what the server measured, else what came in the time after the first token.
+fn speed(end: &EndRecord) -> Option<f64> {
+    if let Some(measured) = end.usage.output_per_second {
+        return Some(measured);
+    }
+    let writing = end.attempts.last()?.ms.checked_sub(end.timing.first_token_ms?).filter(|ms| *ms > 0)?;
+    let tokens = u32::try_from(end.usage.output_tokens?).ok()?;
+    Some(f64::from(tokens) * 1000.0 / f64::from(u32::try_from(writing).ok()?))
 }
 
 fn ago(then: Timestamp, now: Timestamp) -> String {
