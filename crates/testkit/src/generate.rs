@@ -52,7 +52,7 @@ struct Ready {
 }
 
 impl Job<'_> {
-    fn prepare(&self) -> Result<Ready, ServerError> {
+    fn prepare(&self) -> Result<Ready, Box<ServerError>> {
         let asked = self.body["model"].as_str().unwrap_or_default();
         let (model, substituted) = self.model(asked)?;
         let window = self.shared.machine.true_window(&model, self.asked_window(), self.number);
@@ -65,8 +65,8 @@ impl Job<'_> {
             let refuses = self.shared.manners.refuses_overflow(self.dialect, &self.body);
             match model.overflow {
                 Overflow::EmptyStream => rule.steps = vec![Step::Finish("stop".to_owned()), Step::DoneMarker],
-                Overflow::OlderWords | Overflow::OtherEngine => return Err(self.overflow(asked_tokens, window, model.overflow)),
-                Overflow::Usual if refuses => return Err(self.overflow(asked_tokens, window, model.overflow)),
+                Overflow::OlderWords | Overflow::OtherEngine => return Err(Box::new(self.overflow(asked_tokens, window, model.overflow))),
+                Overflow::Usual if refuses => return Err(Box::new(self.overflow(asked_tokens, window, model.overflow))),
                 Overflow::Usual | Overflow::Truncate | Overflow::Ignore => prompt_tokens = u64::from(window),
             }
         }
@@ -83,7 +83,7 @@ impl Job<'_> {
     }
 
     /// The model that serves the request, and whether it is another than the one asked for.
-    fn model(&self, asked: &str) -> Result<(Model, bool), ServerError> {
+    fn model(&self, asked: &str) -> Result<(Model, bool), Box<ServerError>> {
         let shared = self.shared;
         if shared.script.models.is_empty() {
             return Ok((Model { window: u32::MAX, ..Model::new(asked) }, false));
@@ -100,15 +100,15 @@ impl Job<'_> {
             ("", None) => Trouble::NoModelLoaded,
             _ => Trouble::NoSuchModel { asked, listed: &listed },
         };
-        Err(shared.manners.words(&trouble))
+        Err(Box::new(shared.manners.words(&trouble)))
     }
 
-    fn check_strict(&self, model: &Model, window: u32, asked: u64) -> Result<(), ServerError> {
+    fn check_strict(&self, model: &Model, window: u32, asked: u64) -> Result<(), Box<ServerError>> {
         for rule in &self.shared.script.strict {
             let Some(field) = offence(*rule, self.dialect, self.request, &self.body, window, &self.prompt) else { continue };
             let budget = prompt::asked_budget(&self.body).unwrap_or(0);
             let trouble = Trouble::Refused { rule: *rule, field: &field, model: &model.id, window, asked, budget };
-            return Err(self.shared.manners.words(&trouble));
+            return Err(Box::new(self.shared.manners.words(&trouble)));
         }
         Ok(())
     }

@@ -65,10 +65,9 @@ async fn cached_tokens_are_the_real_common_prefix() {
 
 #[tokio::test]
 async fn another_num_ctx_loads_the_model_again() {
-    let mut script = Script::ollama().model("a").window(4096);
-    script.machine.window_reloads = true;
-    let machine = Machine::new(&script);
-    for window in [4096, Window::AtLoad(8192), 8192, 4096] {
+    let machine = Machine::new(&Script::ollama().model("a").window(4096));
+    for asked in [None, Some(8192), Some(8192), None] {
+        let window = machine.wanted_window(machine.model("a").unwrap(), asked);
         machine.admit("a", window, "x").await.map(drop).unwrap();
     }
     assert_eq!(machine.loads(), ["a", "a"]);

@@ -95,8 +95,14 @@ impl<'a, 'w, W: AsyncWrite + Unpin> StreamPlay<'a, 'w, W> {
     async fn send(&mut self, lines: &[Line]) -> Result<(), Stop> {
         let delivery = &self.scene.rule.delivery;
         let space = if delivery.no_space { "" } else { " " };
-        let bytes = speech::frame(self.scene.framing(), lines, delivery.newline, space);
-        if bytes.is_empty() { Ok(()) } else { self.writer.body(&bytes).await }
+        // One write per event, as servers do.
+        for line in lines {
+            let bytes = speech::frame(self.scene.framing(), std::slice::from_ref(line), delivery.newline, space);
+            if !bytes.is_empty() {
+                self.writer.body(&bytes).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn repeat(&mut self, repeat: &RepeatStep) -> Result<(), Stop> {

@@ -103,6 +103,8 @@ pub enum ArgumentsForm {
     Object,
     /// Only in the event that ends the call (Responses: `output_item.done`); as usual elsewhere.
     AtEnd,
+    /// As the dialect says, but the call is never ended (Ollama sends calls only whole).
+    Unfinished,
 }
 
 /// A named event.

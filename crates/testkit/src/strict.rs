@@ -12,6 +12,7 @@ const CHAT_FIELDS: &[&str] = &[
     "model",
     "messages",
     "stream",
+    "stream_options",
     "max_tokens",
     "temperature",
     "top_p",

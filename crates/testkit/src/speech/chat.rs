@@ -61,7 +61,7 @@ impl Speech for Chat {
         let text = arguments_text(call);
         let parts = match call.form {
             ArgumentsForm::Object => vec![arguments_on_wire(call)],
-            ArgumentsForm::Usual | ArgumentsForm::AtEnd => {
+            ArgumentsForm::Usual | ArgumentsForm::AtEnd | ArgumentsForm::Unfinished => {
                 let parts = pieces(&text, call.pieces.unwrap_or(1));
                 if parts.is_empty() { vec![Value::String(text)] } else { parts.into_iter().map(Value::String).collect() }
             }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Counts, Line, Speech, Voice, Whole, arguments_text, arguments_value, call_id, pieces};
 use crate::ServerError;
-use crate::step::CallStep;
+use crate::step::{ArgumentsForm, CallStep};
 
 pub(crate) struct Messages {
     voice: Voice,
@@ -88,8 +88,10 @@ impl Speech for Messages {
         for piece in pieces(&arguments_text(call), call.pieces.unwrap_or(1)) {
             lines.push(self.delta(&json!({"type": "input_json_delta", "partial_json": piece})));
         }
-        lines.push(Self::event(json!({"type": "content_block_stop", "index": self.blocks})));
-        self.blocks += 1;
+        if call.form != ArgumentsForm::Unfinished {
+            lines.push(Self::event(json!({"type": "content_block_stop", "index": self.blocks})));
+            self.blocks += 1;
+        }
         lines
     }
 

@@ -166,6 +166,7 @@ fn arguments_text(call: &CallStep) -> String {
 fn arguments_value(call: &CallStep) -> Value {
     match &call.arguments {
         Value::Null => Value::Object(Map::new()),
+        Value::String(text) if text.is_empty() => Value::Object(Map::new()),
         other => other.clone(),
     }
 }
@@ -173,7 +174,7 @@ fn arguments_value(call: &CallStep) -> Value {
 fn arguments_on_wire(call: &CallStep) -> Value {
     match call.form {
         ArgumentsForm::Object => arguments_value(call),
-        ArgumentsForm::Usual | ArgumentsForm::AtEnd => Value::String(arguments_text(call)),
+        ArgumentsForm::Usual | ArgumentsForm::AtEnd | ArgumentsForm::Unfinished => Value::String(arguments_text(call)),
     }
 }
 

@@ -149,6 +149,11 @@ impl Speech for Responses {
                 let data = json!({"item_id": id, "output_index": index, "delta": piece});
                 lines.push(self.event("response.function_call_arguments.delta", data));
             }
+        }
+        if call.form == ArgumentsForm::Unfinished {
+            return lines;
+        }
+        if call.form != ArgumentsForm::AtEnd {
             let data = json!({"item_id": id, "output_index": index, "arguments": finished["arguments"]});
             lines.push(self.event("response.function_call_arguments.done", data));
         }

@@ -1,7 +1,5 @@
 //! The program that serves a script file by hand.
 
-mod support;
-
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
@@ -18,8 +16,8 @@ async fn the_program_serves_the_file_and_prints_its_url() {
     let mut child = run(&[file.path().to_str().unwrap()]);
     let mut url = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
-    let body = support::user("m", "hi").to_string();
-    let response = support::client().post(format!("{}/v1/chat/completions", url.trim())).body(body).send().await.unwrap();
+    let body = crate::support::user("m", "hi").to_string();
+    let response = crate::support::client().post(format!("{}/v1/chat/completions", url.trim())).body(body).send().await.unwrap();
     assert!(response.text().await.unwrap().contains("from a file"));
     child.kill().unwrap();
     child.wait().unwrap();

@@ -1,12 +1,10 @@
 //! The corpus of quirks: every file is a script, says what it is, and can be served in every dialect that it claims.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::support::{body, client};
 use krabba_testkit::{Outcome, Quirk, ScriptedServer, dialect_path};
-use support::{body, client};
 
 /// The words of `FaultKind::name`.
 const FAULTS: &[&str] = &[

@@ -1,11 +1,9 @@
 //! What is said, in every dialect, streamed and whole.
 
-mod support;
-
+use crate::support::{body, events, post};
 use krabba_testkit::{Script, ScriptedServer, Step, dialect_path};
 use krabba_types::Dialect;
 use serde_json::{Value, json};
-use support::{body, events, post};
 
 async fn answer(script: Script, dialect: Dialect, stream: bool) -> String {
     let server = ScriptedServer::start(script).await.unwrap();

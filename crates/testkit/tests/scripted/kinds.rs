@@ -1,10 +1,8 @@
 //! The kinds of server: their native endpoints, what they say about loaded models, and their words for trouble.
 
-mod support;
-
+use crate::support::{get, post, user};
 use krabba_testkit::{LoadStyle, Model, Overflow, Script, ScriptedServer, Step, Strict, WhenFull};
 use serde_json::{Value, json};
-use support::{get, post, user};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -128,7 +126,7 @@ async fn vllm_guards_only_its_v1() {
 #[tokio::test]
 async fn jan_refuses_foreign_hosts_in_plain_words() {
     let server = start(Script::jan().model("m").strict(Strict::LocalHost)).await;
-    let foreign = support::client().get(format!("{}/v1/models", server.url())).header("host", "box.lan:1337").send().await.unwrap();
+    let foreign = crate::support::client().get(format!("{}/v1/models", server.url())).header("host", "box.lan:1337").send().await.unwrap();
     assert_eq!((foreign.status().as_u16(), foreign.text().await.unwrap().contains("Invalid host header")), (403, true));
     assert_eq!(get(&server, "/v1/models").await.0, 200);
 }
@@ -137,7 +135,7 @@ async fn jan_refuses_foreign_hosts_in_plain_words() {
 async fn mlx_wants_a_length() {
     let server = start(Script::mlx().model("m").strict(Strict::ContentLength)).await;
     let body = reqwest::Body::wrap_stream(tokio_stream_of(user("m", "hi").to_string()));
-    let refused = support::client().post(format!("{}{CHAT}", server.url())).body(body).send().await.unwrap();
+    let refused = crate::support::client().post(format!("{}{CHAT}", server.url())).body(body).send().await.unwrap();
     assert_eq!(refused.status(), 411);
     assert_eq!(post(&server, CHAT, &user("m", "hi")).await.0, 200);
 }
@@ -220,7 +218,7 @@ async fn a_cold_model_is_refused_or_announced_as_scripted() {
     let mut body = user("m", "hi");
     body["stream"] = true.into();
     let url = format!("{}{CHAT}", commenting.url());
-    let mut response = support::client().post(url).body(body.to_string()).send().await.unwrap();
+    let mut response = crate::support::client().post(url).body(body.to_string()).send().await.unwrap();
     assert_eq!(response.chunk().await.unwrap().unwrap(), ": loading\n\n");
     commenting.release();
     let mut rest = String::new();
@@ -239,7 +237,7 @@ async fn reading_a_long_prompt_takes_time_and_is_told() {
     body["stream"] = true.into();
     body["return_progress"] = true.into();
     let (_, text) = post(&server, CHAT, &body).await;
-    let told: Vec<u64> = support::events(&text).iter().filter_map(|event| event["prompt_progress"]["processed"].as_u64()).collect();
+    let told: Vec<u64> = crate::support::events(&text).iter().filter_map(|event| event["prompt_progress"]["processed"].as_u64()).collect();
     assert!(told.len() == 10 && told.is_sorted() && told.last() > Some(&2000), "{told:?}");
 }
 

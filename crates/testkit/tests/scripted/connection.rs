@@ -1,12 +1,10 @@
 //! The connection: how it breaks, who leaves, and what the journal says.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{client, get, post, user};
 use krabba_testkit::{BootStyle, Delivery, FakeHosted, Fate, Script, ScriptedServer, Step, Transfer, WhenFull};
 use serde_json::Value;
-use support::{client, get, post, user};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
