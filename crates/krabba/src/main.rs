@@ -20,7 +20,7 @@ use krabba_config::{Paint, render};
 use crate::assemble::{ConfigErrors, Forbidden};
 
 /// sysexits.h `EX_CONFIG`; service managers are told not to restart on it.
-const CONFIG_ERROR: u8 = 78;
+pub(crate) const CONFIG_ERROR: u8 = 78;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();

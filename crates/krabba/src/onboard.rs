@@ -12,8 +12,10 @@ use std::io::{IsTerminal, stdin, stdout};
 
 use anyhow::{Result, bail};
 use krabba_config::{Loaded, Severity, write_new};
+use krabba_local::{Recommendation, Report};
 
 use crate::assemble::Home;
+pub(crate) use find::describe_model;
 use find::{Found, find, find_at};
 
 /// The settings in force: the file's, or, without one, those that a first run would write.
@@ -63,6 +65,37 @@ pub(crate) async fn onboard(home: &Home, url: Option<&str>) -> Result<()> {
         }
     };
     first_run(home, found).await.map(|_| ())
+}
+
+/// What is in reach, for `krabba models scan`.
+pub(crate) struct Looked(Found);
+
+/// Looks on this machine, or at a URL.
+///
+/// # Errors
+/// When there is no usable server.
+pub(crate) async fn look(home: &Home, url: Option<&str>) -> Result<Looked> {
+    Ok(Looked(match url {
+        Some(url) => find_at(url).await?,
+        None => find(home).await?,
+    }))
+}
+
+impl Looked {
+    /// What each server says about itself.
+    pub(crate) fn reports(&self) -> &[Report] {
+        &self.0.reports
+    }
+
+    /// The model to begin with.
+    pub(crate) fn recommended(&self) -> &Recommendation {
+        &self.0.recommendation
+    }
+
+    /// The configuration that a first run with this server would write.
+    pub(crate) fn settings_for(&self, report: &Report) -> String {
+        config_text::config_text(&choose::for_server(&self.0, report))
+    }
 }
 
 async fn first_run(home: &Home, found: Found) -> Result<Loaded> {

@@ -2,10 +2,16 @@
 
 mod ask;
 mod chat;
+mod config;
+mod doctor;
+mod explain;
+mod models;
+mod sessions;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
+use krabba_types::{RouteState, Timestamp};
 
 use crate::assemble::Home;
 use crate::cli::{Cli, Talk, Verb};
@@ -18,7 +24,40 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         None => chat::run(&home, Talk::default()).await,
         Some(Verb::Chat(flags)) => chat::run(&home, flags).await,
         Some(Verb::Agent(flags)) => ask::run(&home, flags).await,
+        Some(Verb::Models { verb }) => models::run(&home, verb).await,
+        Some(Verb::Config { verb }) => config::run(&home, verb),
+        Some(Verb::Sessions { verb }) => sessions::run(&home, verb),
+        Some(Verb::Doctor { fix, output }) => doctor::run(&home, fix, output).await,
+        Some(Verb::Explain { verb }) => explain::run(&home, verb).await,
         Some(Verb::Onboard { url }) => onboard::onboard(&home, url.as_deref()).await.map(|()| ExitCode::SUCCESS),
-        _ => Ok(ExitCode::FAILURE),
+    }
+}
+
+/// A state in one word.
+fn state_name(state: RouteState) -> &'static str {
+    match state {
+        RouteState::Unknown => "unknown",
+        RouteState::Cold => "cold",
+        RouteState::Loading => "loading",
+        RouteState::Ready => "ready",
+        RouteState::Busy => "busy",
+        RouteState::RateLimited { .. } => "limited",
+        RouteState::AuthFailed => "auth",
+        RouteState::Down { .. } => "down",
+    }
+}
+
+/// A state in words.
+fn state_words(state: RouteState, now: Timestamp) -> String {
+    let seconds = state.remaining(now).as_secs();
+    match state {
+        RouteState::Unknown => "not asked yet".to_owned(),
+        RouteState::Cold => "not loaded; the first request loads it".to_owned(),
+        RouteState::Loading => "loading".to_owned(),
+        RouteState::Ready => "ready".to_owned(),
+        RouteState::Busy => "ready, no free slot".to_owned(),
+        RouteState::RateLimited { .. } => format!("rate limited for {seconds} s"),
+        RouteState::AuthFailed => "does not take the key".to_owned(),
+        RouteState::Down { .. } => format!("down, asked again in {seconds} s"),
     }
 }

@@ -7,7 +7,8 @@ use krabba_config::{Clocks, Config, Credential, KeepAlive, Loaded, LocalService,
 use krabba_local::{ServiceSettings, url_residency};
 use krabba_net::{Url, base_urls};
 use krabba_route::{
-    ClockSettings, Compat, Cost, Extras, Hosting, HostedProvider, ModelEntry, Provider as RouteProvider, ResidencySource, catalogue, find_hosted,
+    ClockSettings, Compat, Cost, Extras, HostedProvider, Hosting, ModelEntry, Provider as RouteProvider, ResidencySource, catalogue,
+    find_hosted,
 };
 use krabba_types::{BoxId, Dialect, ProviderId, Residency, Secret};
 use std::collections::BTreeMap;

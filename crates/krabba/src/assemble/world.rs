@@ -7,7 +7,7 @@ use krabba_agent::{Agent, AgentSettings};
 use krabba_config::Loaded;
 use krabba_context::{Fragment, SystemPrompt};
 use krabba_llm::Caller;
-use krabba_local::{Services, Watcher};
+use krabba_local::{Configured, Services, Watcher, mismatches};
 use krabba_net::{Egress, HttpClient, Redactor};
 use krabba_route::{Router, Settings, check};
 use krabba_store::Store;
@@ -20,15 +20,25 @@ use super::{Home, choices, providers};
 pub(crate) struct World {
     /// What the configuration says.
     pub(crate) loaded: Loaded,
-    /// For requests that are no model calls.
-    pub(crate) http: HttpClient,
-    /// What is remembered.
-    pub(crate) store: Arc<Store>,
+    store: Arc<Store>,
     /// Who answers.
     pub(crate) router: Arc<Router>,
     watcher: Watcher,
     services: Services,
     clock: Arc<dyn Clock>,
+}
+
+fn settings(loaded: &Loaded) -> Settings {
+    Settings {
+        providers: providers::providers(loaded),
+        default: choices::default_selection(loaded),
+        agents: choices::agent_selections(loaded),
+        aliases: choices::aliases(loaded),
+        allow: choices::allow(loaded),
+        residency: choices::residency(loaded),
+        slots_dir: None,
+        params: choices::params(loaded),
+    }
 }
 
 /// A model that the configuration names and its own privacy policy forbids. Exit code 78.
@@ -42,35 +52,57 @@ impl World {
     /// # Errors
     /// When the state directory cannot be used, or the configuration contradicts its own privacy policy.
     pub(crate) fn assemble(home: &Home, loaded: Loaded) -> Result<Self> {
-        let settings = Settings {
-            providers: providers::providers(&loaded),
-            default: choices::default_selection(&loaded),
-            agents: choices::agent_selections(&loaded),
-            aliases: choices::aliases(&loaded),
-            allow: choices::allow(&loaded),
-            residency: choices::residency(&loaded),
-            slots_dir: Some(home.state_dir.join("slots")),
-            params: choices::params(&loaded),
-        };
-        let forbidden = check(&settings);
+        let forbidden = Self::forbidden(&loaded);
         if !forbidden.is_empty() {
-            return Err(Forbidden(forbidden.iter().map(|error| format!("{}: {}", error.origin, error.message)).collect()).into());
+            return Err(Forbidden(forbidden).into());
         }
+        let settings = Settings { slots_dir: Some(home.state_dir.join("slots")), ..settings(&loaded) };
         let redactor = Redactor::default();
         for provider in &settings.providers {
             provider.keys.iter().for_each(|key| redactor.register(&key.secret));
             provider.headers.iter().for_each(|(_, secret)| redactor.register(secret));
         }
-        let store = Store::open(&home.state_dir).with_context(|| format!("the state directory {} cannot be used", home.shown(&home.state_dir)))?;
+        let store =
+            Store::open(&home.state_dir).with_context(|| format!("the state directory {} cannot be used", home.shown(&home.state_dir)))?;
         let store = Arc::new(store);
         let http = HttpClient::new(Egress::none());
         let watcher = Watcher::new(http.clone());
         let services = Services::new(http.clone(), &home.state_dir);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let caller = Caller::new(http.clone(), redactor);
-        let router =
-            Router::new(settings, http.clone(), caller, watcher.clone(), services.clone(), Arc::clone(&store), Arc::clone(&clock));
-        Ok(Self { loaded, http, store, router: Arc::new(router), watcher, services, clock })
+        let router = Router::new(settings, http, caller, watcher.clone(), services.clone(), Arc::clone(&store), Arc::clone(&clock));
+        Ok(Self { loaded, store, router: Arc::new(router), watcher, services, clock })
+    }
+
+    /// What the configuration names and its own privacy policy forbids, each with its line.
+    pub(crate) fn forbidden(loaded: &Loaded) -> Vec<String> {
+        check(&settings(loaded)).iter().map(|error| format!("{}: {}", error.origin, error.message)).collect()
+    }
+
+    /// The fallbacks of the default agent, as written.
+    pub(crate) fn configured_fallbacks(&self) -> Vec<String> {
+        let choice = self.loaded.config.agents.defaults.model.as_ref();
+        choice.and_then(|choice| choice.fallbacks.clone()).unwrap_or_default()
+    }
+
+    /// The models that look at pictures, as written, best first.
+    pub(crate) fn configured_image_models(&self) -> Vec<String> {
+        let Some(choice) = &self.loaded.config.agents.defaults.image_model else { return Vec::new() };
+        choice.primary.iter().cloned().chain(choice.fallbacks.iter().flatten().cloned()).collect()
+    }
+
+    /// Where the file and the servers in reach disagree about a model, one line each.
+    pub(crate) fn mismatches(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for provider in self.router.providers() {
+            let Some(report) = self.router.report(&provider.id) else { continue };
+            for entry in &provider.models {
+                let configured = Configured { window: entry.window, max_output: entry.max_output, ..Configured::default() };
+                let found = mismatches(&report, &entry.id, &configured);
+                lines.extend(found.iter().map(|mismatch| format!("{}/{}: {mismatch}", provider.id, entry.id)));
+            }
+        }
+        lines
     }
 
     /// The agent of this name; without a name the default one.
@@ -88,11 +120,15 @@ impl World {
             (None, None | Some("main")) => AgentId::new("main"),
             (None, Some(name)) => {
                 let known: Vec<&str> = agents.list.iter().map(|agent| agent.id.as_str()).collect();
-                anyhow::bail!("there is no agent \"{name}\"; there is {}", if known.is_empty() { "main".to_owned() } else { known.join(", ") });
+                anyhow::bail!(
+                    "there is no agent \"{name}\"; there is {}",
+                    if known.is_empty() { "main".to_owned() } else { known.join(", ") }
+                );
             }
         };
         let thinking = found.and_then(|agent| agent.options.thinking_default).or(agents.defaults.thinking_default);
-        let settings = AgentSettings { id, system: SystemPrompt::new([Fragment::identity()]), thinking: thinking.unwrap_or(Thinking::Unspecified) };
+        let settings =
+            AgentSettings { id, system: SystemPrompt::new([Fragment::identity()]), thinking: thinking.unwrap_or(Thinking::Unspecified) };
         Ok(Agent::new(Arc::clone(&self.store), Arc::clone(&self.router), settings, Arc::clone(&self.clock)))
     }
 

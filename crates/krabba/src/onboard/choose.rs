@@ -26,6 +26,13 @@ pub(super) fn silently(_home: &Home, found: &Found) -> Result<Choice> {
     Ok(choice(found, report, &found.recommendation.model, Vec::new()))
 }
 
+/// One server with the models that it has in memory, whichever is recommended.
+pub(super) fn for_server(found: &Found, report: &Report) -> Choice {
+    let loaded = report.models.iter().find(|model| model.loaded == Some(true)).or(report.models.first());
+    let model = loaded.map_or_else(|| found.recommendation.model.clone(), |model| model.id.clone());
+    choice(found, report, &model, Vec::new())
+}
+
 /// Asks which model, and whether a hosted one may step in. Neither is asked where there is nothing to choose.
 pub(super) fn ask(home: &Home, found: &Found) -> Result<Choice> {
     let mut offers: Vec<(&Report, &ServerModel)> = Vec::new();
@@ -96,7 +103,9 @@ fn read_hidden() -> Result<Option<String>> {
     loop {
         match read()? {
             Event::Key(key) if key.kind == KeyEventKind::Release => {}
-            Event::Key(key) if key.modifiers.contains(KeyModifiers::CONTROL) && matches!(key.code, KeyCode::Char('c' | 'd')) => return Ok(None),
+            Event::Key(key) if key.modifiers.contains(KeyModifiers::CONTROL) && matches!(key.code, KeyCode::Char('c' | 'd')) => {
+                return Ok(None);
+            }
             Event::Key(key) => match key.code {
                 KeyCode::Enter => return Ok(Some(text.trim().to_owned())),
                 KeyCode::Backspace => drop(text.pop()),

@@ -36,14 +36,14 @@ pub(crate) fn config_text(choice: &Choice) -> String {
         text.push_str(&format!("        apiKey: {}, // or \"${{SOME_VARIABLE}}\"\n", quoted(key.expose())));
     }
     text.push_str(&format!("        api: {},\n", quoted(choice.dialect.name())));
-    text.push_str("        // Windows and abilities are asked from the server; `contextWindow` here would only narrow them.\n        models: [\n");
+    text.push_str(
+        "        // Windows and abilities are asked from the server; `contextWindow` here would only narrow them.\n        models: [\n",
+    );
     for model in &choice.models {
         text.push_str(&format!("          {{ id: {} }},\n", quoted(model.as_str())));
     }
     text.push_str("        ],\n      },\n    },\n  },\n");
-    text.push_str(&format!(
-        "  agents: {{\n    defaults: {{\n      model: {{\n        // Answers first.\n        primary: {primary},\n"
-    ));
+    text.push_str(&format!("  agents: {{\n    defaults: {{\n      model: {{\n        // Answers first.\n        primary: {primary},\n"));
     text.push_str(
         "        // Asked in this order when it does not answer. A hosted model here is your permission to use it,\n        \
          // for example \"anthropic/claude-sonnet-4-5\" with the key in ANTHROPIC_API_KEY.\n",
@@ -51,7 +51,9 @@ pub(crate) fn config_text(choice: &Choice) -> String {
     let fallbacks: Vec<String> = choice.fallbacks.iter().map(|reference| quoted(reference)).collect();
     text.push_str(&format!("        fallbacks: [{}],\n      }},\n    }},\n  }},\n", fallbacks.join(", ")));
     if choice.fallbacks.is_empty() {
-        text.push_str("  // Forbids anything beyond your own network, whatever else this file says:\n  // privacy: { residency: \"lan\" },\n");
+        text.push_str(
+            "  // Forbids anything beyond your own network, whatever else this file says:\n  // privacy: { residency: \"lan\" },\n",
+        );
     }
     text.push_str("}\n");
     text

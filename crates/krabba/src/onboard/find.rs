@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use krabba_local::{Discovery, Endpoint, Machine, Recommendation, Report, ServerModel, ServerState, Surroundings, Tried, TriedOutcome, discover, probe, recommend};
+use krabba_local::{
+    Discovery, Endpoint, Machine, Recommendation, Report, ServerModel, ServerState, Surroundings, Tried, TriedOutcome, discover, probe,
+    recommend,
+};
 use krabba_net::{Egress, HttpClient, base_urls};
 use krabba_types::Secret;
 
@@ -111,7 +114,7 @@ fn origin(url: &str) -> Option<&str> {
 }
 
 /// One line about a model: `qwen3-8b · loaded, window 8,192 · 8.2 B parameters · Q4_K_M`.
-pub(super) fn describe_model(report: &Report, model: &ServerModel) -> String {
+pub(crate) fn describe_model(report: &Report, model: &ServerModel) -> String {
     let mut parts = vec![model.id.to_string()];
     let window = model.window.map(|window| format!("window {window}"));
     match (model.loaded, window) {

@@ -206,7 +206,8 @@ impl Chat<'_> {
     }
 
     fn begin(&mut self, input: Input) -> Result<()> {
-        let said: String = input.parts.iter().filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None }).collect();
+        let said: String =
+            input.parts.iter().filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None }).collect();
         self.view.said(&said)?;
         let mut parts = input.parts;
         parts.extend(std::mem::take(&mut self.attached).into_iter().map(Part::Image));

@@ -21,7 +21,10 @@ pub(crate) fn footer(end: &TurnEnd) -> Option<String> {
     }
     match end.outcome {
         Outcome::Answered(DoneReason::Length) => parts.push("cut off at the output limit".to_owned()),
-        Outcome::Answered(DoneReason::Stop | DoneReason::ToolCalls | DoneReason::Unknown) | Outcome::Failed(_) | Outcome::Interrupted | Outcome::Broken(_) => {}
+        Outcome::Answered(DoneReason::Stop | DoneReason::ToolCalls | DoneReason::Unknown)
+        | Outcome::Failed(_)
+        | Outcome::Interrupted
+        | Outcome::Broken(_) => {}
         Outcome::Stopped => parts.push("stopped".to_owned()),
     }
     Some(parts.join(" · "))

@@ -55,11 +55,6 @@ impl Line {
         Self(vec![Span { text: text.into(), style }])
     }
 
-    /// The number of terminal columns that it takes.
-    pub(crate) fn width(&self) -> usize {
-        self.0.iter().map(|span| span.text.width()).sum()
-    }
-
     /// The text with escape codes. Control characters in the text itself never get through: what a model writes
     /// must not move the cursor or change the terminal.
     pub(crate) fn render(&self, colours: Colours) -> String {

@@ -24,14 +24,7 @@ pub(crate) struct View<W: Write> {
 impl<W: Write> View<W> {
     /// A view with nothing on it.
     pub(crate) fn new(screen: Screen<W>) -> Self {
-        Self {
-            screen,
-            markdown: MarkdownLines::default(),
-            reasoning: MarkdownLines::default(),
-            status: None,
-            printed: 0,
-            prompt: None,
-        }
+        Self { screen, markdown: MarkdownLines::default(), reasoning: MarkdownLines::default(), status: None, printed: 0, prompt: None }
     }
 
     /// The terminal changed its size.
@@ -115,11 +108,7 @@ impl<W: Write> View<W> {
         self.reasoning = MarkdownLines::default();
         self.refresh()?;
         let printed = std::mem::take(&mut self.printed);
-        if self.screen.take_back(printed)? {
-            self.aside(why)
-        } else {
-            self.alarm(&format!("the answer above does not count: {why}"))
-        }
+        if self.screen.take_back(printed)? { self.aside(why) } else { self.alarm(&format!("the answer above does not count: {why}")) }
     }
 
     /// The answer is over.

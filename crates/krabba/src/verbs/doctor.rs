@@ -1,0 +1,209 @@
+//! `krabba doctor`: looks at everything that can be wrong, one line each, with what to do. Asks no model anything.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use krabba_config::{Loaded, Paint, Severity, render};
+use krabba_local::ServerState;
+use krabba_route::{Ask, Provider};
+use krabba_store::Store;
+use serde::Serialize;
+
+use crate::CONFIG_ERROR;
+use crate::assemble::{ConfigErrors, Home, World};
+use crate::cli::Output;
+use crate::onboard;
+
+/// Below this window a conversation has hardly any room.
+const SMALL_WINDOW: u32 = 8_192;
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Finding {
+    level: Level,
+    what: String,
+    /// What to do about it.
+    remedy: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Level {
+    Ok,
+    Note,
+    Problem,
+}
+
+#[derive(Debug, Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn ok(&mut self, what: impl Into<String>) {
+        self.0.push(Finding { level: Level::Ok, what: what.into(), remedy: None });
+    }
+
+    fn note(&mut self, what: impl Into<String>, remedy: impl Into<String>) {
+        self.0.push(Finding { level: Level::Note, what: what.into(), remedy: Some(remedy.into()) });
+    }
+
+    fn problem(&mut self, what: impl Into<String>, remedy: impl Into<String>) {
+        self.0.push(Finding { level: Level::Problem, what: what.into(), remedy: Some(remedy.into()) });
+    }
+}
+
+/// Looks, and with `fix` mends file modes. Exit 1 when there is a problem, 78 when the configuration cannot be used.
+pub(crate) async fn run(home: &Home, fix: bool, output: Output) -> Result<ExitCode> {
+    let mut findings = Findings::default();
+    state(home, fix, &mut findings);
+    let usable = match configuration(home, fix, &mut findings).await {
+        Ok(loaded) => {
+            servers(home, loaded, &mut findings).await?;
+            true
+        }
+        Err(what) => {
+            findings.problem(what, "mend the configuration first; `krabba config validate` shows all of it");
+            false
+        }
+    };
+    if output.json {
+        println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "findings": findings.0 }))?);
+    } else {
+        findings.0.iter().for_each(print);
+    }
+    let sick = findings.0.iter().any(|finding| finding.level == Level::Problem);
+    Ok(match (usable, sick) {
+        (false, _) if home.has_file() => ExitCode::from(CONFIG_ERROR),
+        (_, true) | (false, false) => ExitCode::FAILURE,
+        (true, false) => ExitCode::SUCCESS,
+    })
+}
+
+fn print(finding: &Finding) {
+    let mark = match finding.level {
+        Level::Ok => "ok     ",
+        Level::Note => "note   ",
+        Level::Problem => "PROBLEM",
+    };
+    println!("{mark} {}", finding.what);
+    finding.remedy.iter().for_each(|remedy| println!("        → {remedy}"));
+}
+
+fn state(home: &Home, fix: bool, findings: &mut Findings) {
+    match Store::open(&home.state_dir) {
+        Ok(_) => findings.ok(format!("state directory {}", home.shown(&home.state_dir))),
+        Err(error) => findings.problem(format!("state directory {}: {error}", home.shown(&home.state_dir)), "see the message"),
+    }
+    private(home, &home.state_dir, 0o700, fix, findings);
+}
+
+/// Nobody else may read what is in there.
+fn private(home: &Home, path: &Path, mode: u32, fix: bool, findings: &mut Findings) {
+    let Ok(metadata) = fs::metadata(path) else { return };
+    let now = metadata.permissions().mode() & 0o777;
+    if now & 0o077 == 0 {
+        return;
+    }
+    let what = format!("{} can be read by others (mode {now:o})", home.shown(path));
+    if fix && fs::set_permissions(path, fs::Permissions::from_mode(mode)).is_ok() {
+        findings.note(what, format!("mended: the mode is {mode:o} now"));
+    } else {
+        findings.problem(what, format!("chmod {mode:o} {}, or krabba doctor --fix", path.display()));
+    }
+}
+
+async fn configuration(home: &Home, fix: bool, findings: &mut Findings) -> Result<Loaded, String> {
+    if !home.has_file() {
+        findings.note("no configuration; servers are looked for each time", "krabba onboard writes one");
+        return onboard::settings(home).await.map_err(|error| format!("{error:#}"));
+    }
+    let loaded = home.read().map_err(|ConfigErrors(diagnostics)| render(&diagnostics, Paint::Plain))?;
+    for diagnostic in loaded.diagnostics.iter() {
+        let place = diagnostic.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+        let what = format!("{place}{}", diagnostic.message);
+        match (diagnostic.severity, &diagnostic.help) {
+            (Severity::Error, help) => findings.problem(what, help.clone().unwrap_or_else(|| "change that line".to_owned())),
+            (Severity::Warning | Severity::Notice, Some(help)) => findings.note(what, help.clone()),
+            (Severity::Warning | Severity::Notice, None) => findings.ok(what),
+        }
+    }
+    if fix && home.is_ours() && loaded.diagnostics.iter().any(|diagnostic| diagnostic.code == "readable-by-others") {
+        private(home, &home.location.path, 0o600, fix, findings);
+    }
+    let forbidden = World::forbidden(&loaded);
+    if loaded.diagnostics.has_errors() || !forbidden.is_empty() {
+        return Err(format!("configuration {} has errors {}", home.shown(&home.location.path), forbidden.join("; ")));
+    }
+    findings.ok(format!("configuration {}", home.shown(&home.location.path)));
+    Ok(loaded)
+}
+
+async fn servers(home: &Home, loaded: Loaded, findings: &mut Findings) -> Result<()> {
+    let world = World::assemble(home, loaded)?;
+    world.router.look().await;
+    for provider in world.router.providers().iter().filter(|provider| !provider.builtin) {
+        server(&world, provider, findings);
+    }
+    for line in world.mismatches() {
+        findings.note(line, "see the line");
+    }
+    routes(&world, findings)?;
+    world.close().await;
+    Ok(())
+}
+
+fn server(world: &World, provider: &Provider, findings: &mut Findings) {
+    let name = format!("{} at {}", provider.id, provider.base_url);
+    if provider.residency.leaves_home() {
+        match (&provider.missing_key, provider.keys.first()) {
+            (_, Some(key)) => findings.ok(format!("{name}: hosted, key from {}", key.source)),
+            (Some(wanted), None) => findings.problem(format!("{name}: no key"), format!("set {wanted}")),
+            (None, None) => findings.note(format!("{name}: hosted, no key"), "set apiKey if it wants one"),
+        }
+        return;
+    }
+    let Some(report) = world.router.report(&provider.id) else {
+        findings.problem(format!("{name}: no model server answers there"), "start it, or mend baseUrl; krabba models scan looks around");
+        return;
+    };
+    let kind = report.kind.name();
+    match &report.state {
+        ServerState::Up => findings.ok(format!("{name}: {kind} answers at {}, {} models", report.url, report.models.len())),
+        ServerState::Loading { .. } => findings.ok(format!("{name}: {kind} is loading its model")),
+        ServerState::NeedsKey => findings.problem(format!("{name}: {kind} wants a key"), "set apiKey"),
+        ServerState::KeyRefused => findings.problem(format!("{name}: {kind} does not take the key"), "set another apiKey"),
+        ServerState::Failing { reason } => findings.problem(format!("{name}: {reason}"), "see the server's own log"),
+    }
+    for entry in &provider.models {
+        if report.model(&entry.id).is_none() && !report.models.is_empty() && report.state == ServerState::Up {
+            let known: Vec<&str> = report.models.iter().map(|model| model.id.as_str()).take(6).collect();
+            findings.problem(format!("{name} does not list the model \"{}\"", entry.id), format!("it lists {}", known.join(", ")));
+        }
+    }
+}
+
+fn routes(world: &World, findings: &mut Findings) -> Result<()> {
+    let agent = world.agent(None)?;
+    let plan = world.router.plan(&Ask::new(agent.id().clone()));
+    match plan.candidates.first() {
+        Some(first) => {
+            let facts = world.router.facts(&first.reference);
+            findings.ok(format!(
+                "{} would answer ({}, window {} from the {})",
+                first.reference, first.residency, facts.window.value, facts.window.source
+            ));
+            if facts.window.value < SMALL_WINDOW {
+                let remedy = format!("load it with {SMALL_WINDOW} or more where memory allows");
+                findings.note(format!("a window of {} tokens is small", facts.window.value), remedy);
+            }
+        }
+        None => findings.problem("no model can be asked", "krabba explain route says why"),
+    }
+    for refused in &plan.refused {
+        findings.note(format!("{} is not asked", refused.reference), refused.why.clone());
+    }
+    Ok(())
+}

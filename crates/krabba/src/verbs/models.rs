@@ -1,0 +1,53 @@
+//! `krabba models …`
+
+mod change;
+mod list;
+mod probe;
+mod scan;
+mod status;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::assemble::Home;
+use crate::cli::{ModelsVerb, Output};
+
+/// Lists, judges and chooses models.
+pub(crate) async fn run(home: &Home, verb: Option<ModelsVerb>) -> Result<ExitCode> {
+    match verb {
+        None => status::run(home, status::Wish::default()).await,
+        Some(ModelsVerb::List { all, local, provider, output, plain }) => {
+            list::run(home, list::Wish { all, local, provider, form: Form::of(output, plain) }).await
+        }
+        Some(ModelsVerb::Status { probe, check, output, plain }) => {
+            status::run(home, status::Wish { probe, check, form: Form::of(output, plain) }).await
+        }
+        Some(ModelsVerb::Set { reference }) => change::set_default(home, &reference).await,
+        Some(ModelsVerb::Aliases { verb }) => change::aliases(home, verb).await,
+        Some(ModelsVerb::Fallbacks { verb }) => change::fallbacks(home, verb).await,
+        Some(ModelsVerb::Scan { url, probe, output }) => scan::run(home, url, probe, output).await,
+    }
+}
+
+/// How a listing is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Form {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs, with OpenClaw's field names.
+    Json,
+    /// One reference a line.
+    Plain,
+}
+
+impl Form {
+    fn of(output: Output, plain: bool) -> Self {
+        match (output.json, plain) {
+            (true, _) => Self::Json,
+            (false, true) => Self::Plain,
+            (false, false) => Self::Table,
+        }
+    }
+}

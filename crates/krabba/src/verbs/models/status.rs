@@ -1,0 +1,168 @@
+//! `krabba models status`: the choice, what stands behind it, every server, every key. With OpenClaw's field names.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use krabba_route::{Ask, Plan, Provider};
+use krabba_types::{Clock, SystemClock};
+use serde_json::{Value, json};
+
+use super::Form;
+use super::probe::{Probed, probe};
+use crate::assemble::{Home, World};
+use crate::onboard;
+use crate::verbs::state_words;
+
+/// What is to be told.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wish {
+    /// Ask every route for a real token.
+    pub(super) probe: bool,
+    /// Judge the keys, without any network.
+    pub(super) check: bool,
+    /// How.
+    pub(super) form: Form,
+}
+
+/// Prints the status. Exit 1: `--check` and a key is missing, or `--probe` and the default did not answer.
+pub(super) async fn run(home: &Home, wish: Wish) -> Result<ExitCode> {
+    let loaded = onboard::settings(home).await?;
+    let world = World::assemble(home, loaded)?;
+    if !wish.check {
+        world.router.look().await;
+    }
+    let agent = world.agent(None)?;
+    let plan = world.router.plan(&Ask::new(agent.id().clone()));
+    let mut probes = Vec::new();
+    if wish.probe {
+        for candidate in &plan.candidates {
+            probes.push(probe(&world, &candidate.reference).await?);
+        }
+    }
+    let missing = missing_keys(&world, &plan);
+    match wish.form {
+        Form::Plain => println!("{}", wanted(&plan)),
+        Form::Json => println!("{}", serde_json::to_string_pretty(&as_json(home, &world, &plan, &probes, &missing))?),
+        Form::Table => as_text(home, &world, &plan, &probes, &missing),
+    }
+    world.close().await;
+    let default_answered = plan.wanted.as_ref().is_some_and(|wanted| probes.iter().any(|probed| probed.reference == *wanted && probed.ok));
+    let failed = (wish.check && !missing.is_empty()) || (wish.probe && !default_answered);
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn wanted(plan: &Plan) -> String {
+    plan.wanted.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)
+}
+
+/// Providers that the choice uses and whose key is not there, with what to set.
+fn missing_keys(world: &World, plan: &Plan) -> Vec<(String, String)> {
+    let mut used: Vec<_> = plan.candidates.iter().map(|candidate| candidate.reference.provider.clone()).collect();
+    used.extend(plan.wanted.iter().map(|reference| reference.provider.clone()));
+    used.extend(world.configured_fallbacks().iter().filter_map(|text| Some(world.router.resolve(text).ok()?.provider)));
+    let needs = |provider: &&Provider| used.contains(&provider.id) && provider.keys.is_empty();
+    let missing = world.router.providers().iter().filter(needs);
+    missing.filter_map(|provider| Some((provider.id.to_string(), provider.missing_key.clone()?))).collect()
+}
+
+fn as_json(home: &Home, world: &World, plan: &Plan, probes: &[Probed], missing: &[(String, String)]) -> Value {
+    let aliases: BTreeMap<String, String> = world.router.aliases().into_iter().map(|(name, target)| (name, target.to_string())).collect();
+    let providers: Vec<Value> = configured(world)
+        .map(|provider| {
+            json!({
+                "provider": provider.id,
+                "endpoint": provider.base_url,
+                "url": world.router.report(&provider.id).map(|report| report.url.clone()),
+                "api": provider.dialect.name(),
+                "residency": provider.residency,
+                "effective": provider.keys.first().map_or("missing", |_| "profiles"),
+                "source": provider.keys.first().map(|key| key.source.clone()),
+                "server": world.router.report(&provider.id).map(|report| report.kind.name()),
+                "version": world.router.report(&provider.id).and_then(|report| report.version.clone()),
+            })
+        })
+        .collect();
+    let missing_names: Vec<&String> = missing.iter().map(|(provider, _)| provider).collect();
+    json!({
+        "configPath": home.location.path,
+        "agentDir": home.state_dir,
+        "defaultModel": wanted(plan),
+        "resolvedDefault": plan.candidates.first().map(|candidate| candidate.reference.to_string()),
+        "fallbacks": world.configured_fallbacks(),
+        "imageModel": world.configured_image_models().first(),
+        "imageFallbacks": world.configured_image_models().iter().skip(1).collect::<Vec<_>>(),
+        "aliases": aliases,
+        "allowed": world.loaded.config.agents.defaults.models.iter().map(|(reference, _)| reference).collect::<Vec<_>>(),
+        "auth": {
+            "storePath": home.location.path,
+            "shellEnvFallback": { "enabled": false, "appliedKeys": [] },
+            "providersWithOAuth": [],
+            "missingProvidersInUse": missing_names,
+            "providers": providers,
+            "unusableProfiles": [],
+            "oauth": { "warnAfterMs": 86_400_000, "profiles": [], "providers": [] },
+            "probes": probes,
+        },
+        "routes": plan,
+    })
+}
+
+/// The user's providers, and the built-in ones that have a key.
+fn configured(world: &World) -> impl Iterator<Item = &Provider> {
+    world.router.providers().iter().filter(|provider| !provider.builtin || !provider.keys.is_empty())
+}
+
+fn as_text(home: &Home, world: &World, plan: &Plan, probes: &[Probed], missing: &[(String, String)]) {
+    let none_or = |texts: &[String]| if texts.is_empty() { "-".to_owned() } else { texts.join(", ") };
+    let file = if home.has_file() { home.shown(&home.location.path) } else { "none (servers were looked for)".to_owned() };
+    println!("Config        : {file}");
+    println!("Default       : {}", wanted(plan));
+    let fallbacks = world.configured_fallbacks();
+    println!("Fallbacks ({}) : {}", fallbacks.len(), none_or(&fallbacks));
+    println!("Image model   : {}", none_or(&world.configured_image_models()));
+    println!("May go        : {}", plan.policy);
+    println!("\nServers");
+    for provider in configured(world) {
+        println!("- {}", server_line(world, provider));
+    }
+    println!("\nRoutes");
+    for candidate in &plan.candidates {
+        let facts = world.router.facts(&candidate.reference);
+        println!(
+            "- {} ({}): {}, window {} ({})",
+            candidate.reference,
+            candidate.why,
+            state_words(candidate.state, SystemClock.now()),
+            facts.window.value,
+            facts.window.source
+        );
+    }
+    plan.refused.iter().for_each(|refused| println!("- not {}: {}", refused.reference, refused.why));
+    for line in world.mismatches() {
+        println!("  note: {line}");
+    }
+    if !missing.is_empty() {
+        println!("\nMissing keys");
+        missing.iter().for_each(|(provider, wanted)| println!("- {provider}: set {wanted}"));
+    }
+    if !probes.is_empty() {
+        println!("\nProbes");
+        probes.iter().for_each(|probed| println!("- {}", probed.line()));
+    }
+}
+
+fn server_line(world: &World, provider: &Provider) -> String {
+    let key = provider.keys.first().map_or_else(String::new, |key| format!(", key from {}", key.source));
+    let head = format!("{} ({}, {}, {}{key})", provider.id, provider.base_url, provider.dialect, provider.residency);
+    if provider.residency.leaves_home() {
+        return head;
+    }
+    match world.router.report(&provider.id) {
+        Some(report) => {
+            let version = report.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+            format!("{head}: {}{version} answers at {}, {} models", report.kind.name(), report.url, report.models.len())
+        }
+        None => format!("{head}: does not answer"),
+    }
+}

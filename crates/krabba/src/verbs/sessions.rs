@@ -1,0 +1,131 @@
+//! `krabba sessions …`
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use krabba_agent::{Extent, History, Outcome, Record};
+use krabba_store::{Event, Session, Store};
+use krabba_types::{Part, SessionId};
+use serde_json::json;
+
+use crate::assemble::Home;
+use crate::cli::SessionsVerb;
+use crate::terminal::printable_lines;
+
+/// Lists, shows, exports or deletes stored conversations. No configuration is needed for that.
+pub(crate) fn run(home: &Home, verb: SessionsVerb) -> Result<ExitCode> {
+    let store =
+        Store::open(&home.state_dir).with_context(|| format!("the state directory {} cannot be used", home.shown(&home.state_dir)))?;
+    match verb {
+        SessionsVerb::List { output } => list(&store, output.json)?,
+        SessionsVerb::Show { id, output } => show(&store, &find(&store, &id)?, output.json)?,
+        SessionsVerb::Export { id } => export(&store, &find(&store, &id)?)?,
+        SessionsVerb::Delete { id } => {
+            let session = find(&store, &id)?;
+            store.delete_session(&session.id)?;
+            println!("Deleted {}", session.id);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A session by its id, or by a beginning that only one has.
+fn find(store: &Store, id: &str) -> Result<Session> {
+    if let Some(session) = store.session(&SessionId::new(id))? {
+        return Ok(session);
+    }
+    let mut matching: Vec<Session> =
+        store.list_sessions()?.into_iter().filter(|session| !id.is_empty() && session.id.as_str().starts_with(id)).collect();
+    match (matching.pop(), matching.len()) {
+        (Some(session), 0) => Ok(session),
+        (Some(_), others) => bail!("{} sessions begin with \"{id}\"; type more of it", others + 1),
+        (None, _) => bail!("there is no session \"{id}\"; krabba sessions list shows all"),
+    }
+}
+
+fn list(store: &Store, json: bool) -> Result<()> {
+    let sessions = store.list_sessions()?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&json!({ "count": sessions.len(), "sessions": sessions }))?);
+        return Ok(());
+    }
+    if sessions.is_empty() {
+        println!("No sessions yet.");
+    }
+    let mut out = std::io::stdout().lock();
+    for session in sessions {
+        let title = session.title.as_deref().unwrap_or("(untitled)");
+        writeln!(out, "{}  {}  {}", session.id, local(session.updated_at.0), printable_lines(title).replace('\n', " "))?;
+    }
+    Ok(())
+}
+
+fn show(store: &Store, session: &Session, json: bool) -> Result<()> {
+    let events = store.events(&session.id, 0)?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&json!({ "session": session, "events": events }))?);
+        return Ok(());
+    }
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}  {}", session.id, local(session.created_at.0))?;
+    for event in &events {
+        if let Some(text) = words(event) {
+            writeln!(out, "\n{}", printable_lines(&text))?;
+        }
+    }
+    let unreadable = History::of(&events).unreadable().len();
+    if unreadable > 0 {
+        writeln!(out, "\n({unreadable} events cannot be read by this version of krabba; `sessions export` has them)")?;
+    }
+    Ok(())
+}
+
+/// An event as a person reads it. Reasoning is not shown: it was never said to anyone.
+fn words(event: &Event) -> Option<String> {
+    match Record::of(event).ok()? {
+        Record::User(user) => Some(format!("› {}", spoken(&user.parts))),
+        Record::Assistant(assistant) => {
+            let broken = if assistant.extent == Extent::Aborted { "\n[broke off here]" } else { "" };
+            Some(format!("{}{broken}\n[{}]", spoken(&assistant.parts), assistant.route))
+        }
+        Record::Notice(notice) => Some(format!("[{}]", notice.text)),
+        Record::Ended(end) => match end.outcome {
+            Outcome::Answered(_) => None,
+            Outcome::Failed(fault) => Some(format!("[failed: {fault}]")),
+            Outcome::Stopped => Some("[stopped]".to_owned()),
+            Outcome::Interrupted => Some("[interrupted: krabba ended before the answer did]".to_owned()),
+            Outcome::Broken(why) => Some(format!("[{why}]")),
+        },
+        Record::Started(_) | Record::Call(_) | Record::Result(_) | Record::Changed(_) | Record::Cut(_) => None,
+    }
+}
+
+fn spoken(parts: &[Part]) -> String {
+    let pieces: Vec<&str> = parts
+        .iter()
+        .filter_map(|part| match part {
+            Part::Text(text) => Some(text.as_str()),
+            Part::Image(_) => Some("[picture]"),
+            Part::Reasoning(_) | Part::ToolCall(_) | Part::ToolResult(_) => None,
+        })
+        .collect();
+    pieces.concat()
+}
+
+fn export(store: &Store, session: &Session) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", serde_json::to_string(session)?)?;
+    for event in store.export(&session.id)? {
+        writeln!(out, "{}", serde_json::to_string(&event)?)?;
+    }
+    Ok(())
+}
+
+/// `2026-11-22 18:27` where the person is.
+fn local(milliseconds: i64) -> String {
+    match jiff::Timestamp::from_millisecond(milliseconds) {
+        Ok(instant) => instant.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string(),
+        Err(_) => String::new(),
+    }
+}
