@@ -1,0 +1,7 @@
+//! Ollama's own API, whatever a server sends in place of it.
+#![no_main]
+
+use krabba_types::Dialect;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| krabba_fuzz::decode(Dialect::Ollama, data));
