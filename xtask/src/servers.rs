@@ -39,7 +39,10 @@ fn llama_server(cache: &Path) -> Result<()> {
     if program.exists() {
         return Ok(());
     }
-    shell::say(&format!("building llama-server from llama-cpp-python {LLAMA_CPP_PYTHON} once (about 10 minutes on 2 cores); it is kept in {}", home.display()));
+    shell::say(&format!(
+        "building llama-server from llama-cpp-python {LLAMA_CPP_PYTHON} once (about 10 minutes on 2 cores); it is kept in {}",
+        home.display()
+    ));
     tools::cxx_compiler()?;
     let environment = tools::python_environment("build-tools", &["cmake==4.4.4", "ninja==1.13.2"])?;
     let work = cache.join("llama-build");

@@ -13,7 +13,15 @@ pub(crate) fn run(root: &Path, filter: &[&str]) -> Result<()> {
     tidy::run(root, Mode::Check)?;
 
     shell::say("clippy");
-    shell::run(Command::new("cargo").current_dir(root).args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
+    shell::run(Command::new("cargo").current_dir(root).args([
+        "clippy",
+        "--quiet",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ]))?;
 
     let deny = tools::cargo_deny()?;
     shell::say("cargo-deny: bans, licences, sources");

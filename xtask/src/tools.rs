@@ -56,7 +56,9 @@ fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
     if !program.exists() {
         shell::say(&format!("building {name} {version} once (a few minutes); it is kept in {}", root.display()));
         // A debug build: it runs for seconds, and optimising it would take minutes more.
-        shell::run(Command::new("cargo").args(["install", "--quiet", "--locked", "--debug", name, "--version", version, "--root"]).arg(&root))?;
+        shell::run(
+            Command::new("cargo").args(["install", "--quiet", "--locked", "--debug", name, "--version", version, "--root"]).arg(&root),
+        )?;
         let _ = std::fs::remove_file(root.join(".crates2.json"));
     }
     Ok(program)

@@ -39,7 +39,8 @@ pub(super) fn check(root: &Path, files: &[PathBuf], findings: &mut Vec<String>) 
 /// Test code does not count towards the whole: `*_tests.rs`, and everything under `tests`, `benches` or `fuzz`.
 fn is_test(file: &Path) -> bool {
     let name = file.to_string_lossy();
-    name.ends_with("_tests.rs") || ["tests", "benches", "fuzz"].iter().any(|part| file.components().any(|component| component.as_os_str() == *part))
+    name.ends_with("_tests.rs")
+        || ["tests", "benches", "fuzz"].iter().any(|part| file.components().any(|component| component.as_os_str() == *part))
 }
 
 /// Counts the fields of every struct with named fields, by rustfmt's layout: one field a line, one level in.
@@ -57,7 +58,9 @@ fn structs(file: &Path, text: &str, findings: &mut Vec<String>) {
             } else if indent == *depth + 4 && is_field(words) {
                 *fields += 1;
             }
-        } else if words.ends_with('{') && let Some(name) = struct_name(words) {
+        } else if words.ends_with('{')
+            && let Some(name) = struct_name(words)
+        {
             open = Some((name, indent, 0));
         }
     }
@@ -72,6 +75,12 @@ fn struct_name(words: &str) -> Option<String> {
 }
 
 fn is_field(words: &str) -> bool {
-    let name = words.strip_prefix("pub(crate) ").or_else(|| words.strip_prefix("pub(super) ")).or_else(|| words.strip_prefix("pub ")).unwrap_or(words);
-    name.split_once(':').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '#'))
+    let name = words
+        .strip_prefix("pub(crate) ")
+        .or_else(|| words.strip_prefix("pub(super) "))
+        .or_else(|| words.strip_prefix("pub "))
+        .unwrap_or(words);
+    name.split_once(':').is_some_and(|(name, _)| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '#')
+    })
 }

@@ -13,8 +13,7 @@ const IN_RUST: [(&str, &str, &str); 4] = [
 ];
 
 /// Searched for everywhere but in the lock file.
-const ANYWHERE: [(&str, &str, &str); 2] =
-    [("/ro", "ot/", "a path of one machine"), ("/wo", "rk/", "a path of one machine")];
+const ANYWHERE: [(&str, &str, &str); 2] = [("/ro", "ot/", "a path of one machine"), ("/wo", "rk/", "a path of one machine")];
 
 /// Looks through all text files.
 pub(super) fn check(root: &Path, files: &[PathBuf], findings: &mut Vec<String>) -> Result<()> {
