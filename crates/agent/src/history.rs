@@ -297,6 +297,6 @@ fn end_in_fixed_line(conversation: &mut Vec<Entry>, seq: u64) {
 }
 
 fn user_message(user: UserRecord) -> Message {
-    let circumstances = user.circumstances.map(|line| Part::Text(format!("{line}\n")));
+    let circumstances = user.circumstances.map(Part::Text);
     Message { role: Role::User, parts: circumstances.into_iter().chain(user.parts).collect() }
 }

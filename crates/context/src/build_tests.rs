@@ -255,7 +255,7 @@ fn pictures_are_stubs_for_a_model_without_eyes() {
     let mut session = Session::new(8_192);
     session.say(Message { role: Role::User, parts: vec![Part::Text("look".to_owned()), image.clone()] });
     let stubbed = session.build().unwrap();
-    assert_eq!(stubbed.messages.last().unwrap().plain_text(), "look\n[image: not shown to this model]\n");
+    assert_eq!(stubbed.messages.last().unwrap().plain_text(), "look\n\n[image: not shown to this model]");
     session.pictures = Pictures::Shown;
     let shown = session.build().unwrap();
     assert_eq!(shown.messages.last().unwrap().parts.get(1), Some(&image));

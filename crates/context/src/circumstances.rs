@@ -42,9 +42,9 @@ impl fmt::Display for Circumstances {
     }
 }
 
-/// The user message to store: its circumstances on the first line, then what the person said.
+/// The user message to store: its circumstances as a paragraph of their own, then what the person said.
 pub fn user_message(circumstances: &Circumstances, said: impl IntoIterator<Item = Part>) -> Message {
-    let header = Part::Text(format!("{circumstances}\n"));
+    let header = Part::Text(circumstances.to_string());
     Message { role: Role::User, parts: std::iter::once(header).chain(said).collect() }
 }
 

@@ -26,7 +26,7 @@ fn the_header_is_part_of_the_stored_message() {
     let circumstances = Circumstances { place: Some("tele]\ngram".to_owned()), ..at(0, 0) };
     let expected = Message {
         role: Role::User,
-        parts: vec![Part::Text("[Thursday 1970-01-01 00:00 +00:00, tele  gram]\n".to_owned()), Part::Text("hello".to_owned())],
+        parts: vec![Part::Text("[Thursday 1970-01-01 00:00 +00:00, tele  gram]".to_owned()), Part::Text("hello".to_owned())],
     };
     assert_eq!(user_message(&circumstances, [Part::Text("hello".to_owned())]), expected);
 }

@@ -30,7 +30,7 @@ impl Reader<'_> {
             Part::Text(text) => Some(Part::Text(self.clean(text))),
             Part::Image(image) => match (self.pictures, role) {
                 (Pictures::Shown, _) => Some(Part::Image(image.clone())),
-                (Pictures::Stubbed, _) => Some(Part::Text(format!("\n{}\n", PICTURE_STUB.trim()))),
+                (Pictures::Stubbed, _) => Some(Part::Text(PICTURE_STUB.trim().to_owned())),
             },
             Part::Reasoning(reasoning) if reasoning.origin.route == *self.route => Some(Part::Reasoning(reasoning.clone())),
             Part::Reasoning(_) => None,

@@ -95,11 +95,7 @@ impl Draft {
             Part::Image(_) => true,
             Part::Reasoning(_) | Part::ToolCall(_) | Part::ToolResult(_) => false,
         });
-        let before = self.question.len();
         self.question.extend(parts);
-        if before > 0 && self.question.len() > before {
-            self.question.insert(before, Part::Text("\n\n".to_owned()));
-        }
     }
 
     fn follow_up(&mut self, seq: u64, message: Message) {
@@ -168,16 +164,10 @@ impl Step {
     }
 
     fn say(&mut self, seq: u64, message: Message, ids: &mut Ids) {
-        let mut follows_text = self.has_text();
         for part in message.parts {
             match part {
                 Part::Text(text) if text.is_empty() => {}
-                Part::Text(text) => {
-                    if std::mem::take(&mut follows_text) {
-                        self.parts.push(Part::Text("\n\n".to_owned()));
-                    }
-                    self.parts.push(Part::Text(text));
-                }
+                Part::Text(text) => self.parts.push(Part::Text(text)),
                 Part::ToolCall(call) => {
                     let repaired = ToolCall { id: ids.unique(&call.id, seq), ..call.clone() };
                     self.calls.push((call.id, repaired));

@@ -23,7 +23,7 @@ pub enum Role {
 pub struct Message {
     /// Who speaks.
     pub role: Role,
-    /// What is said, in order.
+    /// What is said, in order. Text parts that follow each other are paragraphs: dialects put a blank line between them.
     pub parts: Vec<Part>,
 }
 
@@ -33,15 +33,17 @@ impl Message {
         Self { role, parts: vec![Part::Text(text.into())] }
     }
 
-    /// All text parts joined, without reasoning, calls or images.
+    /// All text parts as paragraphs, without reasoning, calls or images.
     pub fn plain_text(&self) -> String {
-        self.parts
+        let texts: Vec<&str> = self
+            .parts
             .iter()
             .filter_map(|part| match part {
                 Part::Text(text) => Some(text.as_str()),
                 Part::Image(_) | Part::Reasoning(_) | Part::ToolCall(_) | Part::ToolResult(_) => None,
             })
-            .collect()
+            .collect();
+        texts.join("\n\n")
     }
 }
 
