@@ -59,6 +59,10 @@
 //! `quirks/` holds one file per quirk, named after it. Its opening comment says where the fact comes from and what a
 //! client has to make of it; `expect` says the same for programs. [`Quirk::all`] reads them for tables of tests.
 //!
+//! # Real servers
+//!
+//! [`LlamaServer`] and [`LiteLlm`] are handles on real programs, which `cargo xtask servers` puts into a cache.
+//!
 //! # What it does not do
 //!
 //! It does not think: a prompt is so many bytes, a token is four of them. It does not judge a request but by the rules of
@@ -83,6 +87,7 @@ mod play_stream;
 mod play_whole;
 mod prompt;
 mod quirk;
+mod real;
 mod rule;
 mod script;
 mod server;
@@ -99,6 +104,7 @@ pub use hosted::FakeHosted;
 pub use journal::{Fate, Recorded};
 pub use model::{Card, LaterWindow, Model, Overflow};
 pub use quirk::{Quirk, dialect_path};
+pub use real::{LiteLlm, LlamaServer, ModelFile};
 pub use rule::{Delivery, Form, Newline, Rule, Transfer, When};
 pub use script::{Ask, Boot, BootStyle, Load, LoadStyle, MachineScript, Script, ScriptError, Strict, WhenFull};
 pub use server::ScriptedServer;

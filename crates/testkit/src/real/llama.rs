@@ -6,9 +6,6 @@ use std::process::Command;
 
 use super::process::{ServerProcess, cached, free_port};
 
-/// What every model made with `--scripted` answers to a turn without tools.
-pub const SCRIPTED_REPLY: &str = "Hello! I am a tiny scripted model, and I end my turn here.";
-
 /// A model file that `cargo xtask servers` makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModelFile {
@@ -43,8 +40,8 @@ pub struct LlamaServer {
 }
 
 impl LlamaServer {
-    /// The text that a scripted model answers.
-    pub const REPLY: &'static str = SCRIPTED_REPLY;
+    /// What every model made with `--scripted` answers to a turn without tools.
+    pub const REPLY: &'static str = "Hello! I am a tiny scripted model, and I end my turn here.";
 
     /// Starts it and waits until the model is loaded. `arguments` are added to the command line.
     ///
