@@ -92,15 +92,14 @@ impl Voices<'_> {
     /// Ollama's native API loads with the window that the request names, so that what is loaded now does not bind: the
     /// owner's word does, and then whatever we asked for first, because another value would load the model anew.
     fn ollama_window(&self, merged: Fact<u32>) -> Fact<u32> {
-        let lesson = self.lessons.window.map(|learned| learned.value.tokens);
         let configured = self.entry.and_then(|entry| entry.window).map(|window| Fact::new(window, FactSource::Configured, self.now));
         let asked = self.lessons.num_ctx.map(|window| Fact::new(window, merged.source, merged.at));
         let window = configured.or(asked).unwrap_or(merged);
-        let most = self.report.and_then(|report| report.model(&self.reference.model)).and_then(|model| model.max_window);
-        match [lesson, most].into_iter().flatten().min() {
-            Some(limit) if limit < window.value => Fact::new(limit, merged.source, merged.at),
-            Some(_) | None => window,
-        }
+        let lesson = self.lessons.window.map(|learned| Fact::new(learned.value.tokens, learned.source, learned.at));
+        let listed = self.report.and_then(|report| Some((report.model(&self.reference.model)?.max_window?, report.at)));
+        let most = listed.map(|(tokens, at)| Fact::new(tokens, FactSource::Listing, at));
+        // The first of equals is named: the owner's word before a lesson, both before what a listing promises.
+        [Some(window), lesson, most].into_iter().flatten().min_by_key(|fact| fact.value).unwrap_or(window)
     }
 }
 

@@ -88,6 +88,8 @@ mod attempt_tests;
 #[cfg(test)]
 mod breaker_tests;
 #[cfg(test)]
+mod facts_tests;
+#[cfg(test)]
 mod failover_tests;
 #[cfg(test)]
 mod keys_tests;

@@ -507,7 +507,7 @@ async fn a_model_whose_server_separates_its_reasoning_streams_on_every_surface()
 
 #[tokio::test]
 async fn a_router_that_does_not_load_by_itself_is_told_to() {
-    let mut script = Script::llama_cpp().model("m").cold().load_ms(10);
+    let mut script = Script::llama_cpp().model("m").cold().model("other").cold().load_ms(10);
     script.machine.load.style = LoadStyle::Refuses;
     let one = server(script.reply("hello")).await;
     let two = server(chat("no")).await;

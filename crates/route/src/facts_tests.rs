@@ -1,0 +1,110 @@
+use krabba_local::{Report, ServerModel, ServerState};
+use krabba_types::{Dialect, Fact, FactSource, Residency, ServerKind, Timestamp, ToolAbility};
+
+use crate::facts::Voices;
+use crate::learned::{LearnedWindow, Lessons};
+use crate::settings::Provider;
+use crate::test_settings::{provider, reference};
+
+fn report(kind: ServerKind, loaded: Option<bool>, window: Option<u32>, max_window: Option<u32>) -> Report {
+    let model = ServerModel { loaded, window, max_window, ..ServerModel::new("x") };
+    Report {
+        kind,
+        version: None,
+        url: "http://lmstudio.test/v1".to_owned(),
+        models: vec![model],
+        slots: None,
+        busy: None,
+        state: ServerState::Up,
+        sleeping: false,
+        hosted: false,
+        tried: Vec::new(),
+        at: Timestamp(3),
+    }
+}
+
+fn with_window(window: Option<u32>) -> Provider {
+    let mut provider = provider("lmstudio", Residency::Device, &["x"]);
+    provider.models[0].window = window;
+    provider
+}
+
+fn learned(tokens: u32, claimed: Option<u32>) -> Lessons {
+    let window = LearnedWindow { tokens, claimed };
+    let mut lessons = Lessons::default();
+    lessons.window = Some(Fact::new(window, FactSource::LearnedFromOverflow, Timestamp(2)));
+    lessons
+}
+
+fn window(provider: &Provider, report: Option<&Report>, lessons: &Lessons, dialect: Dialect) -> (u32, FactSource) {
+    let reference = reference(&format!("{}/x", provider.id));
+    let entry = provider.entry(&reference.model);
+    let voices = Voices { reference: &reference, provider, entry, report, lessons, dialect, now: Timestamp(9) };
+    let window = voices.facts().window;
+    (window.value, window.source)
+}
+
+const CHAT: Dialect = Dialect::OpenAiCompletions;
+
+#[test]
+fn the_loaded_window_goes_before_a_boastful_configuration() {
+    let report = report(ServerKind::LmStudio, Some(true), Some(8_192), Some(262_144));
+    let provider = with_window(Some(196_608));
+    assert_eq!(window(&provider, Some(&report), &Lessons::default(), CHAT), (8_192, FactSource::LoadedInstance));
+}
+
+#[test]
+fn a_lesson_ends_when_the_model_is_loaded_anew() {
+    let report = |tokens| report(ServerKind::LmStudio, Some(true), Some(tokens), Some(262_144));
+    let (provider, lessons) = (with_window(None), learned(4_096, Some(8_192)));
+    assert_eq!(window(&provider, Some(&report(8_192)), &lessons, CHAT), (4_096, FactSource::LearnedFromOverflow));
+    assert_eq!(window(&provider, Some(&report(32_768)), &lessons, CHAT), (32_768, FactSource::LoadedInstance));
+}
+
+#[test]
+fn ollama_loads_with_the_window_that_is_asked_for() {
+    let report = report(ServerKind::Ollama, Some(true), Some(4_096), Some(40_960));
+    let configured = with_window(Some(16_384));
+    assert_eq!(window(&configured, Some(&report), &Lessons::default(), Dialect::Ollama), (16_384, FactSource::Configured));
+    assert_eq!(window(&configured, Some(&report), &learned(9_000, None), Dialect::Ollama), (9_000, FactSource::LearnedFromOverflow));
+    assert_eq!(window(&with_window(Some(99_999)), Some(&report), &Lessons::default(), Dialect::Ollama), (40_960, FactSource::Listing));
+    let mut asked = Lessons::default();
+    asked.num_ctx = Some(12_288);
+    assert_eq!(window(&with_window(None), Some(&report), &asked, Dialect::Ollama).0, 12_288);
+}
+
+#[test]
+fn what_nobody_knows_is_assumed_with_care() {
+    assert_eq!(window(&with_window(None), None, &Lessons::default(), CHAT).1, FactSource::Assumed);
+    let hosted = provider("somewhere", Residency::Hosted, &[]);
+    assert_eq!(window(&hosted, None, &Lessons::default(), CHAT), (32_768, FactSource::Assumed));
+}
+
+#[test]
+fn a_hosted_model_of_the_catalogue_is_known() {
+    let (hosted, lessons) = (provider("anthropic", Residency::Hosted, &[]), Lessons::default());
+    let reference = reference("anthropic/claude-opus-4-6");
+    let voices =
+        Voices { reference: &reference, provider: &hosted, entry: None, report: None, lessons: &lessons, dialect: CHAT, now: Timestamp(9) };
+    let facts = voices.facts();
+    assert_eq!((facts.window.value, facts.window.source), (200_000, FactSource::Catalogue));
+    assert_eq!(facts.vision.map(|vision| vision.value), Some(true));
+    assert_eq!(facts.slots, None);
+}
+
+#[test]
+fn a_route_that_refused_tools_is_known_to_have_none() {
+    let (provider, mut lessons) = (with_window(None), Lessons::default());
+    lessons.dropped.entry(CHAT).or_default().insert("tools".to_owned());
+    let reference = reference("lmstudio/x");
+    let voices = Voices {
+        reference: &reference,
+        provider: &provider,
+        entry: None,
+        report: None,
+        lessons: &lessons,
+        dialect: CHAT,
+        now: Timestamp(9),
+    };
+    assert_eq!(voices.facts().tools.map(|tools| tools.value), Some(ToolAbility::None));
+}
