@@ -58,7 +58,8 @@ impl Surroundings {
         if container == Container::Inside {
             hosts.extend(HOST_ALIASES.iter().map(|alias| (*alias).to_owned()));
             let routes = fs::read_to_string(root.join("proc/net/route")).unwrap_or_default();
-            hosts.extend(default_gateway(&routes).map(|gateway| gateway.to_string()));
+            // The bridge of a container engine has a private address; any other gateway is a stranger's router.
+            hosts.extend(default_gateway(&routes).filter(Ipv4Addr::is_private).map(|gateway| gateway.to_string()));
         }
         let home = variable("HOME").or_else(|| variable("USERPROFILE")).map(PathBuf::from);
         Self { container, hosts, named: named_by(&variable), lm_studio: lm_studio(root, home.as_deref()) }

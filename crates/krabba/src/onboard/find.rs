@@ -1,5 +1,6 @@
 //! Looking for servers, and telling what was found.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -7,7 +8,7 @@ use krabba_local::{
     Discovery, Endpoint, Machine, Recommendation, Report, ServerModel, ServerState, Surroundings, Tried, TriedOutcome, discover, probe,
     recommend,
 };
-use krabba_net::{Egress, HttpClient, base_urls};
+use krabba_net::{Egress, HttpClient, Reach, Url, base_urls, reach};
 use krabba_types::Secret;
 
 use crate::assemble::Home;
@@ -84,15 +85,12 @@ fn nothing(discovery: &Discovery) -> String {
         };
         text.push_str(&format!("  {} at {} {state}\n", report.kind.name(), report.url));
     }
-    let silent: Vec<&Tried> = discovery.tried.iter().filter(|tried| tried.outcome != TriedOutcome::NothingThere).collect();
-    if discovery.found.is_empty() && !silent.is_empty() {
+    let strangers: Vec<&Tried> = discovery.tried.iter().filter(|tried| is_stranger(&tried.outcome)).collect();
+    if discovery.found.is_empty() && !strangers.is_empty() {
         text.push_str("something answered, but not as a model server does:\n");
-        silent.iter().take(6).for_each(|tried| text.push_str(&format!("  {tried}\n")));
+        strangers.iter().take(6).for_each(|tried| text.push_str(&format!("  {tried}\n")));
     }
-    let mut ports: Vec<&str> = discovery.tried.iter().filter_map(|tried| origin(&tried.url)).collect();
-    ports.sort_unstable();
-    ports.dedup();
-    text.push_str(&format!("tried: {}\n", ports.join(" ")));
+    text.push_str(&format!("tried: {}\n", tried(&discovery.tried)));
     if discovery.hints.is_empty() {
         text.push_str(
             "start one of these and try again:\n  \
@@ -106,11 +104,27 @@ fn nothing(discovery: &Discovery) -> String {
     text
 }
 
-/// `http://localhost:1234` of a longer URL.
-fn origin(url: &str) -> Option<&str> {
-    let (scheme, rest) = url.split_once("://")?;
-    let host = rest.split('/').next()?;
-    url.get(..scheme.len() + 3 + host.len())
+/// Somebody is there who is no model server.
+fn is_stranger(outcome: &TriedOutcome) -> bool {
+    match outcome {
+        TriedOutcome::Status(_) | TriedOutcome::NotThis | TriedOutcome::TimedOut => true,
+        TriedOutcome::Answered | TriedOutcome::NothingThere | TriedOutcome::Failed(_) => false,
+    }
+}
+
+/// `localhost on ports 1234, 8080, 11434; host.docker.internal on …`. All names of this machine are one.
+fn tried(tried: &[Tried]) -> String {
+    let mut ports: BTreeMap<String, BTreeSet<u16>> = BTreeMap::new();
+    for url in tried.iter().filter_map(|tried| Url::parse(&tried.url).ok()) {
+        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else { continue };
+        let here = matches!(reach(&url), Reach::Loopback);
+        ports.entry(if here { "localhost".to_owned() } else { host.to_owned() }).or_default().insert(port);
+    }
+    let hosts: Vec<String> = ports
+        .into_iter()
+        .map(|(host, ports)| format!("{host} on ports {}", ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")))
+        .collect();
+    hosts.join("; ")
 }
 
 /// One line about a model: `qwen3-8b · loaded, window 8,192 · 8.2 B parameters · Q4_K_M`.
