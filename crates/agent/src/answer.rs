@@ -29,8 +29,8 @@ pub(crate) struct Answer {
     pub(crate) usage: Usage,
     pub(crate) model: Option<ModelId>,
     pub(crate) route: Option<ModelRef>,
-    /// Names of tools that the model called although it was offered none.
-    pub(crate) called: Vec<String>,
+    /// The first tool that the model called although it was offered none.
+    pub(crate) called: Option<String>,
 }
 
 impl Answer {
@@ -66,7 +66,7 @@ impl Answer {
                 }
             }
             ModelEvent::ReasoningArtefact { field, artefact } => self.artefacts.push((field, artefact)),
-            ModelEvent::ToolCall(call) => self.called.push(call.name),
+            ModelEvent::ToolCall(call) => self.called = self.called.take().or(Some(as_name(&call.name))),
             ModelEvent::Progress(progress) => {
                 if let Some(status) = Status::of_progress(&progress) {
                     speaker.say(TurnEvent::Status(status));
@@ -100,7 +100,7 @@ impl Answer {
 
     /// No success is silent: an end without a word is a failure, and says what came instead.
     pub(crate) fn nothing_said(&self) -> Fault {
-        let message = match self.called.first() {
+        let message = match &self.called {
             Some(tool) => format!(
                 "the model wanted to use a tool (\"{tool}\") that it does not have, and said nothing else; try to say it differently"
             ),
@@ -118,4 +118,9 @@ impl Answer {
         let artefacts = self.artefacts.iter().map(|(field, artefact)| part("", field, Some(artefact.clone())));
         plain.into_iter().chain(artefacts).collect()
     }
+}
+
+/// A name that a model made up, as a person may see it. Names of tools are letters, digits and a few signs.
+fn as_name(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_graphic()).take(64).collect()
 }

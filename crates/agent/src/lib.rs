@@ -37,6 +37,8 @@ mod status;
 mod turn;
 
 #[cfg(test)]
+mod answer_tests;
+#[cfg(test)]
 mod history_tests;
 #[cfg(test)]
 mod queue_tests;

@@ -14,6 +14,7 @@
 //! | the content filter | `ContentPolicy` |
 //! | a finish, no text and no call | `OnlyReasoning` with reasoning, else `Empty` |
 //! | a call that was begun and not completed | `Malformed`, but `Done(Length)` when the budget ran out |
+//! | a finish, and a broken event that looked like a piece of the answer | `Done(Unknown)` |
 //! | anything else | `Done` |
 //!
 //! White space alone is no answer.
@@ -78,6 +79,7 @@ struct Seen {
     calls_begun: u32,
     calls_whole: u32,
     malformed: u32,
+    damaged: bool,
 }
 
 impl Answer {
@@ -175,7 +177,7 @@ impl Answer {
 
     /// The ending of an answer that the server calls finished.
     fn complete(&self, finish: &WireFinish) -> ModelEvent {
-        let Seen { text, reasoning, calls_begun, calls_whole, malformed: _ } = self.seen;
+        let Seen { text, reasoning, calls_begun, calls_whole, malformed: _, damaged } = self.seen;
         match finish {
             WireFinish::ContentFilter => return self.fail(FaultKind::ContentPolicy, message::filtered(&self.site)),
             WireFinish::Error => return self.fail(FaultKind::Overloaded, message::gave_up(&self.site)),
@@ -199,6 +201,8 @@ impl Answer {
         ModelEvent::Done(match finish {
             WireFinish::Length | WireFinish::ContextWindow => DoneReason::Length,
             WireFinish::Stop | WireFinish::ToolCalls | WireFinish::Unknown(_) if calls => DoneReason::ToolCalls,
+            // An event that began as one and could not be read may have held a piece of the answer.
+            WireFinish::Stop | WireFinish::ToolCalls if damaged => DoneReason::Unknown,
             WireFinish::Stop => DoneReason::Stop,
             // Tools were announced and none came (vLLM and mlx_lm do that): the text stands, but whether it was all is not known.
             WireFinish::ToolCalls if self.asked.tools_offered => DoneReason::Unknown,
@@ -210,7 +214,8 @@ impl Answer {
     fn answered_by(&mut self, name: String, out: &mut VecDeque<ModelEvent>) {
         let is_other = differs(self.site.model().as_str(), &name) && self.answered_by.as_ref() != Some(&name);
         if is_other {
-            out.push_back(ModelEvent::AnsweredBy(ModelId::new(name.clone())));
+            // A server can put anything here, the key that it was sent included.
+            out.push_back(ModelEvent::AnsweredBy(ModelId::new(message::quoted(&name, &self.site))));
             self.answered_by = Some(name);
         }
     }
@@ -299,6 +304,8 @@ impl Answer {
 
     fn malformed(&mut self, text: &str) -> Option<ModelEvent> {
         self.seen.malformed = self.seen.malformed.saturating_add(1);
+        // Log lines and the like of a proxy are no part of an answer; broken JSON is.
+        self.seen.damaged |= text.starts_with('{');
         let in_call = self.seen.calls_begun > self.seen.calls_whole;
         (in_call || self.seen.malformed > MAX_MALFORMED_EVENTS)
             .then(|| self.fail(FaultKind::Malformed, message::malformed(&self.site, text)))

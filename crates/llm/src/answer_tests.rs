@@ -174,10 +174,12 @@ fn announced_calls_that_never_came_leave_a_mark() {
 fn a_few_broken_events_are_borne_and_many_are_not() {
     let many = usize::try_from(MAX_MALFORMED_EVENTS).unwrap();
     let with = |count: usize| ending([vec![text("yes")], vec![malformed(); count], vec![Finish(Stop)]].concat());
-    assert_eq!([with(1), with(many), with(many + 1)], ["done Stop", "done Stop", "malformed Streaming"]);
+    assert_eq!([with(1), with(many), with(many + 1)], ["done Unknown", "done Unknown", "malformed Streaming"]);
     assert_eq!(ending(vec![part(0), malformed(), call(), Finish(Stop)]), "malformed Streaming");
     assert_eq!(ending(vec![part(0), call(), malformed(), Finish(Stop)]), "done ToolCalls");
     assert_eq!(ending(vec![malformed()]), "malformed FirstToken");
+    let log_line = WireEvent::Malformed("WARNING: slow upstream".to_owned());
+    assert_eq!(ending(vec![text("yes"), log_line, Finish(Stop)]), "done Stop");
 }
 
 #[test]
@@ -227,6 +229,13 @@ fn the_answering_model_is_named_once_and_only_when_it_is_another() {
         assert_eq!(by(same), "yes", "{same:?}");
     }
     assert_eq!(by("llama-3-8b"), "<by llama-3-8b>yes");
+}
+
+#[test]
+fn the_name_of_the_answering_model_holds_no_key_and_steers_no_terminal() {
+    let by = |name: &str| outcome(vec![WireEvent::AnsweredBy(name.to_owned()), text("yes"), Finish(Stop)]).0;
+    assert_eq!(by("Bearer sk-proj-0123456789abcdef"), "<by Bearer [secret]>yes");
+    assert_eq!(by("\u{1b}[2J\u{202e}llama\n3"), "<by [2J llama 3>yes");
 }
 
 #[test]

@@ -181,6 +181,30 @@ async fn a_key_in_an_error_body_never_comes_out() {
     }
 }
 
+#[tokio::test]
+async fn an_error_cannot_steer_the_terminal_or_turn_a_line_around() {
+    let evil = "\u{1b}]0;x\u{7}\u{202e}live\u{2066}\u{9b}31m\u{61c}\u{200f}!";
+    let bodies = [
+        serde_json::json!({ "error": { "message": evil, "code": evil } }),
+        serde_json::json!({ "error": { "message": "unknown parameter", "param": evil, "code": "unknown_parameter" } }),
+    ];
+    for body in bodies {
+        let case = Case {
+            server: ServerKind::Other,
+            dialect: Dialect::OpenAiCompletions,
+            status: 400,
+            headers: vec!["content-type: application/json".to_owned()],
+            fault: FaultKind::Malformed,
+            phase: Phase::Headers,
+            retry_after: None,
+            says: String::new(),
+            body: body.to_string(),
+        };
+        let (fault, _) = answer(&case).await;
+        assert!(fault.message.contains("]0;x live 31m !"), "{fault:?}");
+    }
+}
+
 #[test]
 fn what_the_network_does_has_a_fault_of_its_own() {
     let route = ModelRef::new(ProviderId::new("box"), ModelId::new("m"));

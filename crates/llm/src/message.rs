@@ -41,7 +41,7 @@ pub(crate) fn refused(kind: &FaultKind, status: Option<u16>, error: &ErrorBody, 
         FaultKind::Unsupported { field } if field == "api" => {
             format!("{who} does not offer {}{said}; set another \"api\" for provider \"{provider}\"", site.dialect)
         }
-        FaultKind::Unsupported { field } => format!("{who} does not take \"{}\"{said}", site.redactor.redact(field)),
+        FaultKind::Unsupported { field } => format!("{who} does not take \"{}\"{said}", quoted(field, site)),
         FaultKind::ContentPolicy => format!("{who} refused the request for its content{said}; say it in other words"),
         FaultKind::Malformed => format!("{who} could not process the request{said}{}", look(site)),
         FaultKind::Unreachable
@@ -117,16 +117,23 @@ fn said(status: Option<u16>, text: &str, site: &Site) -> String {
     }
 }
 
-/// One line of at most [`QUOTED`] characters, without secrets and control characters.
-fn quoted(text: &str, site: &Site) -> String {
+/// One line of at most [`QUOTED`] characters, without secrets, control characters, and those that turn the direction of
+/// text around and so make a line read as another.
+pub(crate) fn quoted(text: &str, site: &Site) -> String {
     // Redacted whole before it is cut: half a secret is not recognised any more.
     let text = site.redactor.redact(text);
-    let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> =
+        text.split(|c: char| c.is_whitespace() || c.is_control() || turns_text(c)).filter(|word| !word.is_empty()).collect();
     let line = words.join(" ").replace('"', "'");
     match line.char_indices().nth(QUOTED) {
         Some((cut, _)) => format!("{}…", line.split_at(cut).0),
         None => line,
     }
+}
+
+/// Unicode's `Bidi_Control` characters.
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A 2xx whose body is neither a stream nor JSON of any dialect.

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use krabba_llm::LINGER;
 use krabba_types::Residency;
 use serde::Serialize;
 
@@ -28,9 +29,11 @@ pub struct ClockSettings {
     pub gap: Option<Duration>,
     /// The whole answer.
     pub whole: Option<Duration>,
+    /// OpenClaw's `agents.defaults.timeoutSeconds`: the whole answer, where `whole` is not set.
+    pub turn: Option<Duration>,
     /// Loading without visible progress.
     pub load: Option<Duration>,
-    /// OpenClaw's `timeoutSeconds`: the longest silence at any point. Applies to `first_token` and `gap` where they are not set.
+    /// OpenClaw's `timeoutSeconds` of a provider: the longest silence at any point. Applies to `first_token` and `gap` where they are not set.
     pub timeout: Option<Duration>,
     /// Where these are configured, for people.
     pub origin: Option<String>,
@@ -75,7 +78,7 @@ impl Clocks {
             headers: settings.headers,
             first_token,
             gap,
-            whole: settings.whole,
+            whole: settings.whole.or(settings.turn),
             load: settings.load.unwrap_or(Duration::from_secs(if home { 300 } else { 60 })),
             // A local prompt of 100,000 tokens may be read for half an hour behind nothing but keep-alive comments.
             patience: first_token.max(Duration::from_secs(if home { 1800 } else { 300 })),
@@ -160,9 +163,19 @@ impl ClockTable {
                 "comments and pings put off the gap clock no longer than this",
             ),
             row(
+                "after the finish reason",
+                Some(LINGER),
+                "fixed".to_owned(),
+                "the end of the stream stops it; usage figures may still come, and a server that keeps the connection open is not waited for",
+            ),
+            row(
                 "whole answer",
                 clocks.whole,
-                if clocks.whole.is_some() { source(settings.whole, "whole") } else { "none unless configured".to_owned() },
+                match (settings.whole, settings.turn) {
+                    (Some(_), _) => source(settings.whole, "turn"),
+                    (None, Some(_)) => "agents.defaults.timeoutSeconds".to_owned(),
+                    (None, None) => "none unless configured".to_owned(),
+                },
                 "nothing",
             ),
             row(

@@ -9,15 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use krabba_llm::OrphanPolicy;
-use krabba_local::Lease;
+use krabba_local::{Lease, ServerState};
 use krabba_types::{
-    Dialect, DoneReason, Fault, FaultKind, ModelEvent, ModelRef, ModelRequest, Phase, Progress, Residency, RouteFacts, ServerKind,
+    Dialect, DoneReason, Fault, FaultKind, ModelEvent, ModelRef, ModelRequest, Phase, Progress, Residency, RouteFacts, Secret, ServerKind,
 };
 use tokio::time::{Instant, sleep};
 
 use crate::attempt::{Attempting, Came};
 use crate::clocks::{Clocks, PROBE_INTERVAL};
 use crate::event::{AttemptOutcome, AttemptStarted, RouteEvent};
+use crate::facts::server_kind;
 use crate::failover::{Change, Move, Outlook, Stage};
 use crate::keys::Choice;
 use crate::pace::{Pace, Start};
@@ -130,13 +131,30 @@ impl<'a> Leg<'a> {
                     return Left::Answered(reason);
                 }
                 Err(fault) => {
-                    let fault = with_crash(fault, lease.as_ref());
+                    let fault = self.keyless(with_crash(fault, lease.as_ref()));
                     if let Some(left) = self.failed(fault, &came, *sent).await {
                         return left;
                     }
                 }
             }
         }
+    }
+
+    /// A server that was sent no key has not refused one: it wants one. LiteLLM says 500 then; its report knows better.
+    fn keyless(&self, fault: Fault) -> Fault {
+        let own_header = |(name, _): &(String, Secret)| matches!(name.as_str(), "authorization" | "x-api-key" | "api-key");
+        if !self.provider.keys.is_empty() || self.provider.headers.iter().any(own_header) {
+            return fault;
+        }
+        let report = self.run.inner.report(&self.provider);
+        let locked = fault.status.is_some() && report.as_ref().is_some_and(|report| report.state == ServerState::NeedsKey);
+        if !locked && fault.status != Some(401) {
+            return fault;
+        }
+        let who = server_kind(&self.provider, report.as_deref());
+        let name = if who == ServerKind::Other { self.provider.id.as_str() } else { who.name() };
+        let message = format!("{name} at {} wants a key; set apiKey of provider \"{}\"", self.candidate.endpoint, self.provider.id);
+        Fault { kind: FaultKind::Auth, message, ..fault }
     }
 
     /// A route that was left before a request was made.
@@ -172,10 +190,11 @@ impl<'a> Leg<'a> {
         let mut facts = voices.facts();
         let window = facts.window.value;
         let num_ctx = (spoken == Dialect::Ollama).then(|| inner.learned.with(&self.key, |lessons| *lessons.num_ctx.get_or_insert(window)));
+        // People and programs are told the window itself, not how much of it a prompt gets after an overflow.
+        self.run.record.facts = Some(facts.clone());
         if let Some(smaller) = self.variation.window {
             facts.window.value = window.min(smaller);
         }
-        self.run.record.facts = Some(facts.clone());
         let prepared = match self.run.prompt.request(&reference, &facts) {
             Ok(prepared) => prepared,
             Err(error) => return Tried::TooLarge(too_large(&reference, &error.to_string(), facts.window.value)),

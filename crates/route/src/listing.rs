@@ -70,7 +70,7 @@ fn entry_of(
     let report = inner.report(provider);
     ListedModel {
         aliases: aliases.iter().filter(|(_, target)| *target == reference).map(|(name, _)| name.clone()).collect(),
-        endpoint: provider.base_url.clone(),
+        endpoint: provider.shown_url(),
         residency: effective_residency(provider, &reference, report.as_deref()),
         state: inner.state(&reference),
         missing_key: provider.missing_key.clone().filter(|_| provider.keys.is_empty()),

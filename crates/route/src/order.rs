@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use krabba_local::{Report, model_residency};
-use krabba_types::{ModelRef, ProviderId, Residency, RouteState};
+use krabba_types::{ModelRef, ProviderId, Residency, RouteState, ServerKind};
 
 use crate::allow::Allow;
 use crate::breaker::Admission;
@@ -156,7 +156,7 @@ impl Order<'_> {
         let report = self.scene.report(provider);
         let residency = effective_residency(provider, &reference, report.as_deref());
         if !policy.permits(&residency) {
-            return Err(refuse(format!("{} is {residency}, and this conversation may go only to: {policy}", provider.base_url)));
+            return Err(refuse(format!("{} is {residency}, and this conversation may go only to: {policy}", provider.shown_url())));
         }
         let is_configured = configured.iter().any(|entry| entry.reference.as_ref() == Ok(&reference));
         if want.by_person && !is_configured {
@@ -169,7 +169,7 @@ impl Order<'_> {
             Admission::InTurn => report.map_or(RouteState::Unknown, |report| report.route_state(&reference.model)),
             Admission::Last(state) => state,
         };
-        Ok(Candidate { reference, endpoint: provider.base_url.clone(), residency, state, why: want.why })
+        Ok(Candidate { reference, endpoint: provider.shown_url(), residency, state, why: want.why })
     }
 
     fn is_held(&self, candidate: &Candidate) -> bool {
@@ -218,11 +218,13 @@ fn model_at_home(provider: &Provider, report: Option<&Report>) -> Option<ModelRe
     loaded.or_else(|| models.iter().find(usable)).map(|model| reference(&model.id))
 }
 
-/// How far a conversation really travels: as declared, or as far as the address says, or farther if the server says so.
+/// How far a conversation really travels: as declared, or as far as the address says, or farther if the server or the model's
+/// name says so.
 pub(crate) fn effective_residency(provider: &Provider, reference: &ModelRef, report: Option<&Report>) -> Residency {
     let declared = provider.residency.clone();
     match (provider.hosting.residency_source, report) {
         (ResidencySource::Declared, _) => declared,
+        (ResidencySource::Inferred, report) if may_be_ollamas_cloud(provider, reference, report) => Residency::Hosted,
         (ResidencySource::Inferred, Some(report)) => {
             let Ok(url) = url::Url::parse(&report.url) else { return declared };
             let said = model_residency(&url, report, &reference.model);
@@ -230,6 +232,16 @@ pub(crate) fn effective_residency(provider: &Provider, reference: &ModelRef, rep
         }
         (ResidencySource::Inferred, None) => declared,
     }
+}
+
+/// Ollama passes models with such names on to its cloud. Where it has not been asked yet, did not answer in time, or hides
+/// what it is, the name is all there is to go by. Another server that names itself is believed.
+fn may_be_ollamas_cloud(provider: &Provider, reference: &ModelRef, report: Option<&Report>) -> bool {
+    let may_be_ollama = match report.map(|report| report.kind) {
+        None | Some(ServerKind::Other) => !provider.residency.leaves_home(),
+        Some(kind) => kind == ServerKind::Ollama,
+    };
+    may_be_ollama && [":cloud", "-cloud"].iter().any(|suffix| reference.model.as_str().ends_with(suffix))
 }
 
 impl Plan {

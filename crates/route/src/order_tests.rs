@@ -164,6 +164,42 @@ fn a_loopback_proxy_that_leads_to_a_cloud_is_not_home() {
 }
 
 #[test]
+fn a_cloud_model_is_not_home_while_nobody_knows_what_the_server_is() {
+    let models = ["gpt-oss:120b-cloud", "glm-4.6:cloud", "cloudy"];
+    let mut settings = Settings { providers: vec![provider("box", Residency::Device, &models)], ..Settings::default() };
+    settings.providers[0].hosting.residency_source = ResidencySource::Inferred;
+    settings.residency = ResidencyPolicy::device();
+    let asked = |settings: &Settings, stage: &Stage| {
+        let ask = |model: &&str| Ask { model: Some(reference(&format!("box/{model}"))), ..ask() };
+        models.map(|model| !plan(settings, stage, &ask(&model)).candidates.is_empty())
+    };
+    let known_as = |kind| {
+        let reports = HashMap::from([("box".to_owned(), report(kind, "http://127.0.0.1:11434/v1", &models))]);
+        Stage { reports, ..Stage::default() }
+    };
+    assert_eq!(asked(&settings, &Stage::default()), [false, false, true]);
+    assert_eq!(asked(&settings, &known_as(ServerKind::Other)), [false, false, true]);
+    assert_eq!(asked(&settings, &known_as(ServerKind::Ollama)), [false, false, true]);
+    assert_eq!(asked(&settings, &known_as(ServerKind::Vllm)), [true, true, true]);
+    settings.providers[0].hosting.residency_source = ResidencySource::Declared;
+    assert_eq!(asked(&settings, &Stage::default()), [true, true, true]);
+}
+
+#[test]
+fn a_password_in_an_address_is_not_shown() {
+    let mut settings = Settings { providers: vec![provider("box", Residency::Device, &["m"])], ..Settings::default() };
+    settings.providers[0].base_url = "http://me:hunter2@box.test:1234/v1?key=hunter2#hunter2".to_owned();
+    let ask = Ask { model: Some(reference("box/m")), ..ask() };
+    assert_eq!(plan(&settings, &Stage::default(), &ask).candidates[0].endpoint, "http://box.test:1234/v1");
+    settings.providers[0].base_url = "http://me:hunter2@box.test:99999".to_owned();
+    settings.providers[0].residency = Residency::Hosted;
+    settings.residency = ResidencyPolicy::device();
+    let refused = plan(&settings, &Stage::default(), &ask).refused;
+    let why = "an address that cannot be read is hosted, and this conversation may go only to: device".to_owned();
+    assert_eq!(refused, [crate::plan::Refused { reference: "box/m".to_owned(), why }]);
+}
+
+#[test]
 fn a_route_that_is_held_is_asked_last_and_not_forgotten() {
     let stage = Stage { held: vec![reference("lmstudio/minimax-m2.1-gs32")], ..Stage::default() };
     let plan = plan(&local_first(), &stage, &ask());

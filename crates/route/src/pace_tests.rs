@@ -164,6 +164,7 @@ fn every_limit_is_printed_with_its_source() {
             ("first token, signs of life only", Some(1_800_000), "fixed: at least the first-token limit"),
             ("gap", Some(900_000), "timeoutSeconds (openclaw.json:9:5)"),
             ("gap, signs of life only", Some(1_800_000), "fixed: twice the gap"),
+            ("after the finish reason", Some(3_000), "fixed"),
             ("whole answer", None, "none unless configured"),
             ("held after failures", Some(20_000), "fixed"),
         ]

@@ -5,13 +5,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use krabba_llm::Caller;
-use krabba_local::{Loader, Report, Services, Watcher};
+use krabba_local::{LoadOrder, LoadStream, Loader, Report, Services, Wanted, Watcher};
 use krabba_net::HttpClient;
 use krabba_store::Store;
 use krabba_types::{BoxId, Clock, ModelRef, ProviderId, RouteFacts, RouteState, Timestamp};
 
 use crate::breaker::{Admission, Breaker};
-use crate::clocks::ClockTable;
+use crate::clocks::{ClockTable, Clocks};
 use crate::event::Surface;
 use crate::facts::Voices;
 use crate::keys::KeyRing;
@@ -157,6 +157,30 @@ impl Router {
     /// What the provider's server said last; only servers at home are asked.
     pub fn report(&self, provider: &ProviderId) -> Option<Arc<Report>> {
         self.inner.provider(provider).and_then(|provider| self.inner.report(provider))
+    }
+
+    /// Loads a model anew with a window of so many tokens, at the person's word and never otherwise. `None` when its server is
+    /// not in reach. Ask for [`Router::look_again`] when it has ended.
+    pub fn load_with_window(&self, reference: &ModelRef, window: u32) -> Option<LoadStream> {
+        let provider = self.inner.provider(&reference.provider)?;
+        let order = LoadOrder {
+            endpoint: self.inner.endpoint(provider),
+            report: self.inner.report(provider)?,
+            model: reference.model.clone(),
+            wanted: Wanted::Window(window),
+            keep_alive: provider.extras.keep_alive.clone(),
+            budget: Clocks::of(&provider.clocks, &provider.residency).load,
+        };
+        Some(self.inner.loader.load(order))
+    }
+
+    /// Asks a server at home for its state now, however fresh the last report is.
+    pub async fn look_again(&self, provider: &ProviderId) {
+        if let Some(provider) = self.inner.provider(provider)
+            && !provider.residency.leaves_home()
+        {
+            self.inner.watcher.refresh_now(&provider.base_url).await;
+        }
     }
 
     /// Requests of this process on a provider's box, and those that wait for it.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use krabba_llm::Compat;
 use krabba_local::ServiceSettings;
+use krabba_net::display_url;
 use krabba_types::{AgentId, BoxId, Dialect, JsonObject, ModelId, ModelRef, Params, ProviderId, Residency, Secret};
 
 use crate::allow::Allow;
@@ -111,6 +112,19 @@ impl Provider {
     /// The entry of a listed model.
     pub fn entry(&self, model: &ModelId) -> Option<&ModelEntry> {
         self.models.iter().find(|entry| entry.id == *model)
+    }
+
+    /// Its address as it may be shown: without user name, password, query and fragment, any of which may hold a secret.
+    pub fn shown_url(&self) -> String {
+        let with_scheme = if self.base_url.contains("://") { self.base_url.clone() } else { format!("http://{}", self.base_url) };
+        match url::Url::parse(&with_scheme) {
+            // As the user wrote it, where there is nothing to hide: the library adds slashes and changes case.
+            Ok(url) if url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none() => {
+                self.base_url.clone()
+            }
+            Ok(url) => display_url(&url),
+            Err(_) => "an address that cannot be read".to_owned(),
+        }
     }
 }
 

@@ -49,6 +49,23 @@ fn lease_of_a_dead_process_does_not_lock_the_session() {
 
 #[test]
 #[cfg(target_os = "linux")]
+#[allow(clippy::disallowed_methods, reason = "the test is the owner of this process and waits for it in the end")]
+fn killed_process_that_nobody_waited_for_does_not_lock_the_session() {
+    let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+    let owner = LeaseOwner { pid: child.id(), started: crate::process::started(child.id()), ..LeaseOwner::new() };
+    let store = held_by(&owner);
+    assert!(!takes(&store, NOW));
+    child.kill().unwrap();
+    // It ends within the next moments, and stays a zombie until it is waited for.
+    while crate::process::life(owner.pid) == crate::process::Life::Here {
+        std::thread::yield_now();
+    }
+    assert!(takes(&store, NOW));
+    child.wait().unwrap();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
 fn reused_process_id_is_not_taken_for_the_owner() {
     let owner = LeaseOwner::new();
     let before_us = LeaseOwner { started: owner.started.map(|ticks| ticks - 1), ..owner };

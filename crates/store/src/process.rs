@@ -14,7 +14,9 @@ pub(crate) enum Life {
     Unknown,
 }
 
-/// Whether a process of this id exists. A signal 0 is delivered to nobody and tells.
+/// Whether a process of this id exists. A signal 0 is delivered to nobody and tells. A process that ended and whose parent
+/// has not asked for it yet (a zombie) takes signals too, and is gone all the same: scripts and small container inits leave
+/// such behind.
 #[cfg(unix)]
 pub(crate) fn life(pid: u32) -> Life {
     use nix::errno::Errno;
@@ -24,6 +26,7 @@ pub(crate) fn life(pid: u32) -> Life {
     let Ok(pid) = i32::try_from(pid) else { return Life::Gone };
     match kill(Pid::from_raw(pid), None) {
         Err(Errno::ESRCH) => Life::Gone,
+        Ok(()) | Err(_) if has_ended(pid.unsigned_abs()) => Life::Gone,
         // Not ours to signal (EPERM), but there.
         Ok(()) | Err(_) => Life::Here,
     }
@@ -35,12 +38,24 @@ pub(crate) fn life(_pid: u32) -> Life {
     Life::Unknown
 }
 
+/// Whether only the exit code of the process is left (Linux: field 3 of `/proc/<pid>/stat` is `Z` or `X`, see proc(5)).
+/// Systems without that file do not tell; a lease ends by its time there.
+#[cfg(unix)]
+fn has_ended(pid: u32) -> bool {
+    status_fields(pid).is_some_and(|fields| matches!(fields.split_whitespace().next(), Some("Z" | "X")))
+}
+
 /// When the process started, in clock ticks since boot (Linux: field 22 of `/proc/<pid>/stat`, see proc(5)).
 pub(crate) fn started(pid: u32) -> Option<u64> {
+    status_fields(pid)?.split_whitespace().nth(19)?.parse().ok()
+}
+
+/// What the system says about a process, from its third field on.
+fn status_fields(pid: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The second field is the program's name in parentheses and may itself hold spaces and parentheses.
     let (_, after_name) = stat.rsplit_once(')')?;
-    after_name.split_whitespace().nth(19)?.parse().ok()
+    Some(after_name.to_owned())
 }
 
 /// Where our process ids mean something: the boot and the process namespace.
