@@ -8,6 +8,9 @@ use serde_json::Value;
 /// Fields that nobody may drop or override: without them it would be another request.
 const ESSENTIAL: [&str; 4] = ["model", "messages", "input", "stream"];
 
+/// OpenRouter's routing object: who may see the conversation. A server that refuses a part of it is left, not obeyed.
+const ROUTING: &str = "provider";
+
 /// A JSON object in order of insertion.
 #[derive(Debug, Default)]
 pub(crate) struct Body(JsonObject);
@@ -89,10 +92,11 @@ fn merge_field(into: &mut JsonObject, key: &str, value: &Value) {
     }
 }
 
-/// The model and the conversation are never dropped, nor who speaks in it and what; other fields of a message may be.
+/// The model, the conversation and who may see it are never dropped, nor who speaks in it and what; other fields of a
+/// message may be.
 fn may_be_dropped(steps: &[&str]) -> bool {
     match steps {
-        [] => false,
+        [] | [ROUTING, ..] => false,
         [only] => !ESSENTIAL.contains(only),
         [first, .., last] => !ESSENTIAL.contains(first) || !matches!(*last, "role" | "content" | "type" | "text"),
     }

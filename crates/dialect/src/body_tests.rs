@@ -41,6 +41,12 @@ fn the_conversation_cannot_be_dropped() {
 }
 
 #[test]
+fn who_may_see_the_conversation_cannot_be_dropped() {
+    let routing = json!({"model": "m", "provider": {"only": ["a"], "zdr": true}});
+    assert_eq!(dropped(routing.clone(), &["provider", "provider.only", "provider.zdr", "provider[0].only"]), routing);
+}
+
+#[test]
 fn the_users_own_fields_do_not_replace_the_request() {
     let mut body = body(&json!({"model": "m", "input": [], "options": {"num_ctx": 1, "seed": 2}}));
     let extra = json!({"model": "x", "input": [1], "stream": false, "options": {"seed": 3, "mirostat": 1}, "tier": "flex"});

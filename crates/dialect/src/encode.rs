@@ -46,7 +46,7 @@ impl WireFraming {
 /// Writes `request` for the route that `shape` describes.
 ///
 /// The user's `extra_body` is merged in last, and no field of `shape.dropped` goes out; neither can touch the model,
-/// the conversation or the choice between stream and whole reply.
+/// the conversation or the choice between stream and whole reply, and a refusal does not take the routing object away.
 pub fn encode(dialect: Dialect, request: &ModelRequest, shape: &Shape) -> Encoded {
     let history = history::read(request, shape);
     let (path, mut body) = match dialect {
@@ -55,6 +55,11 @@ pub fn encode(dialect: Dialect, request: &ModelRequest, shape: &Shape) -> Encode
         Dialect::AnthropicMessages => ("/messages", anthropic::encode(request, &history, shape)),
         Dialect::Ollama => ("/api/chat", ollama::encode(request, &history, shape)),
     };
+    if dialect != Dialect::Ollama {
+        // Whoever configured it wants it at this address, whatever the address looks like: it may be a region's, or a
+        // gateway's in front of OpenRouter. Without it the conversation could go to hosts that its owner ruled out.
+        body.put_object("provider", shape.provider_routing.clone().unwrap_or_default());
+    }
     body.merge(&request.params.extra_body);
     body.drop_fields(&shape.dropped);
     let framing = WireFraming::of(dialect);

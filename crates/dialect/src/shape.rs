@@ -31,7 +31,7 @@ pub struct Shape {
     pub keep_alive: Option<String>,
     /// LM Studio's `ttl` in seconds for a model that it loads by request.
     pub ttl: Option<u32>,
-    /// OpenRouter's `provider` object.
+    /// OpenRouter's `provider` object. Sent to any server for which it is configured, and never dropped.
     pub provider_routing: Option<JsonObject>,
     /// Whether to ask for a stream; `true` unless a server failed at streaming this very turn.
     pub stream: bool,

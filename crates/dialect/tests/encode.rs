@@ -64,6 +64,11 @@ fn chat_cases() -> Vec<Case> {
         Case::new("chat-openrouter", Chat, ServerKind::OpenRouter, |shape, _| {
             shape.provider_routing = Some(object(json!({"only": ["minimax"], "data_collection": "deny"})));
         }),
+        Case::new("chat-routing-through-a-gateway", Chat, ServerKind::Other, |shape, request| {
+            shape.provider_routing = Some(object(json!({"only": ["minimax"], "allow_fallbacks": false, "zdr": true})));
+            shape.dropped.insert("provider.zdr".to_owned());
+            request.messages.truncate(2);
+        }),
         Case::new("chat-mistral", Chat, ServerKind::LlamaCpp, |shape, _| shape.family = TemplateFamily::Mistral),
         Case::new("chat-compat", Chat, ServerKind::Other, |shape, _| {
             shape.compat.request.max_tokens_field = Some(MaxTokensField::MaxCompletionTokens);

@@ -47,10 +47,7 @@ fn server_fields(body: &mut Body, shape: &Shape) {
             }
         }
         ServerKind::LmStudio => body.put_some("ttl", shape.ttl),
-        ServerKind::OpenRouter => {
-            body.put("usage", object([("include", true.into())]));
-            body.put_object("provider", shape.provider_routing.clone().unwrap_or_default());
-        }
+        ServerKind::OpenRouter => body.put("usage", object([("include", true.into())])),
         ServerKind::Ollama
         | ServerKind::Vllm
         | ServerKind::Sglang

@@ -19,7 +19,6 @@ pub(crate) fn encode(request: &ModelRequest, history: &History<'_>, shape: &Shap
     }
     match shape.server {
         ServerKind::LmStudio => body.put_some("ttl", shape.ttl),
-        ServerKind::OpenRouter => body.put_object("provider", shape.provider_routing.clone().unwrap_or_default()),
         ServerKind::OpenAi if shape.reasoning => body.put("include", vec![Value::from("reasoning.encrypted_content")]),
         ServerKind::OpenAi
         | ServerKind::LlamaCpp
@@ -31,6 +30,7 @@ pub(crate) fn encode(request: &ModelRequest, history: &History<'_>, shape: &Shap
         | ServerKind::LocalAi
         | ServerKind::Jan
         | ServerKind::Anthropic
+        | ServerKind::OpenRouter
         | ServerKind::Other => {}
     }
     let as_instructions = shape.compat.request.supports_instructions.unwrap_or(own_host) && !shape.refuses("instructions");
