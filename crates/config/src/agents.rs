@@ -58,7 +58,7 @@ pub struct AgentDefaults {
     #[serde(deserialize_with = "crate::forms::thinking")]
     #[schemars(with = "Option<ThinkingForm>", extend("x-default" = "left to the server"))]
     pub thinking_default: Option<Thinking>,
-    /// Seconds for a whole turn.
+    /// Seconds for a whole answer. A provider's `clocks.turn` goes before it.
     #[schemars(extend("exclusiveMinimum" = 0, "x-default" = "none"))]
     pub timeout_seconds: Option<f64>,
     /// Directory the agent works in.

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// As deep as a file may be nested.
+const MAX_STEPS: usize = 100;
+
 /// One step of the way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
@@ -89,6 +92,9 @@ impl FromStr for KeyPath {
         }
         let mut after_dot = true;
         while !rest.is_empty() {
+            if steps.len() >= MAX_STEPS {
+                return Err(fail("it has more than 100 steps"));
+            }
             if let Some(inner) = rest.strip_prefix('[') {
                 let (step, tail) = bracket(inner).map_err(fail)?;
                 steps.push(step);

@@ -19,6 +19,13 @@ fn reference_with_dots_and_slashes_is_one_key() {
 }
 
 #[test]
+fn path_of_many_thousand_steps_does_not_overflow_the_stack() {
+    assert_eq!(parsed(&vec!["a"; 100].join(".")).len(), 100);
+    assert!(vec!["a"; 101].join(".").parse::<KeyPath>().is_err());
+    assert!("[0]".repeat(50_000).parse::<KeyPath>().is_err());
+}
+
+#[test]
 fn half_a_path_is_refused() {
     for text in ["", " ", ".", "a.", ".a", "a..b", "a[", "a[1", "a[x]", "a['x", "a['x'", "a[1]b", "a[-1]"] {
         assert!(text.parse::<KeyPath>().is_err(), "{text}");

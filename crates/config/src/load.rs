@@ -43,7 +43,6 @@ pub struct Loaded {
     root: Node,
     expansion: Expansion,
     sources: Sources,
-    unused: Vec<String>,
 }
 
 impl fmt::Debug for Loaded {
@@ -94,11 +93,6 @@ impl Loaded {
     /// All files that were read, the configuration itself first.
     pub fn files(&self) -> Vec<&Path> {
         self.sources.iter().map(|(_, source)| source.path.as_path()).collect()
-    }
-
-    /// OpenClaw's keys that are kept and not used.
-    pub fn unused_keys(&self) -> &[String] {
-        &self.unused
     }
 
     /// The effective value before redaction and typing, to compare an edit with what was asked for.
@@ -162,7 +156,7 @@ pub fn load(path: &Path, files: &dyn Files, surroundings: &Surroundings) -> Resu
     drafts.extend(permissions(&sources, &findings.literal_secrets));
     drafts.extend(unused(&findings.unused));
     let diagnostics = sources.finish(drafts, Some(&root));
-    Ok(Loaded { config, diagnostics, env, root, expansion, sources, unused: findings.unused })
+    Ok(Loaded { config, diagnostics, env, root, expansion, sources })
 }
 
 /// Reads a configuration from disk.

@@ -63,11 +63,11 @@ pub fn locate(place: &Where) -> Location {
     let named = place.flag.clone().or_else(|| named_by(place, "KRABBA_CONFIG"));
     let (path, ownership) = if let Some(path) = named {
         (path, Ownership::Ours)
-    } else if place.own_file().exists() {
+    } else if is_there(&place.own_file()) {
         (place.own_file(), Ownership::Ours)
     } else if let Some(path) = named_by(place, "OPENCLAW_CONFIG_PATH") {
         (path, Ownership::Theirs)
-    } else if openclaw_home.join("openclaw.json").exists() {
+    } else if is_there(&openclaw_home.join("openclaw.json")) {
         (openclaw_home.join("openclaw.json"), Ownership::Theirs)
     } else {
         (place.own_file(), Ownership::Ours)
@@ -76,6 +76,11 @@ pub fn locate(place: &Where) -> Location {
     let openclaw_real = std::fs::canonicalize(&openclaw_home).unwrap_or(openclaw_home);
     let is_openclaws = real.starts_with(openclaw_real) || path.file_name().is_some_and(|name| name == "openclaw.json");
     Location { path, ownership: if is_openclaws { Ownership::Theirs } else { ownership } }
+}
+
+/// A link that leads nowhere is there too: a configuration on a disk that is not mounted must not be passed over.
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
 }
 
 fn named_by(place: &Where, variable: &str) -> Option<PathBuf> {

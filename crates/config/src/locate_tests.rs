@@ -31,6 +31,18 @@ fn nearest_name_wins_and_tells_whose_file_it_is() {
 }
 
 #[test]
+#[cfg(unix)]
+fn link_to_a_missing_configuration_is_not_passed_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = directory.path();
+    touch(&home.join(".openclaw/openclaw.json"));
+    std::fs::create_dir_all(home.join(".krabba")).unwrap();
+    std::os::unix::fs::symlink("/not/mounted/krabba.json5", home.join(".krabba/krabba.json5")).unwrap();
+    let expected = Location { path: home.join(".krabba/krabba.json5"), ownership: Ownership::Ours };
+    assert_eq!(locate(&place(home, &[])), expected);
+}
+
+#[test]
 fn naming_openclaws_file_does_not_make_it_ours() {
     let directory = tempfile::tempdir().unwrap();
     let theirs = directory.path().join(".openclaw/work.json5");

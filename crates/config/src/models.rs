@@ -35,7 +35,7 @@ pub enum Mode {
 /// One model server.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("x-entry" = true, "x-ignored" = ["agentRuntime", "baseURL"]))]
+#[schemars(extend("x-entry" = true, "x-ignored" = ["agentRuntime", "baseURL", "injectNumCtxForOpenAICompat"]))]
 pub struct Provider {
     /// The name, normalised; references start with it.
     #[serde(skip)]
@@ -68,7 +68,7 @@ pub struct Server {
     /// How the key is used. `api-key` and `token` are sent as keys; `oauth` and `aws-sdk` are not supported yet.
     pub auth: Option<AuthKind>,
     /// The wire format of its models.
-    #[schemars(with = "Option<DialectForm>", extend("x-default" = "openai-completions"))]
+    #[schemars(with = "Option<DialectForm>", extend("x-default" = "that of the built-in provider, ollama for one of that name, else openai-completions"))]
     pub api: Option<Dialect>,
     /// Extra request headers. A value that is the name of a set variable stands for its content. Commands (`!…`) are never run.
     #[schemars(with = "Headers")]
@@ -78,7 +78,8 @@ pub struct Server {
     pub auth_header: Option<bool>,
     /// Request details of newer OpenClaw versions.
     pub request: Option<RequestOptions>,
-    /// Seconds until a call is given up: to connect, to the headers, in all. `clocks` sets each on its own.
+    /// Seconds of silence after which a call is given up, before the first token and between tokens. `clocks` sets each limit on
+    /// its own.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub timeout_seconds: Option<f64>,
 }
@@ -123,9 +124,6 @@ pub struct ModelDefaults {
     /// Sampling and pass-through.
     #[schemars(with = "ParamsForm")]
     pub params: JsonObject,
-    /// Send Ollama's `num_ctx` on its OpenAI-style API too.
-    #[serde(rename = "injectNumCtxForOpenAICompat")]
-    pub inject_num_ctx: Option<bool>,
 }
 
 /// Where a provider stands and how it is treated: krabba's own keys.
@@ -196,12 +194,12 @@ pub struct Clocks {
     /// Between two tokens.
     #[schemars(extend("exclusiveMinimum" = 0, "x-krabba" = true, "x-default" = "60 local, 30 hosted"))]
     pub gap: Option<f64>,
-    /// For a whole turn.
-    #[schemars(extend("exclusiveMinimum" = 0, "x-krabba" = true, "x-default" = "none"))]
+    /// Loading without visible progress.
+    #[schemars(extend("exclusiveMinimum" = 0, "x-krabba" = true, "x-default" = "300 local, 60 hosted"))]
+    pub load: Option<f64>,
+    /// For a whole answer.
+    #[schemars(extend("exclusiveMinimum" = 0, "x-krabba" = true, "x-default" = "agents.defaults.timeoutSeconds, else none"))]
     pub turn: Option<f64>,
-    /// Between two looks at an idle server.
-    #[schemars(extend("exclusiveMinimum" = 0, "x-krabba" = true, "x-default" = "20"))]
-    pub probe: Option<f64>,
 }
 
 /// A command that starts a model server when it is needed.

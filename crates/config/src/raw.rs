@@ -19,11 +19,6 @@ impl Raw {
     pub fn expose(&self) -> &Value {
         &self.0
     }
-
-    /// Whether the section was left out.
-    pub fn is_absent(&self) -> bool {
-        self.0.is_null()
-    }
 }
 
 impl From<Value> for Raw {

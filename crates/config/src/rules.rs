@@ -137,9 +137,8 @@ fn aliases(root: &Node, defaults: Option<&Node>, drafts: &mut Vec<Draft>) {
         let Some(alias) = option.get("alias") else { continue };
         let Some(name) = alias.as_text().map(|text| text.trim().to_lowercase()).filter(|name| !name.is_empty()) else { continue };
         if let Some(&first) = seen.get(&name) {
-            let draft =
-                Draft::warning("duplicate-alias", At::Value(alias.id), format!("alias \"{name}\" is already taken; the first one counts"));
-            drafts.push(draft.related(first, "the first one").help("give it another name"));
+            let draft = Draft::warning("duplicate-alias", At::Value(alias.id), format!("alias \"{name}\" is given twice; this one counts"));
+            drafts.push(draft.related(first, "the other one").help("give one of them another name"));
             continue;
         }
         seen.insert(name.clone(), alias.id);
