@@ -32,21 +32,27 @@ pub enum Figure {
     Output,
 }
 
-impl fmt::Display for Mismatch {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Mismatch {
+    /// What disagrees, for a person.
+    pub fn what(&self) -> String {
         let (configured, server) = (tokens(self.configured), tokens(self.server));
         match self.figure {
-            Figure::LoadedWindow => write!(formatter, "configured with a window of {configured} tokens, loaded with {server}")?,
-            Figure::MaximumWindow => {
-                write!(formatter, "configured with a window of {configured} tokens, the model takes {server} at most")?
-            }
-            Figure::Output => write!(formatter, "configured for answers of {configured} tokens, the window has {server} in all")?,
+            Figure::LoadedWindow => format!("configured with a window of {configured} tokens, loaded with {server}"),
+            Figure::MaximumWindow => format!("configured with a window of {configured} tokens, the model takes {server} at most"),
+            Figure::Output => format!("configured for answers of {configured} tokens, the window has {server} in all"),
         }
-        write!(formatter, "; {}", self.change_configuration)?;
-        match &self.change_server {
-            Some(change) => write!(formatter, ", or {change}"),
-            None => Ok(()),
-        }
+    }
+
+    /// How to change either, for a person.
+    pub fn remedy(&self) -> String {
+        let server = self.change_server.as_ref().map(|change| format!(", or {change}")).unwrap_or_default();
+        format!("{}{server}", self.change_configuration)
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}; {}", self.what(), self.remedy())
     }
 }
 

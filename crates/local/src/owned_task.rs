@@ -10,10 +10,18 @@ impl OwnedTask {
         Self(Some(task))
     }
 
+    /// Breaks the task off and waits until it is gone.
+    pub(crate) async fn stop(self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+        self.finish().await;
+    }
+
     /// Waits until the task has ended by itself.
     pub(crate) async fn finish(mut self) {
         if let Some(task) = self.0.take() {
-            // An error would be a panic in the task, which has been printed then.
+            // An error is that it was broken off, or a panic, which has been printed then.
             let _ = task.await;
         }
     }

@@ -8,8 +8,8 @@
 //! A server that starts a minute after us is found by the next round; one that stops is seen to be gone. The rounds ask
 //! only what is known neither to wake a model nor to keep it awake. Endpoints with `probe: false` are asked on demand alone.
 //!
-//! Shutdown: [`Watcher::shutdown`] takes all tasks, which ends their waiting, and waits until each has finished its round. Dropping
-//! the last clone aborts them instead.
+//! Shutdown: [`Watcher::shutdown`] ends all tasks and waits until they are gone. A round under way is broken off: it only asks, and a
+//! server that does not answer must not hold up a program that is done. Dropping the last clone aborts them too.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -136,9 +136,8 @@ impl Watcher {
             let mut watched = self.shared.watched.lock().unwrap_or_else(PoisonError::into_inner);
             watched.drain().map(|(_, watched)| watched).collect()
         };
-        for Watched { observation, asks, task } in all {
-            drop((observation, asks));
-            task.finish().await;
+        for Watched { task, .. } in all {
+            task.stop().await;
         }
     }
 }

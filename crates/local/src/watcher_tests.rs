@@ -91,3 +91,15 @@ async fn shutdown_ends_every_task() {
     tokio::time::sleep(SOON * 5).await;
     assert_eq!(server.asked(), Vec::<String>::new());
 }
+
+#[tokio::test(start_paused = true)]
+async fn mute_server_does_not_hold_up_the_end() {
+    let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let watcher = Watcher::with_interval(client(), SOON);
+    watcher.watch(Endpoint::new(format!("http://{}", mute.local_addr().expect("its address"))));
+    let (connection, _) = mute.accept().await.expect("the question");
+    let before = tokio::time::Instant::now();
+    watcher.shutdown().await;
+    assert_eq!(before.elapsed(), Duration::ZERO);
+    drop(connection);
+}

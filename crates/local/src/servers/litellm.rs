@@ -1,5 +1,6 @@
 //! LiteLLM's proxy. `/health` really calls every model behind it, which wakes them and may cost money: it is never asked.
-//! `/health/readiness` is public. Without a key `/v1/models` answers 401, or 500 in some versions.
+//! `/health/readiness` is public. Without a key `/v1/models` answers 401, or 500 in some versions. In 1.106 neither the
+//! listing's headers nor readiness tell the version; readiness says `{"status":"healthy","db":"Not connected"}`.
 
 use krabba_types::ServerKind;
 use serde_json::Value;
@@ -14,9 +15,11 @@ pub(crate) fn recognise(answer: &Answer) -> bool {
     answer.litellm_version.is_some()
 }
 
-/// Whether the answer to `/health/readiness` is LiteLLM's.
+/// Whether the answer to `/health/readiness` is LiteLLM's: its version, or the state of its database, which no other server
+/// has. A proxy that is not recognised would pass for a model on this machine.
 pub(crate) fn recognise_readiness(answer: &Answer) -> bool {
-    recognise(answer) || answer.success().is_some_and(|body| wire::text(body, "/litellm_version").is_some())
+    let says = |body: &Value, path| wire::text(body, path).is_some();
+    recognise(answer) || answer.success().is_some_and(|body| says(body, "/litellm_version") || (says(body, "/status") && says(body, "/db")))
 }
 
 /// `first` is the answer to `/v1/models`.

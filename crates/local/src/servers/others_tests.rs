@@ -2,6 +2,7 @@ use krabba_types::{ServerKind, TemplateFamily};
 use serde_json::json;
 
 use crate::Report;
+use crate::asker::Answer;
 use crate::servers::{litellm, local_ai, openai_style, sglang, vllm};
 
 #[test]
@@ -36,6 +37,14 @@ fn price_table_of_litellm_is_a_bound_and_no_window() {
                 "model_info": {"max_input_tokens": 128_000, "supports_vision": false, "supports_function_calling": true}}]}),
     );
     assert_eq!((models[0].window, models[0].max_window, models[0].abilities.tools), (None, Some(128_000), Some(true)));
+}
+
+#[test]
+fn litellm_that_hides_its_version_is_no_model_of_this_machine() {
+    let readiness = |json| Answer { status: 200, json: Some(json), ..Answer::default() };
+    assert!(litellm::recognise_readiness(&readiness(json!({"status": "healthy", "db": "Not connected"}))));
+    assert!(litellm::recognise_readiness(&readiness(json!({"status": "connected", "litellm_version": "1.72.0"}))));
+    assert!(!litellm::recognise_readiness(&readiness(json!({"status": "ok"}))));
 }
 
 #[test]
