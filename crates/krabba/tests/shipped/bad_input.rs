@@ -1,0 +1,207 @@
+//! What cannot work, and what the person is told.
+
+use krabba_testkit::{Script, ScriptedServer};
+use serde_json::Value;
+
+use crate::support::{Home, attempts, closed_port, text};
+
+const MANY_ERRORS: &str = r#"{
+  models: { providers: {
+    a: { baseUrl: 42, models: [{ id: "x" }] },
+    b: { baseUrl: "http://127.0.0.1:9/v1", api: "openai-foo", models: [{ name: "no id" }] },
+  } },
+  agents: { defaults: { model: { primary: 7 } } },
+  privacy: { residency: "mars" },
+  modles: {},
+}
+"#;
+
+#[tokio::test]
+async fn all_errors_of_a_file_are_told_at_once_with_their_places() {
+    let home = Home::with_config(MANY_ERRORS);
+    let places =
+        ["krabba.json5:3:10", "krabba.json5:4:49", "krabba.json5:4:72", "krabba.json5:6:34", "krabba.json5:7:14", "krabba.json5:8:3"];
+    for arguments in [
+        vec!["agent", "--message", "hi"],
+        vec!["chat"],
+        vec!["models", "list"],
+        vec!["models", "status", "--json"],
+        vec!["explain", "route"],
+    ] {
+        let ended = home.run(&arguments).await.code(78);
+        assert_eq!(ended.out, "", "{ended}");
+        ended.warns(&places).warns(&["openai-foo", "openai-responses", "modles", "models"]);
+    }
+    let validated = home.run(&["config", "validate", "--json"]).await.code(78).json();
+    let found: Vec<(&str, u64)> = validated["diagnostics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|diagnostic| (diagnostic["key"].as_str().unwrap(), diagnostic["place"]["line"].as_u64().unwrap()))
+        .collect();
+    let expected = [
+        ("models.providers.a.baseUrl", 3),
+        ("models.providers.b.api", 4),
+        ("models.providers.b.models[0]", 4),
+        ("agents.defaults.model.primary", 6),
+        ("privacy.residency", 7),
+        ("modles", 8),
+    ];
+    assert_eq!(found, expected);
+
+    let broken = Home::with_config("{\n  models: {,\n}");
+    broken.run(&["agent", "--message", "hi"]).await.code(78).warns(&["krabba.json5:2:12"]);
+    // Conversations are no matter of the configuration.
+    broken.run(&["sessions", "list", "--json"]).await.code(0);
+
+    let absent = Home::new();
+    absent.run(&["--config", "not/there.json5", "agent", "--message", "hi"]).await.code(78).warns(&["not/there.json5"]);
+    let circle = Home::with_config("{ $include: './krabba.json5' }");
+    circle.run(&["models", "status"]).await.code(78).warns(&["krabba.json5"]);
+}
+
+#[tokio::test]
+async fn an_empty_machine_is_told_what_was_tried_and_what_to_start() {
+    let home = Home::new().variable("LLAMA_ARG_PORT", &closed_port().to_string());
+    let looked = home.run(&["models", "scan"]).await;
+    // Somebody who runs these tests may have a server of their own, which is found then.
+    if looked.code == Some(1) {
+        for arguments in [vec!["agent", "--message", "hi"], vec!["models", "status"], vec!["chat"]] {
+            let ended = home.run(&arguments).await.code(1);
+            ended.warns(&["no model server", "http://localhost:1234", "http://localhost:11434", "http://localhost:8080", "krabba onboard"]);
+        }
+    }
+    let port = closed_port();
+    let url = format!("http://127.0.0.1:{port}");
+    home.run(&["onboard", &url]).await.code(1).warns(&[&port.to_string()]);
+    assert!(!home.path(".krabba/krabba.json5").exists());
+}
+
+#[tokio::test]
+async fn wrong_usage_is_told_from_failure() {
+    let home = Home::with_config("{}");
+    for arguments in [
+        vec!["modles"],
+        vec!["models", "lst"],
+        vec!["agent"],
+        vec!["agent", "--message", "hi", "--thinking", "sideways"],
+        vec!["agent", "--message", "hi", "--timeout", "soon"],
+        vec!["models", "list", "--json", "--plain"],
+        vec!["--no-such-flag"],
+    ] {
+        let ended = home.run(&arguments).await.code(2);
+        assert!(!ended.err.is_empty(), "{ended}");
+    }
+    for arguments in [
+        vec!["sessions", "show", "nobody"],
+        vec!["agent", "--message", "hi", "--agent", "nobody"],
+        vec!["agent", "--message", "hi", "--image", "not-there.png"],
+    ] {
+        let ended = home.run(&arguments).await.code(1);
+        assert!(ended.err.contains("nobody") || ended.err.contains("not-there.png"), "{ended}");
+    }
+}
+
+fn two_servers(desk: &ScriptedServer, more: &str) -> String {
+    format!(
+        r#"{{ models: {{ providers: {{ lmstudio: {{ baseUrl: "{}", {more} api: "openai-completions", models: [{{ id: "qwen3-8b" }}] }} }} }},
+             agents: {{ defaults: {{ model: {{ primary: "anthropic/claude-sonnet-4-5", fallbacks: ["lmstudio/qwen3-8b"] }},
+               models: {{ "lmstudio/qwen3-8b": {{ alias: "Desk" }}, "anthropic/claude-sonnet-4-5": {{}} }} }} }} }}"#,
+        desk.v1()
+    )
+}
+
+#[tokio::test]
+async fn a_missing_key_or_model_is_named_and_the_others_still_work() {
+    let desk = ScriptedServer::start(Script::lm_studio().model("qwen3-8b").reply("from the desk")).await.unwrap();
+    let home = Home::with_config(&two_servers(&desk, ""));
+
+    let ended = home.run(&["agent", "--message", "hi"]).await.code(0);
+    assert_eq!(ended.out, "from the desk\n");
+    ended.warns(&["ANTHROPIC_API_KEY"]);
+    let turn = home.run(&["agent", "--message", "hi", "--json"]).await.code(0).json();
+    assert_eq!((text(&turn), attempts(&turn)), ("from the desk", vec!["lmstudio/qwen3-8b answered".to_owned()]));
+    home.run(&["models", "status"]).await.code(0).says(&["ANTHROPIC_API_KEY", "Missing keys\n- anthropic: set"]);
+    home.run(&["models", "status", "--check"]).await.code(1);
+    let status = home.run(&["models", "status", "--json"]).await.code(0).json();
+    assert_eq!(status["auth"]["missingProvidersInUse"], Value::from(vec!["anthropic"]));
+
+    let probed = home.run(&["models", "status", "--probe"]).await.code(1);
+    probed.says(&["lmstudio/qwen3-8b", "ok, first token after"]);
+
+    home.run(&["agent", "--message", "hi", "--model", "qwen3-9b"]).await.code(1).warns(&["qwen3-9b", "lmstudio/qwen3-8b"]);
+    home.run(&["agent", "--message", "hi", "--model", "Desc"]).await.code(1).warns(&["Desc", "Desk"]);
+    home.run(&["explain", "timeouts", "lmstudoi/qwen3-8b"]).await.code(1).warns(&["lmstudio"]);
+    home.run(&["doctor"]).await.says(&["ANTHROPIC_API_KEY"]);
+}
+
+#[tokio::test]
+async fn a_server_that_wants_a_key_says_so_by_name() {
+    let script = Script::lm_studio().model("qwen3-8b").key("the-right-one").reply("from the desk");
+    let desk = ScriptedServer::start(script).await.unwrap();
+    let ask = ["agent", "--message", "hi", "--model", "Desk"];
+
+    let without = Home::with_config(&two_servers(&desk, "")).run(&ask).await.code(1);
+    without.warns(&["LM Studio at", "wants a key; set apiKey of provider \"lmstudio\""]);
+    let home = Home::with_config(&two_servers(&desk, "apiKey: '${DESK_KEY}',"));
+    home.run(&ask).await.code(1).warns(&["DESK_KEY"]);
+    let home = home.variable("DESK_KEY", "the-wrong-one").secret("the-wrong-one");
+    home.run(&ask).await.code(1).warns(&["lmstudio", "key"]);
+    let home = home.variable("DESK_KEY", "the-right-one").secret("the-right-one");
+    home.run(&ask).await.code(0).says(&["from the desk"]);
+    home.run(&["onboard", &desk.url()]).await.code(1).warns(&["krabba.json5 is there already"]);
+}
+
+#[tokio::test]
+async fn json_output_is_json_with_openclaws_names() {
+    let desk = ScriptedServer::start(Script::lm_studio().model("qwen3-8b").reply("from the desk")).await.unwrap();
+    let home = Home::with_config(&two_servers(&desk, ""))
+        .variable("ANTHROPIC_API_KEY", "sk-ant-secret-000111222")
+        .secret("sk-ant-secret-000111222");
+    let names = |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
+
+    let list = home.run(&["models", "list", "--json"]).await.code(0).json();
+    assert_eq!(list["count"], 2);
+    let row = names(&list["models"][0]);
+    for name in ["key", "name", "input", "contextWindow", "local", "available", "tags", "missing"] {
+        assert!(row.contains(&name.to_owned()), "{row:?}");
+    }
+    let status = home.run(&["models", "status", "--json"]).await.code(0).json();
+    let all = names(&status);
+    for name in [
+        "configPath",
+        "agentDir",
+        "defaultModel",
+        "resolvedDefault",
+        "fallbacks",
+        "imageModel",
+        "imageFallbacks",
+        "aliases",
+        "allowed",
+        "auth",
+    ] {
+        assert!(all.contains(&name.to_owned()), "{all:?}");
+    }
+    let turn = home.run(&["agent", "--message", "hi", "--model", "Desk", "--session-id", "s", "--json"]).await.code(0).json();
+    assert_eq!(names(&turn), ["runId", "status", "result", "attempts", "timing", "context"]);
+    assert_eq!(names(&turn["result"]["meta"]["agentMeta"]), ["sessionId", "provider", "model", "usage"]);
+    for arguments in [
+        vec!["models", "aliases", "list", "--json"],
+        vec!["models", "fallbacks", "list", "--json"],
+        vec!["models", "scan", &desk.url(), "--json"],
+        vec!["config", "get", "--json"],
+        vec!["config", "schema"],
+        vec!["config", "validate", "--json"],
+        vec!["sessions", "list", "--json"],
+        vec!["sessions", "show", "s", "--json"],
+        vec!["explain", "route", "--json"],
+        vec!["explain", "timeouts", "Desk", "--json"],
+        vec!["explain", "context", "--json", "--session-id", "s"],
+    ] {
+        home.run(&arguments).await.code(0).json();
+    }
+    home.run(&["doctor", "--json"]).await.json();
+    for line in home.run(&["sessions", "export", "s"]).await.code(0).out.lines() {
+        serde_json::from_str::<Value>(line).unwrap();
+    }
+}
