@@ -4,10 +4,14 @@
 //! [`World`] is everything running: store, router with its watchers, agent. Verbs that only read the file stop at `Home`.
 
 mod choices;
+#[cfg(test)]
+mod choices_tests;
 mod home;
 mod keys;
 mod origin;
 mod providers;
+#[cfg(test)]
+mod providers_tests;
 mod world;
 
 pub(crate) use home::{ConfigErrors, Home};

@@ -6,9 +6,21 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the program that talks to the person")]
 
+/// Like the standard one, but a reader who is gone (`krabba models list | head`) is no reason to panic.
+macro_rules! println {
+    () => { $crate::output::write(format_args!("\n")) };
+    ($($text:tt)*) => { $crate::output::write(format_args!("{}\n", format_args!($($text)*))) };
+}
+
+/// As [`println!`].
+macro_rules! print {
+    ($($text:tt)*) => { $crate::output::write(format_args!($($text)*)) };
+}
+
 mod assemble;
 mod cli;
 mod onboard;
+mod output;
 mod terminal;
 mod verbs;
 
@@ -32,7 +44,10 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(verbs::run(cli)) {
+    let done = runtime.block_on(verbs::run(cli));
+    // Every task was ended and waited for by its owner. Waiting for idle threads too costs milliseconds on a busy machine.
+    runtime.shutdown_background();
+    match done {
         Ok(code) => code,
         Err(error) => report(&error),
     }
@@ -51,6 +66,19 @@ fn report(error: &anyhow::Error) -> ExitCode {
     if error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("krabba: {error:#}");
+    eprintln!("krabba: {}", words(error));
     ExitCode::FAILURE
+}
+
+/// The error with its causes, without those whose words an error above them has said already.
+pub(crate) fn words(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| {
+        if said.is_empty() {
+            cause
+        } else if said.contains(&cause) {
+            said
+        } else {
+            format!("{said}: {cause}")
+        }
+    })
 }

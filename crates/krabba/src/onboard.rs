@@ -16,7 +16,7 @@ use krabba_local::{Recommendation, Report};
 
 use crate::assemble::Home;
 pub(crate) use find::describe_model;
-use find::{Found, find, find_at};
+use find::{Found, find, find_at, find_or_ask};
 
 /// The settings in force: the file's, or, without one, those that a first run would write.
 ///
@@ -42,7 +42,7 @@ pub(crate) async fn settings_or_first_run(home: &Home) -> Result<Loaded> {
         return settings(home).await;
     }
     println!("Welcome to krabba. Looking for model servers on this machine …");
-    let found = find(home).await?;
+    let found = find_or_ask(home).await?;
     first_run(home, found).await
 }
 
@@ -50,7 +50,7 @@ pub(crate) async fn settings_or_first_run(home: &Home) -> Result<Loaded> {
 ///
 /// # Errors
 /// When there is a configuration already, no server, or the file cannot be written.
-pub(crate) async fn onboard(home: &Home, url: Option<&str>) -> Result<()> {
+pub(crate) async fn onboard(home: &Home, url: Option<&str>) -> Result<Loaded> {
     if home.location.path.exists() && home.is_ours() {
         bail!(
             "{} is there already; change it with `krabba config set`, choose a model with `krabba models set`, or move it away first",
@@ -61,10 +61,10 @@ pub(crate) async fn onboard(home: &Home, url: Option<&str>) -> Result<()> {
         Some(url) => find_at(url).await?,
         None => {
             println!("Looking for model servers on this machine …");
-            find(home).await?
+            find_or_ask(home).await?
         }
     };
-    first_run(home, found).await.map(|_| ())
+    first_run(home, found).await
 }
 
 /// What is in reach, for `krabba models scan`.

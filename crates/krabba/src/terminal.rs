@@ -7,22 +7,53 @@
 mod chat;
 mod editor;
 mod footer;
+mod goodbye;
 mod history;
 mod local_time;
 mod markdown;
+mod offer;
 mod plain;
 mod raw_mode;
+mod recall;
 mod screen;
 mod style;
+mod table;
 mod view;
 
-pub(crate) use chat::run;
+use std::io::{IsTerminal, stdin, stdout};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use krabba_agent::{Agent, Lane};
+
+use crate::assemble::{Home, World};
+pub(crate) use chat::Hello;
+pub(crate) use footer::{grouped, short_name};
 pub(crate) use local_time::circumstances;
-pub(crate) use style::printable_lines;
+pub(crate) use recall::last_exchanges;
+pub(crate) use style::{printable_lines, wrapped_lines};
+
+/// Talks until the person leaves, with whatever there is to talk through.
+///
+/// # Errors
+/// When the terminal or the store fails.
+pub(crate) async fn run(home: &Home, world: &World, agent: &Agent, lane: Lane, hello: Hello) -> Result<ExitCode> {
+    let is_dumb = home.env.get("TERM").is_some_and(|terminal| terminal == "dumb");
+    if !stdin().is_terminal() || !stdout().is_terminal() || is_dumb {
+        return plain::run(home, world, agent, lane).await;
+    }
+    chat::run(home, world, agent, lane, hello).await
+}
 
 #[cfg(test)]
 mod editor_tests;
 #[cfg(test)]
 mod markdown_tests;
 #[cfg(test)]
+mod offer_tests;
+#[cfg(test)]
+mod recall_tests;
+#[cfg(test)]
 mod screen_tests;
+#[cfg(test)]
+mod view_tests;

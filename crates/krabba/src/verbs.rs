@@ -15,7 +15,6 @@ use krabba_types::{RouteState, Timestamp};
 
 use crate::assemble::Home;
 use crate::cli::{Cli, Talk, Verb};
-use crate::onboard;
 
 /// Runs the verb of the command line.
 pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
@@ -29,7 +28,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Verb::Sessions { verb }) => sessions::run(&home, verb),
         Some(Verb::Doctor { fix, output }) => doctor::run(&home, fix, output).await,
         Some(Verb::Explain { verb }) => explain::run(&home, verb).await,
-        Some(Verb::Onboard { url }) => onboard::onboard(&home, url.as_deref()).await.map(|()| ExitCode::SUCCESS),
+        Some(Verb::Onboard { url }) => chat::after_onboarding(&home, url.as_deref()).await,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use krabba_config::{Agent, AgentOptions, Entries, Loaded, ModelChoice, ModelOptions, ModelPolicy, Privacy, sampling};
+use krabba_config::{Agent, AgentOptions, Entries, KeyPath, Loaded, ModelChoice, ModelOptions, ModelPolicy, Privacy, sampling};
 use krabba_route::{Alias, Allow, AllowPattern, Configured, ResidencyPolicy, Selection};
 use krabba_types::{AgentId, ModelRef, Params};
 
@@ -11,7 +11,7 @@ use super::origin::{origin, path};
 /// The choice of `agents.defaults`.
 pub(super) fn default_selection(loaded: &Loaded) -> Selection {
     let defaults = &loaded.config.agents.defaults;
-    let at = ["agents", "defaults"];
+    let at = path(["agents", "defaults"]);
     let (primary, fallbacks) = chosen(loaded, &at, "model", defaults.model.as_ref());
     let (image, image_fallbacks) = chosen(loaded, &at, "imageModel", defaults.image_model.as_ref());
     let image = image.into_iter().chain(image_fallbacks.into_iter().flatten()).collect();
@@ -25,18 +25,15 @@ pub(super) fn agent_selections(loaded: &Loaded) -> BTreeMap<AgentId, Selection> 
         .agents
         .list
         .iter()
-        .enumerate()
-        .map(|(position, Agent { id, options })| {
-            let position = position.to_string();
-            let by_id = ["agents", "entries", id.as_str()];
-            let by_position = ["agents", "list", position.as_str()];
-            let at = if loaded.place(&path(by_id)).is_some() { by_id } else { by_position };
+        .map(|Agent { id, options }| {
+            let at = loaded.agent_key(id).unwrap_or_default();
             let (primary, fallbacks) = chosen(loaded, &at, "model", options.model.as_ref());
             let selection = Selection {
                 primary,
                 fallbacks,
                 image: Vec::new(),
-                residency: options.privacy.as_ref().and_then(policy),
+                // The global policy is the owner's last word: an agent narrows it and never widens it.
+                residency: options.privacy.as_ref().and_then(policy).map(|own| residency(loaded).tightened_by(&own)),
                 allow: agent_allow(loaded, &at, options),
             };
             (id.clone(), selection)
@@ -72,15 +69,15 @@ pub(super) fn aliases(loaded: &Loaded) -> Vec<Alias> {
 /// What a person may switch to.
 pub(super) fn allow(loaded: &Loaded) -> Allow {
     let defaults = &loaded.config.agents.defaults;
-    allowed(loaded, &["agents", "defaults"], defaults.model_policy.as_ref(), &defaults.models).unwrap_or_default()
+    allowed(loaded, &path(["agents", "defaults"]), defaults.model_policy.as_ref(), &defaults.models).unwrap_or_default()
 }
 
-fn agent_allow(loaded: &Loaded, at: &[&str; 3], options: &AgentOptions) -> Option<Allow> {
+fn agent_allow(loaded: &Loaded, at: &KeyPath, options: &AgentOptions) -> Option<Allow> {
     allowed(loaded, at, options.model_policy.as_ref(), &Entries::default())
 }
 
 /// `modelPolicy.allow` where it says something, else the keys of `models`, as OpenClaw reads them.
-fn allowed(loaded: &Loaded, at: &[&str], policy: Option<&ModelPolicy>, models: &Entries<ModelOptions>) -> Option<Allow> {
+fn allowed(loaded: &Loaded, at: &KeyPath, policy: Option<&ModelPolicy>, models: &Entries<ModelOptions>) -> Option<Allow> {
     if let Some(list) = policy.and_then(|policy| policy.allow.as_ref()) {
         if list.is_empty() {
             return Some(Allow::Everything);
@@ -121,7 +118,7 @@ pub(super) fn params(loaded: &Loaded) -> BTreeMap<ModelRef, Params> {
     all
 }
 
-fn chosen(loaded: &Loaded, at: &[&str], key: &str, choice: Option<&ModelChoice>) -> (Option<Configured>, Option<Vec<Configured>>) {
+fn chosen(loaded: &Loaded, at: &KeyPath, key: &str, choice: Option<&ModelChoice>) -> (Option<Configured>, Option<Vec<Configured>>) {
     let Some(choice) = choice else { return (None, None) };
     let primary = choice.primary.as_ref().map(|text| Configured::new(text, place_of(loaded, at, &[key, "primary"])));
     let fallbacks = choice.fallbacks.as_ref().map(|texts| {
@@ -131,12 +128,8 @@ fn chosen(loaded: &Loaded, at: &[&str], key: &str, choice: Option<&ModelChoice>)
     (primary, fallbacks)
 }
 
-fn place_of(loaded: &Loaded, at: &[&str], rest: &[&str]) -> String {
-    let mut whole = krabba_config::KeyPath::default();
-    for step in at.iter().chain(rest) {
-        for step in path([*step]).steps() {
-            whole.push(step.clone());
-        }
-    }
+fn place_of(loaded: &Loaded, at: &KeyPath, rest: &[&str]) -> String {
+    let mut whole = at.clone();
+    rest.iter().flat_map(|step| path([*step]).steps().to_vec()).for_each(|step| whole.push(step));
     origin(loaded, &whole)
 }

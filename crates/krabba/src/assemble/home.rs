@@ -46,7 +46,7 @@ impl Home {
 
     /// Whether there is a file to read. One that was named by flag or variable counts as there: its absence is an error.
     pub(crate) fn has_file(&self) -> bool {
-        self.location.path.exists() || self.place.flag.is_some() || self.env.get("KRABBA_CONFIG").is_some()
+        self.location.path.symlink_metadata().is_ok() || self.place.flag.is_some() || self.env.get("KRABBA_CONFIG").is_some()
     }
 
     /// Whether the configuration file may be written.

@@ -33,6 +33,7 @@ pub(super) fn providers(loaded: &Loaded) -> Vec<RouteProvider> {
 
 fn built_in(config: &Config, loaded: &Loaded, row: &'static HostedProvider) -> RouteProvider {
     let mut provider = row.provider(|_| None);
+    provider.clocks.turn = turn_limit(config);
     let keys = keys(row.id, None, Some(row), &config.auth, &loaded.env);
     provider.keys = keys.found;
     provider.missing_key = keys.missing;
@@ -68,10 +69,10 @@ fn own(loaded: &Loaded, name: &str, provider: &Provider) -> Option<RouteProvider
             residency_source,
             slots: provider.stand.slots,
             probe: provider.stand.probe.unwrap_or(!residency.leaves_home()),
-            service: provider.local_service.as_ref().map(|service| self::service(&provider.id, service, &base_url)),
+            service: provider.local_service.as_ref().map(|service| self::service(loaded, &provider.id, service, &base_url)),
         },
         residency,
-        clocks: clocks(provider, origin(loaded, &path(["models", "providers", name, "clocks"]))),
+        clocks: clocks(&loaded.config, provider, origin(loaded, &path(["models", "providers", name, "clocks"]))),
         extras: Extras {
             routing: provider.stand.routing.clone(),
             keep_alive: provider.stand.keep_alive.as_ref().map(|keep_alive| match keep_alive {
@@ -97,11 +98,8 @@ fn usual_dialect(id: &ProviderId, row: Option<&HostedProvider>) -> Dialect {
 }
 
 fn residency(provider: &Provider, row: Option<&HostedProvider>, base_url: &str) -> (Residency, ResidencySource) {
-    if let Some(residency) = &provider.stand.residency {
-        return (residency.clone(), ResidencySource::Declared);
-    }
-    if let Some(region) = &provider.stand.region {
-        return (Residency::Region(region.to_lowercase()), ResidencySource::Declared);
+    if let Some(declared) = provider.stand.declared_residency() {
+        return (declared, ResidencySource::Declared);
     }
     if let Some(row) = row
         && row.base_url.trim_end_matches('/') == base_url.trim_end_matches('/')
@@ -129,18 +127,24 @@ fn box_id(provider: &Provider, base_url: &str) -> BoxId {
     }
 }
 
-fn clocks(provider: &Provider, origin: String) -> ClockSettings {
-    let Clocks { connect, headers, first_token, gap, turn, probe: _ } = provider.stand.clocks.unwrap_or_default();
+fn clocks(config: &Config, provider: &Provider, origin: String) -> ClockSettings {
+    let Clocks { connect, headers, first_token, gap, load, turn } = provider.stand.clocks.unwrap_or_default();
     ClockSettings {
         connect: seconds(connect),
         headers: seconds(headers),
         first_token: seconds(first_token),
         gap: seconds(gap),
         whole: seconds(turn),
-        load: None,
+        turn: turn_limit(config),
+        load: seconds(load),
         timeout: seconds(provider.server.timeout_seconds),
         origin: Some(origin),
     }
+}
+
+/// OpenClaw's limit for a turn.
+fn turn_limit(config: &Config) -> Option<Duration> {
+    seconds(config.agents.defaults.timeout_seconds)
 }
 
 /// Seconds as the user wrote them; what is no duration (checked before) counts as not given.
@@ -157,13 +161,15 @@ fn replace(headers: &mut Vec<(String, Secret)>, over: Vec<(String, Secret)>) {
     headers.extend(over);
 }
 
-fn service(id: &ProviderId, service: &LocalService, base_url: &str) -> ServiceSettings {
+fn service(loaded: &Loaded, id: &ProviderId, service: &LocalService, base_url: &str) -> ServiceSettings {
+    let home = loaded.env.get("HOME").map(PathBuf::from).unwrap_or_default();
+    let expanded = |text: &str| text.strip_prefix("~/").map_or_else(|| PathBuf::from(text), |rest| home.join(rest));
     let health_url = service.health_url.clone().unwrap_or_else(|| format!("{}/models", base_url.trim_end_matches('/')));
     ServiceSettings {
         name: id.to_string(),
-        command: PathBuf::from(&service.command),
+        command: expanded(&service.command),
         args: service.args.clone(),
-        cwd: service.cwd.as_ref().map(PathBuf::from),
+        cwd: service.cwd.as_deref().map(expanded),
         env: service.env.iter().filter_map(|(name, value)| Some((name.clone(), value.secret()?.clone()))).collect(),
         health_url,
         ready_timeout: Duration::from_millis(service.ready_timeout_ms.unwrap_or(120_000)),

@@ -7,11 +7,11 @@ use krabba_agent::{Agent, AgentSettings};
 use krabba_config::Loaded;
 use krabba_context::{Fragment, SystemPrompt};
 use krabba_llm::Caller;
-use krabba_local::{Configured, Services, Watcher, mismatches};
+use krabba_local::{Configured, Mismatch, Services, Watcher, mismatches};
 use krabba_net::{Egress, HttpClient, Redactor};
-use krabba_route::{Router, Settings, check};
-use krabba_store::Store;
-use krabba_types::{AgentId, Clock, ModelRef, SystemClock, Thinking};
+use krabba_route::{ResolveError, Router, Settings, check};
+use krabba_store::{Event, Store};
+use krabba_types::{AgentId, Clock, ModelRef, SessionId, SystemClock, Thinking};
 
 use super::{Home, choices, providers};
 
@@ -59,8 +59,10 @@ impl World {
         let settings = Settings { slots_dir: Some(home.state_dir.join("slots")), ..settings(&loaded) };
         let redactor = Redactor::default();
         for provider in &settings.providers {
+            let headers = provider.headers.iter().chain(provider.models.iter().flat_map(|model| &model.headers));
+            let service = provider.hosting.service.iter().flat_map(|service| &service.env);
             provider.keys.iter().for_each(|key| redactor.register(&key.secret));
-            provider.headers.iter().for_each(|(_, secret)| redactor.register(secret));
+            headers.chain(service).for_each(|(_, secret)| redactor.register(secret));
         }
         let store =
             Store::open(&home.state_dir).with_context(|| format!("the state directory {} cannot be used", home.shown(&home.state_dir)))?;
@@ -91,18 +93,39 @@ impl World {
         choice.primary.iter().cloned().chain(choice.fallbacks.iter().flatten().cloned()).collect()
     }
 
-    /// Where the file and the servers in reach disagree about a model, one line each.
-    pub(crate) fn mismatches(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        for provider in self.router.providers() {
+    /// Where the file and the servers in reach disagree about a model. `contextTokens` is left out of it: who uses less of a
+    /// window than there is means to.
+    pub(crate) fn mismatches(&self) -> Vec<(ModelRef, Mismatch)> {
+        let mut all = Vec::new();
+        for (_, provider) in self.loaded.config.models.providers.iter() {
             let Some(report) = self.router.report(&provider.id) else { continue };
-            for entry in &provider.models {
-                let configured = Configured { window: entry.window, max_output: entry.max_output, ..Configured::default() };
-                let found = mismatches(&report, &entry.id, &configured);
-                lines.extend(found.iter().map(|mismatch| format!("{}/{}: {mismatch}", provider.id, entry.id)));
+            for model in &provider.models {
+                let configured = Configured {
+                    window: model.context_window.or(provider.defaults.context_window),
+                    max_output: model.max_tokens.or(provider.defaults.max_tokens),
+                    ..Configured::default()
+                };
+                let reference = ModelRef::new(provider.id.clone(), model.id.clone());
+                all.extend(mismatches(&report, &model.id, &configured).into_iter().map(|mismatch| (reference.clone(), mismatch)));
             }
         }
-        lines
+        all
+    }
+
+    /// The primary of the default agent, as far as the file names one.
+    ///
+    /// # Errors
+    /// When it means no model.
+    pub(crate) fn configured_primary(&self) -> Option<Result<ModelRef, ResolveError>> {
+        let agents = &self.loaded.config.agents;
+        let own = self.default_agent().and_then(|agent| agent.options.model.as_ref()).and_then(|choice| choice.primary.as_ref());
+        let primary = own.or(agents.defaults.model.as_ref().and_then(|choice| choice.primary.as_ref()))?;
+        Some(self.router.resolve(primary))
+    }
+
+    fn default_agent(&self) -> Option<&krabba_config::Agent> {
+        let list = &self.loaded.config.agents.list;
+        list.iter().find(|agent| agent.options.is_default == Some(true)).or(list.first())
     }
 
     /// The agent of this name; without a name the default one.
@@ -113,7 +136,7 @@ impl World {
         let agents = &self.loaded.config.agents;
         let found = match name {
             Some(name) => agents.list.iter().find(|agent| agent.id.as_str() == name),
-            None => agents.list.iter().find(|agent| agent.options.is_default == Some(true)).or(agents.list.first()),
+            None => self.default_agent(),
         };
         let id = match (found, name) {
             (Some(agent), _) => agent.id.clone(),
@@ -143,6 +166,14 @@ impl World {
         }
         self.router.look().await;
         Ok(self.router.resolve(text)?)
+    }
+
+    /// Everything that was said and done in a session, oldest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) fn events(&self, session: &SessionId) -> Result<Vec<Event>> {
+        Ok(self.store.events(session, 0)?)
     }
 
     /// Stops watching, and the servers that were started for us.

@@ -3,12 +3,13 @@
 use std::io::{IsTerminal, Write, stdin, stdout};
 
 use anyhow::{Context, Result};
-use krabba_local::{Report, ServerModel};
+use krabba_local::{Report, ServerModel, ServerState};
 use krabba_types::{Dialect, ModelId, Secret, ServerKind};
 
 use super::config_text::Choice;
 use super::find::{Found, describe_model};
 use crate::assemble::Home;
+use crate::terminal::wrapped_lines;
 
 /// Variables whose presence says that a person has an account, and the model that would be offered for it.
 const HOSTED: [(&str, &str, &str); 3] = [
@@ -44,21 +45,42 @@ pub(super) fn ask(home: &Home, found: &Found) -> Result<Choice> {
     println!("\nFound:");
     for report in &found.reports {
         let version = report.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
-        println!("  {}{version} at {}, {} models", report.kind.name(), report.url, report.models.len());
+        print_wrapped(&format!("  {}{version} at {}, {}", report.kind.name(), report.url, offer_of(report)));
     }
     println!("\nModels:");
     for (number, (report, model)) in offers.iter().take(MOST_SHOWN).enumerate() {
-        println!("  {}. {}", number + 1, describe_model(report, model));
+        print_wrapped(&format!("  {}. {}", number + 1, describe_model(report, model)));
     }
     if offers.len() > MOST_SHOWN {
         println!("  … and {} more, to be chosen later with /model", offers.len() - MOST_SHOWN);
     }
-    println!("\nRecommended: 1. {}", found.recommendation.why);
-    found.recommendation.warnings.iter().for_each(|warning| println!("  note: {warning}"));
+    println!();
+    print_wrapped(&format!("Recommended: 1. {}", found.recommendation.why));
+    found.recommendation.warnings.iter().for_each(|warning| print_wrapped(&format!("  note: {warning}")));
 
     let (report, model) = if offers.len() > 1 { *pick(&offers)? } else { *offers.first().context("no model")? };
-    let fallbacks = hosted(home)?;
+    // Whoever was asked for a key was asked enough; the file says how to add a hosted model.
+    let fallbacks = if found.key.is_some() { Vec::new() } else { hosted(home)? };
     Ok(choice(found, report, &model.id, fallbacks))
+}
+
+/// How many models a server has to talk to, or why none.
+fn offer_of(report: &Report) -> String {
+    match &report.state {
+        ServerState::NeedsKey | ServerState::KeyRefused => return format!("wants a key: krabba onboard {}", report.url),
+        ServerState::Failing { reason } => return reason.clone(),
+        ServerState::Up | ServerState::Loading { .. } => {}
+    }
+    match report.models.iter().filter(|model| !model.abilities.embedding).count() {
+        1 => "1 model".to_owned(),
+        count => format!("{count} models"),
+    }
+}
+
+/// Prints a line in rows that end between words.
+fn print_wrapped(text: &str) {
+    let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
+    wrapped_lines(text, columns, 4).iter().for_each(|row| println!("{row}"));
 }
 
 fn pick<'a>(offers: &'a [(&'a Report, &'a ServerModel)]) -> Result<&'a (&'a Report, &'a ServerModel)> {
@@ -74,11 +96,14 @@ fn pick<'a>(offers: &'a [(&'a Report, &'a ServerModel)]) -> Result<&'a (&'a Repo
 }
 
 fn hosted(home: &Home) -> Result<Vec<String>> {
-    let Some((variable, name, reference)) = HOSTED.iter().find(|(variable, _, _)| home.env.get(variable).is_some()) else {
+    let Some((variable, name, reference)) =
+        HOSTED.iter().find(|(variable, _, _)| home.env.get(variable).is_some_and(|key| !key.is_empty()))
+    else {
         return Ok(Vec::new());
     };
-    println!("\n{variable} is set. {reference} could answer when your own server does not;");
-    let answer = line(&format!("then that conversation goes to {name}. Allow it? [y/N] "))?;
+    println!();
+    print_wrapped(&format!("{variable} is set. {reference} could answer when your own server does not."));
+    let answer = line(&format!("That conversation would go to {name}. Allow it? [y/N] "))?;
     let yes = matches!(answer.to_lowercase().as_str(), "y" | "yes" | "j" | "ja");
     Ok(if yes { vec![(*reference).to_owned()] } else { Vec::new() })
 }

@@ -1,17 +1,19 @@
 //! Looking for servers, and telling what was found.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{IsTerminal, stdin};
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use krabba_local::{
     Discovery, Endpoint, Machine, Recommendation, Report, ServerModel, ServerState, Surroundings, Tried, TriedOutcome, discover, probe,
     recommend,
 };
 use krabba_net::{Egress, HttpClient, Reach, Url, base_urls, reach};
-use krabba_types::Secret;
+use krabba_types::{Secret, ServerKind};
 
 use crate::assemble::Home;
+use crate::terminal::grouped;
 
 /// What a person waits for.
 const BUDGET: Duration = Duration::from_millis(2_800);
@@ -32,14 +34,35 @@ pub(super) struct Found {
 /// # Errors
 /// When there is no usable server: what was tried, what answered, and what to start.
 pub(super) async fn find(home: &Home) -> Result<Found> {
+    let discovery = look_around(home).await;
+    found(&discovery).ok_or_else(|| anyhow!(nothing(&discovery)))
+}
+
+/// The same; where all there is wants a key, a person on a terminal is asked for it.
+///
+/// # Errors
+/// As [`find`], and as [`find_at`].
+pub(super) async fn find_or_ask(home: &Home) -> Result<Found> {
+    let discovery = look_around(home).await;
+    if let Some(found) = found(&discovery) {
+        return Ok(found);
+    }
+    match discovery.found.iter().find(|report| report.state == ServerState::NeedsKey) {
+        Some(locked) if stdin().is_terminal() => find_at(&locked.url).await,
+        Some(_) | None => bail!("{}", nothing(&discovery)),
+    }
+}
+
+async fn look_around(home: &Home) -> Discovery {
     let http = HttpClient::new(Egress::none());
     let surroundings = Surroundings::detect(|name| home.env.get(name).map(str::to_owned));
-    let discovery = discover(&http, &surroundings, BUDGET).await;
+    discover(&http, &surroundings, BUDGET).await
+}
+
+fn found(discovery: &Discovery) -> Option<Found> {
     let reports = discovery.found.clone();
-    match recommend(&reports, &Machine::detect()) {
-        Some(recommendation) => Ok(Found { reports, key: None, recommendation }),
-        None => bail!("{}", nothing(&discovery)),
-    }
+    let recommendation = recommend(&reports, &Machine::detect())?;
+    Some(Found { reports, key: None, recommendation })
 }
 
 /// Asks the server at a URL that a person named; asks them for the key if it wants one.
@@ -56,8 +79,10 @@ pub(super) async fn find_at(url: &str) -> Result<Found> {
     let mut report = probe(&http, &endpoint, BUDGET * 2).await?;
     while matches!(report.state, ServerState::NeedsKey | ServerState::KeyRefused) {
         let why = if report.state == ServerState::KeyRefused { "does not take this key" } else { "wants a key" };
-        let Some(key) = super::choose::ask_key(&format!("{} at {url} {why}. Key: ", report.kind.name()))? else {
-            bail!("{} at {url} {why}", report.kind.name());
+        // Without a key most servers do not say what they are.
+        let server = if report.kind == ServerKind::Other { "the server" } else { report.kind.name() };
+        let Some(key) = super::choose::ask_key(&format!("{server} at {url} {why}. Key (it is not shown): "))? else {
+            bail!("{server} at {url} {why}");
         };
         endpoint.key = Some(key);
         report = probe(&http, &endpoint, BUDGET * 2).await?;
@@ -130,7 +155,7 @@ fn tried(tried: &[Tried]) -> String {
 /// One line about a model: `qwen3-8b · loaded, window 8,192 · 8.2 B parameters · Q4_K_M`.
 pub(crate) fn describe_model(report: &Report, model: &ServerModel) -> String {
     let mut parts = vec![model.id.to_string()];
-    let window = model.window.map(|window| format!("window {window}"));
+    let window = model.window.map(|window| format!("window {}", grouped(u64::from(window))));
     match (model.loaded, window) {
         (Some(true), Some(window)) => parts.push(format!("loaded, {window}")),
         (Some(true), None) => parts.push("loaded".to_owned()),
@@ -141,7 +166,7 @@ pub(crate) fn describe_model(report: &Report, model: &ServerModel) -> String {
     if model.loading {
         parts.push("loading".to_owned());
     }
-    if let Some(parameters) = model.weights.parameters {
+    if let Some(parameters) = model.weights.parameters.filter(|billions| *billions >= 0.05) {
         parts.push(format!("{parameters:.1} B parameters"));
     }
     if let Some(quantization) = &model.weights.quantization {

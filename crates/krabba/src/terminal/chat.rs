@@ -1,41 +1,58 @@
 //! The loop of a conversation.
 //!
-//! One turn at a time: what is sent while an answer comes waits in the lane, in order, and each message gets its answer.
-//! Slash commands are carried out at once. Ctrl-C stops the answer; without one, it clears the line, and a second one in a
-//! row leaves. While the model works, the loop wakes ten times a second to count the seconds, and otherwise not at all.
+//! One turn at a time: what is sent while an answer comes stands below it and waits, in order, and each message gets its
+//! answer. Slash commands are carried out at once. Ctrl-C stops the answer and gives what waited back to be edited;
+//! without an answer it clears the line, and a second one in a row leaves. While something is waited for, the loop wakes
+//! ten times a second to count the seconds, and otherwise not at all.
+//!
+//! A hang-up or a request to terminate ends the loop as `/quit` does: what was said so far is stored.
 
 use std::collections::VecDeque;
-use std::io::{self, IsTerminal, Stdout};
+use std::io::{self, Stdout};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
 use crossterm::event::{Event, EventStream};
 use crossterm::terminal;
 use futures_util::StreamExt;
-use krabba_agent::{Agent, Input, Lane, Outcome, TurnEvent, TurnHandle};
+use krabba_agent::{Agent, Change, Input, Lane, Outcome, Status, TurnEnd, TurnEvent, TurnHandle};
 use krabba_command::{Effect, FileAccess, Reply, Switch};
-use krabba_types::{Clock, Image, Part, SessionId, SystemClock};
+use krabba_local::{LoadEvent, Loaded};
+use krabba_types::{Clock, Image, ModelRef, Part, Progress, SessionId, SystemClock};
 
+use super::circumstances;
 use super::editor::{Editor, Outcome as Key};
-use super::footer::footer;
+use super::footer::{footer, grouped};
+use super::goodbye::{Goodbye, Signals};
 use super::history::LineHistory;
+use super::offer::{Answer, Offer, Offering};
 use super::raw_mode::RawMode;
+use super::recall::Exchange;
 use super::screen::Screen;
 use super::style::Colours;
 use super::view::View;
-use super::{circumstances, plain};
 use crate::assemble::{Home, World};
 
 const TICK: Duration = Duration::from_millis(100);
 
-/// Talks until the person leaves. `hello` is shown first.
-pub(crate) async fn run(home: &Home, world: &World, agent: &Agent, lane: Lane, hello: &str) -> Result<()> {
-    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        return plain::run(home, world, agent, lane).await;
-    }
-    let colours = if home.env.get("NO_COLOR").is_some() { Colours::Off } else { Colours::On };
+/// What a person is greeted with.
+pub(crate) struct Hello {
+    /// Quiet lines.
+    pub(crate) lines: String,
+    /// The end of the conversation that goes on.
+    pub(crate) before: Vec<Exchange>,
+    /// Who will answer.
+    pub(crate) first: Option<ModelRef>,
+}
+
+/// Talks until the person leaves.
+pub(super) async fn run(home: &Home, world: &World, agent: &Agent, lane: Lane, hello: Hello) -> Result<ExitCode> {
+    let has_colours = home.env.get("NO_COLOR").is_none_or(str::is_empty);
+    let colours = if has_colours { Colours::On } else { Colours::Off };
     let (columns, rows) = terminal::size().unwrap_or((80, 24));
-    let _raw = RawMode::enter()?;
+    let signals = Signals::listen()?;
+    let raw = RawMode::enter()?;
     let history = LineHistory::new(&home.state_dir);
     let mut chat = Chat {
         view: View::new(Screen::new(io::stdout(), colours, usize::from(columns), usize::from(rows))),
@@ -49,13 +66,28 @@ pub(crate) async fn run(home: &Home, world: &World, agent: &Agent, lane: Lane, h
         turn: None,
         waiting: VecDeque::new(),
         attached: Vec::new(),
+        offering: Offering::NotYet,
         leaving: Leaving::No,
     };
-    chat.view.aside(hello)?;
-    chat.view.edit(&chat.editor)?;
-    let talked = chat.talk().await;
-    chat.view.close()?;
-    talked
+    let talked = async {
+        chat.greet(&hello)?;
+        chat.talk(signals, hello.first).await
+    };
+    let talked = talked.await;
+    // What cannot be shown any more is no reason not to store what was said.
+    let closed = chat.take_leave();
+    drop(raw);
+    match (talked, chat.leaving) {
+        (_, Leaving::Told(goodbye)) => Ok(goodbye.exit_code()),
+        (Err(error), _) => Err(error),
+        (Ok(()), _) => {
+            closed?;
+            if chat.lane.view().await?.turns > 0 {
+                println!("to go on with this conversation: krabba chat --session-id {}", chat.lane.id());
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
 }
 
 struct Chat<'a> {
@@ -68,10 +100,11 @@ struct Chat<'a> {
     lane: Lane,
     turn: Option<TurnHandle>,
     /// Messages sent while an answer comes.
-    waiting: VecDeque<String>,
+    waiting: VecDeque<Input>,
     /// Pictures that go with the next message.
     attached: Vec<Image>,
     shows_reasoning: bool,
+    offering: Offering,
     leaving: Leaving,
 }
 
@@ -82,29 +115,66 @@ enum Leaving {
     /// Ctrl-C was pressed on an empty line.
     Asked,
     Yes,
+    /// It was not the person who ended it.
+    Told(Goodbye),
 }
 
 impl Chat<'_> {
-    async fn talk(&mut self) -> Result<()> {
+    fn greet(&mut self, hello: &Hello) -> Result<()> {
+        self.view.aside(&hello.lines)?;
+        self.view.gap()?;
+        for exchange in &hello.before {
+            self.view.said(&exchange.said)?;
+            self.view.say(&exchange.answer)?;
+            self.view.gap()?;
+        }
+        Ok(self.view.edit(&self.editor)?)
+    }
+
+    async fn talk(&mut self, mut signals: Signals, first: Option<ModelRef>) -> Result<()> {
         let mut keys = EventStream::new();
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        while self.leaving != Leaving::Yes {
+        let router = &self.world.router;
+        let mut looking = std::pin::pin!(router.look());
+        let mut looked = false;
+        while matches!(self.leaving, Leaving::No | Leaving::Asked) {
             tokio::select! {
+                goodbye = signals.next() => self.leaving = Leaving::Told(goodbye),
                 key = keys.next() => match key {
-                    Some(event) => self.key(event?).await?,
-                    None => self.leaving = Leaving::Yes,
+                    Some(Ok(event)) => self.key(event).await?,
+                    // The terminal is gone, and whatever it is for will not come back.
+                    Some(Err(_)) | None => self.leaving = Leaving::Told(Goodbye::HangUp),
                 },
                 event = next_event(&mut self.turn) => self.event(event)?,
-                _ = tick.tick(), if self.turn.is_some() => self.view.tick()?,
+                event = self.offering.next() => self.loading(event).await?,
+                () = &mut looking, if !looked => {
+                    looked = true;
+                    self.offer(first.as_ref())?;
+                }
+                _ = tick.tick(), if self.is_busy() => self.view.tick()?,
             }
-            if self.turn.is_none()
-                && let Some(text) = self.waiting.pop_front()
+            if !self.is_busy()
+                && let Some(input) = self.waiting.pop_front()
             {
-                self.begin(Input::text(text))?;
+                self.begin(input)?;
             }
         }
         Ok(())
+    }
+
+    /// Leaves on the screen what was said, an unfinished answer too.
+    fn take_leave(&mut self) -> Result<()> {
+        if let Some(turn) = self.turn.take() {
+            turn.stop();
+            self.view.end()?;
+            self.view.aside("stopped")?;
+        }
+        Ok(self.view.close()?)
+    }
+
+    fn is_busy(&self) -> bool {
+        self.turn.is_some() || self.offering.is_loading()
     }
 
     async fn key(&mut self, event: Event) -> Result<()> {
@@ -133,6 +203,11 @@ impl Chat<'_> {
                 self.view.edit(&self.editor)?;
                 self.submit(text).await?;
             }
+            Key::SubmitNothing => {
+                if let Offering::Asked(_) = self.offering {
+                    self.answer_offer("")?;
+                }
+            }
         }
         Ok(())
     }
@@ -140,7 +215,12 @@ impl Chat<'_> {
     fn interrupt(&mut self) -> Result<()> {
         if let Some(turn) = &self.turn {
             turn.stop();
-            self.waiting.clear();
+            self.give_back()?;
+        } else if self.offering.is_loading() {
+            self.offering = Offering::Over;
+            self.view.status(None)?;
+            self.view.aside("not waited for any longer; LM Studio goes on loading it")?;
+            self.give_back()?;
         } else if !self.editor.is_empty() {
             self.editor.clear();
             self.view.edit(&self.editor)?;
@@ -153,7 +233,31 @@ impl Chat<'_> {
         Ok(())
     }
 
+    /// Messages that wait will not be sent now. What the person wrote is theirs: it comes back to the line they write in.
+    fn give_back(&mut self) -> Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let mut texts: Vec<String> = self.waiting.drain(..).map(|input| words(&input)).collect();
+        if !self.editor.is_empty() {
+            texts.push(self.editor.text().to_owned());
+        }
+        self.editor.clear();
+        self.editor.paste(&texts.join("\n"));
+        self.show_waiting()?;
+        Ok(self.view.edit(&self.editor)?)
+    }
+
+    fn show_waiting(&mut self) -> Result<()> {
+        Ok(self.view.wait(self.waiting.iter().map(words).collect())?)
+    }
+
     async fn submit(&mut self, text: String) -> Result<()> {
+        if let Offering::Asked(_) = self.offering
+            && Answer::of(&text) != Answer::Neither
+        {
+            return self.answer_offer(&text);
+        }
         if let Err(error) = self.history.add(&text) {
             self.view.alarm(&format!("what you typed is not kept for the arrow keys: {error}"))?;
         }
@@ -164,29 +268,40 @@ impl Chat<'_> {
             files: &self.files,
             now: SystemClock.now(),
         };
-        if let Some(reply) = krabba_command::run(&text, &context).await {
-            self.view.said(&text)?;
-            return self.carry_out(reply).await;
+        match krabba_command::run(&text, &context).await {
+            Some(reply) => {
+                self.view.said(&text)?;
+                self.carry_out(reply)
+            }
+            None => self.send(Input::text(text)),
         }
-        if self.turn.is_some() {
-            self.view.aside(&format!("(waits for the answer before it: {text})"))?;
-            self.waiting.push_back(text);
-            return Ok(());
-        }
-        self.begin(Input::text(text))
     }
 
-    async fn carry_out(&mut self, reply: Reply) -> Result<()> {
+    /// Now, or after what goes on.
+    fn send(&mut self, input: Input) -> Result<()> {
+        if let Offering::Asked(_) = self.offering {
+            // Talking on is an answer too.
+            self.offering = Offering::Over;
+        }
+        if self.is_busy() {
+            self.waiting.push_back(input);
+            return self.show_waiting();
+        }
+        self.begin(input)
+    }
+
+    fn carry_out(&mut self, reply: Reply) -> Result<()> {
         if !reply.text.is_empty() {
             self.view.say(&reply.text)?;
+            self.view.gap()?;
         }
         match reply.effect {
             Effect::None => {}
             Effect::NewSession { session, message } => self.change_session(session, message)?,
-            Effect::Ask(input) => self.begin(*input)?,
+            Effect::Ask(input) => self.send(*input)?,
             Effect::Attach(image) => self.attached.push(image),
             Effect::ShowReasoning(switch) => self.shows_reasoning = switch == Switch::On,
-            Effect::Stop => self.waiting.clear(),
+            Effect::Stop => self.give_back()?,
             Effect::Quit => self.leaving = Leaving::Yes,
         }
         Ok(())
@@ -197,18 +312,17 @@ impl Chat<'_> {
             turn.stop();
             self.view.end()?;
         }
-        self.waiting.clear();
+        self.give_back()?;
         self.lane = self.agent.session(session);
         match message {
-            Some(message) => self.begin(Input::text(message)),
+            Some(message) => self.send(Input::text(message)),
             None => Ok(()),
         }
     }
 
     fn begin(&mut self, input: Input) -> Result<()> {
-        let said: String =
-            input.parts.iter().filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None }).collect();
-        self.view.said(&said)?;
+        self.show_waiting()?;
+        self.view.said(&words(&input))?;
         let mut parts = input.parts;
         parts.extend(std::mem::take(&mut self.attached).into_iter().map(Part::Image));
         self.view.begin();
@@ -224,24 +338,92 @@ impl Chat<'_> {
             Some(TurnEvent::Reasoning(_)) => {}
             Some(TurnEvent::Restarted { why }) => self.view.restart(&why)?,
             Some(TurnEvent::Notice(line)) => self.view.aside(&line)?,
-            Some(TurnEvent::Ended(end)) => {
-                self.turn = None;
-                self.view.end()?;
-                match &end.outcome {
-                    Outcome::Failed(fault) => self.view.alarm(&fault.message)?,
-                    Outcome::Broken(why) => self.view.alarm(why)?,
-                    Outcome::Answered(_) | Outcome::Stopped | Outcome::Interrupted => {}
-                }
-                if let Some(line) = footer(&end) {
-                    self.view.aside(&line)?;
-                }
-            }
+            Some(TurnEvent::Ended(end)) => self.ended(&end)?,
             None => {
                 self.turn = None;
                 self.view.end()?;
             }
         }
         Ok(())
+    }
+
+    fn ended(&mut self, end: &TurnEnd) -> Result<()> {
+        self.turn = None;
+        self.view.end()?;
+        match &end.outcome {
+            Outcome::Failed(fault) => self.view.alarm(&fault.message)?,
+            Outcome::Broken(why) => self.view.alarm(why)?,
+            Outcome::Answered(_) | Outcome::Stopped | Outcome::Interrupted => {}
+        }
+        if let Some(line) = footer(end) {
+            self.view.aside(&line)?;
+        } else if end.outcome == Outcome::Stopped {
+            self.view.aside("stopped")?;
+        }
+        self.view.gap()?;
+        self.offer(end.answered.as_ref())
+    }
+
+    /// Asks whether the model shall be loaded with a larger window, if that is a question and was not asked before.
+    fn offer(&mut self, reference: Option<&ModelRef>) -> Result<()> {
+        let Offering::NotYet = self.offering else { return Ok(()) };
+        if let Some(offer) = reference.and_then(|reference| Offer::find(&self.world.router, reference)) {
+            self.view.aside(&offer.question())?;
+            self.offering = Offering::Asked(offer);
+        }
+        Ok(())
+    }
+
+    fn answer_offer(&mut self, text: &str) -> Result<()> {
+        let Offering::Asked(offer) = std::mem::replace(&mut self.offering, Offering::Over) else { return Ok(()) };
+        self.view.said(if text.is_empty() { "n" } else { text })?;
+        match Answer::of(text) {
+            Answer::No | Answer::Neither => {
+                self.view.aside("left as it is")?;
+                self.view.gap()?;
+            }
+            Answer::Yes => match self.world.router.load_with_window(&offer.reference, offer.window) {
+                Some(load) => {
+                    self.offering = Offering::Loading(offer, load);
+                    self.view.status(Some(Status::Loading { percent: None }))?;
+                }
+                None => self.view.alarm("LM Studio is not in reach just now; nothing was loaded")?,
+            },
+        }
+        Ok(())
+    }
+
+    async fn loading(&mut self, event: Option<LoadEvent>) -> Result<()> {
+        let outcome = match event {
+            Some(LoadEvent::Progress(Progress::Loading { percent })) => {
+                return Ok(self.view.status(Some(Status::Loading { percent }))?);
+            }
+            Some(LoadEvent::Progress(Progress::Queued { position })) => {
+                return Ok(self.view.status(Some(Status::Queued { position }))?);
+            }
+            Some(LoadEvent::Progress(_)) => return Ok(()),
+            Some(LoadEvent::Ended(outcome)) => Some(outcome),
+            None => None,
+        };
+        let Offering::Loading(offer, _) = std::mem::replace(&mut self.offering, Offering::Over) else { return Ok(()) };
+        self.view.status(None)?;
+        // Prompts are cut to the window that is known: what was just loaded has to be seen before the next one.
+        self.world.router.look_again(&offer.reference.provider).await;
+        match outcome {
+            Some(Ok(Loaded::Now { model, window, note })) => {
+                let window = window.map(|window| format!(" with a window of {} tokens", grouped(u64::from(window)))).unwrap_or_default();
+                self.view.aside(&note.unwrap_or_else(|| format!("loaded {model}{window}")))?;
+                if model != offer.reference.model {
+                    // LM Studio gave the instance a name of its own, beside the one that was there.
+                    let reference = ModelRef::new(offer.reference.provider, model);
+                    self.lane.change(Change::Model { reference: Some(reference), profile: None }).await?;
+                }
+            }
+            Some(Ok(Loaded::Already { .. } | Loaded::ByRequest)) => self.view.aside("it has that window already")?,
+            Some(Err(error)) => self.view.alarm(&error.to_string())?,
+            None => self.view.alarm("the load ended without saying how; /status shows the window")?,
+        }
+        Ok(self.view.gap()?)
     }
 }
 
@@ -251,4 +433,9 @@ async fn next_event(turn: &mut Option<TurnHandle>) -> Option<TurnEvent> {
         Some(turn) => turn.events.recv().await,
         None => std::future::pending().await,
     }
+}
+
+/// What a person typed of a message.
+fn words(input: &Input) -> String {
+    input.parts.iter().filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None }).collect()
 }

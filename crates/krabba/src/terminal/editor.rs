@@ -16,6 +16,8 @@ pub(crate) enum Outcome {
     Changed,
     /// The person sent this.
     Submit(String),
+    /// Enter with nothing written.
+    SubmitNothing,
     /// Ctrl-C.
     Interrupt,
     /// Ctrl-D on an empty line.
@@ -132,9 +134,10 @@ impl Editor {
             return Outcome::Changed;
         }
         if self.text.trim().is_empty() {
-            return Outcome::Nothing;
+            return Outcome::SubmitNothing;
         }
-        let text = std::mem::take(&mut self.text);
+        // A space in front stays: it makes a message of what would be a command.
+        let text = self.text.trim_end().trim_start_matches(['\n', '\r']).to_owned();
         self.clear();
         if self.history.last() != Some(&text) {
             self.history.push(text.clone());

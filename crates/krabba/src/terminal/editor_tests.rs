@@ -96,5 +96,5 @@ fn words_and_lines_are_deleted_where_shells_delete_them() {
 fn an_empty_message_is_not_sent() {
     let mut editor = Editor::default();
     type_text(&mut editor, "  ");
-    assert_eq!(press(&mut editor, KeyCode::Enter), Outcome::Nothing);
+    assert_eq!(press(&mut editor, KeyCode::Enter), Outcome::SubmitNothing);
 }

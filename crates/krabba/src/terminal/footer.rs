@@ -1,13 +1,13 @@
 //! The quiet line after each answer: who, how fast, how full.
 
 use krabba_agent::{Outcome, TurnEnd};
-use krabba_types::DoneReason;
+use krabba_types::{DoneReason, ModelId};
 
 /// `qwen3-8b · 42 tokens/s · first token 0.8 s · context 1,204 of 8,192 (15 %)`.
 pub(crate) fn footer(end: &TurnEnd) -> Option<String> {
     let answered = end.answered.as_ref()?;
     let model = end.model.as_ref().unwrap_or(&answered.model);
-    let mut parts = vec![model.to_string()];
+    let mut parts = vec![short_name(model).to_owned()];
     if let Some(speed) = tokens_per_second(end) {
         parts.push(format!("{speed:.0} tokens/s"));
     }
@@ -30,6 +30,12 @@ pub(crate) fn footer(end: &TurnEnd) -> Option<String> {
     Some(parts.join(" · "))
 }
 
+/// A model's name for people. A llama.cpp without an alias calls a model by the path of its file.
+pub(crate) fn short_name(model: &ModelId) -> &str {
+    let id = model.as_str();
+    if id.starts_with('/') { id.rsplit('/').next().unwrap_or(id) } else { id }
+}
+
 /// As the server measured it, else as we saw it.
 fn tokens_per_second(end: &TurnEnd) -> Option<f64> {
     if let Some(speed) = end.usage.output_per_second {
@@ -45,10 +51,14 @@ fn tokens_per_second(end: &TurnEnd) -> Option<f64> {
 }
 
 fn seconds(ms: u64) -> String {
+    if ms < 1_000 {
+        return format!("{ms} ms");
+    }
     if ms < 10_000 { format!("{}.{} s", ms / 1000, ms % 1000 / 100) } else { format!("{} s", ms / 1000) }
 }
 
-fn grouped(number: u64) -> String {
+/// `8,192`.
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -7,27 +7,26 @@ fn plain(text: &str) -> Vec<String> {
     let mut lines = MarkdownLines::default();
     let mut rows = lines.push(text);
     rows.extend(lines.finish());
-    rows.iter().map(|row| row.line.render(Colours::Off)).collect()
+    rows.iter().flat_map(|row| row.lines(200)).map(|line| line.render(Colours::Off)).collect()
 }
 
 fn coloured(text: &str) -> Vec<String> {
     let mut lines = MarkdownLines::default();
     let mut rows = lines.push(text);
     rows.extend(lines.finish());
-    rows.iter().map(|row| row.line.render(Colours::On)).collect()
+    rows.iter().flat_map(|row| row.lines(200)).map(|line| line.render(Colours::On)).collect()
 }
 
 #[test]
 fn every_way_of_cutting_the_stream_shows_the_same() {
-    let text =
-        "# Title\n\nSome **bold** and `code`.\n\n```rust\nlet x = \"**not bold**\";\n```\n- item *one*\n1. first\n> quoted\n---\nend";
+    let text = "# Title\n\nSome **bold** and `code`.\n\n```rust\nlet x = \"**not bold**\";\n```\n- item *one*\n1. first\n> quoted\n---\n| a | b |\n|---|--:|\n| `x` | 10 |\nend";
     let whole = plain(text);
     for cut in 0..text.len() {
         let mut lines = MarkdownLines::default();
         let mut rows = lines.push(&text[..cut]);
         rows.extend(lines.push(&text[cut..]));
         rows.extend(lines.finish());
-        let cut_rows: Vec<String> = rows.iter().map(|row| row.line.render(Colours::Off)).collect();
+        let cut_rows: Vec<String> = rows.iter().flat_map(|row| row.lines(200)).map(|line| line.render(Colours::Off)).collect();
         assert_eq!(cut_rows, whole, "cut at {cut}");
     }
     assert_eq!(
@@ -44,6 +43,9 @@ fn every_way_of_cutting_the_stream_shows_the_same() {
             "1. first",
             "│ quoted",
             "────────────────────────",
+            "a │  b",
+            "──┼───",
+            "x │ 10",
             "end"
         ]
     );
@@ -86,4 +88,42 @@ fn long_words_and_wide_characters_are_wrapped_at_the_width() {
         assert!(columns <= 10, "{row:?}");
     }
     assert_eq!(rows.join("").replace(' ', ""), "abc日本語日本語defghijklmnop");
+}
+
+#[test]
+fn a_table_wider_than_the_terminal_breaks_its_cells_and_not_its_columns() {
+    let mut lines = MarkdownLines::default();
+    let mut rows = lines.push("| name | what it does |\n|:--|---|\n| 日本 | a cell with more words than fit |\n");
+    rows.extend(lines.finish());
+    let shown: Vec<String> = rows.iter().flat_map(|row| row.lines(24)).map(|line| line.render(Colours::Off)).collect();
+    assert_eq!(
+        shown,
+        ["name │ what it does", "─────┼──────────────────", "日本 │ a cell with more ", "     │ words than fit",]
+            .map(|row| row.trim_end().to_owned())
+    );
+}
+
+#[test]
+fn a_table_with_more_columns_than_room_is_shown_as_it_was_written() {
+    let mut lines = MarkdownLines::default();
+    let header = "| aaaaaaaaaa | bbbbbbbbbb | cccccccccc |\n|---|---|---|\n";
+    let mut rows = lines.push(header);
+    rows.extend(lines.finish());
+    let shown: Vec<String> = rows.iter().flat_map(|row| row.lines(20)).map(|line| line.render(Colours::Off)).collect();
+    assert_eq!(shown.concat().replace(' ', ""), header.replace(['\n', ' '], ""));
+}
+
+#[test]
+fn bars_that_make_no_table_are_kept() {
+    for text in ["a | b", "| not | a | table", "x || y"] {
+        assert_eq!(plain(&format!("{text}\nnext")), [text, "next"]);
+    }
+    assert_eq!(plain("| `a|b` | c \\| d |\n|---|---|"), ["a|b │ c | d", "────┼──────"]);
+}
+
+#[test]
+fn a_row_does_not_begin_with_the_comma_of_the_row_before() {
+    let line = Line::of("one two, (three) 日本語、日本語。", super::style::Style::default());
+    let rows: Vec<String> = line.wrap(8, 0).iter().map(|row| row.render(Colours::Off)).collect();
+    assert_eq!(rows, ["one two,", "(three) ", "日本語、", "日本語。"]);
 }

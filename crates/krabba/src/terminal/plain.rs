@@ -1,6 +1,7 @@
 //! A conversation without a terminal: a message a line on standard input, answers on standard output.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write, stdout};
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -10,10 +11,14 @@ use krabba_types::{Clock, Part, SystemClock};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::circumstances;
+use super::style::printable_lines;
 use crate::assemble::{Home, World};
 
 /// Answers every line until the input ends.
-pub(super) async fn run(home: &Home, world: &World, agent: &Agent, mut lane: Lane) -> Result<()> {
+///
+/// The exit code is that of a failure when any message was left without its answer.
+pub(super) async fn run(home: &Home, world: &World, agent: &Agent, mut lane: Lane) -> Result<ExitCode> {
+    let mut code = ExitCode::SUCCESS;
     let files = FileAccess::Owner { home: Some(home.place.home.clone()) };
     let router = Arc::clone(&world.router);
     let mut attached = Vec::new();
@@ -26,7 +31,7 @@ pub(super) async fn run(home: &Home, world: &World, agent: &Agent, mut lane: Lan
         let mut input = Some(Input::text(line.clone()));
         if let Some(reply) = krabba_command::run(&line, &context).await {
             if !reply.text.is_empty() {
-                println!("{}", reply.text);
+                println!("{}", printable_lines(&reply.text));
             }
             input = match reply.effect {
                 Effect::None | Effect::ShowReasoning(_) | Effect::Stop => None,
@@ -39,28 +44,34 @@ pub(super) async fn run(home: &Home, world: &World, agent: &Agent, mut lane: Lan
                     lane = agent.session(session);
                     message.map(Input::text)
                 }
-                Effect::Quit => return Ok(()),
+                Effect::Quit => return Ok(code),
             };
         }
         if let Some(mut input) = input {
             input.parts.extend(std::mem::take(&mut attached).into_iter().map(Part::Image));
-            answer(&lane, Input { circumstances: Some(circumstances()), ..input }).await?;
+            if !answer(&lane, Input { circumstances: Some(circumstances()), ..input }).await? {
+                code = ExitCode::FAILURE;
+            }
         }
     }
-    Ok(())
+    Ok(code)
 }
 
-/// One turn; the answer is printed once it is whole, because a pipe cannot take anything back.
-async fn answer(lane: &Lane, input: Input) -> Result<()> {
+/// One turn; the answer is printed once it is whole, because a pipe cannot take anything back. Says whether there was one.
+async fn answer(lane: &Lane, input: Input) -> Result<bool> {
     let mut turn = lane.turn(input);
+    let mut answered = false;
     while let Some(event) = turn.events.recv().await {
         match event {
             TurnEvent::Notice(line) => eprintln!("[{line}]"),
             TurnEvent::Ended(end) => {
                 let mut out = std::io::stdout().lock();
                 if !end.text.is_empty() {
-                    writeln!(out, "{}", end.text)?;
+                    // A pipe gets the bytes as they are, a terminal nothing that could take it over.
+                    let text = if stdout().is_terminal() { printable_lines(&end.text) } else { end.text.clone() };
+                    writeln!(out, "{text}")?;
                 }
+                answered = end.outcome.is_answer();
                 match &end.outcome {
                     Outcome::Failed(fault) => eprintln!("krabba: {fault}"),
                     Outcome::Broken(why) => eprintln!("krabba: {why}"),
@@ -70,5 +81,5 @@ async fn answer(lane: &Lane, input: Input) -> Result<()> {
             TurnEvent::Status(_) | TurnEvent::Text(_) | TurnEvent::Reasoning(_) | TurnEvent::Restarted { .. } => {}
         }
     }
-    Ok(())
+    Ok(answered)
 }

@@ -18,6 +18,8 @@ pub(crate) struct Live {
     pub(crate) answer: Vec<Line>,
     /// One quiet line about what is going on.
     pub(crate) status: Option<Line>,
+    /// Messages that wait for the answer to end, a line each.
+    pub(crate) waiting: Vec<Line>,
     /// The message being written; `None` hides the prompt.
     pub(crate) prompt: Option<Prompt>,
 }
@@ -40,6 +42,8 @@ pub(crate) struct Screen<W: Write> {
     live: Live,
     /// Rows from the top of the live area to the cursor's row.
     cursor_row: usize,
+    /// The columns of the drawn rows down to the cursor's, and the cursor's own.
+    drawn: Vec<usize>,
 }
 
 const PROMPT: &str = "› ";
@@ -48,7 +52,7 @@ const CONTINUED: &str = "  ";
 impl<W: Write> Screen<W> {
     /// A screen of the given size, nothing drawn yet.
     pub(crate) fn new(out: W, colours: Colours, columns: usize, rows: usize) -> Self {
-        Self { out, colours, columns: columns.max(20), rows: rows.max(4), live: Live::default(), cursor_row: 0 }
+        Self { out, colours, columns: columns.max(20), rows: rows.max(4), live: Live::default(), cursor_row: 0, drawn: Vec::new() }
     }
 
     /// The number of columns text may take.
@@ -56,10 +60,19 @@ impl<W: Write> Screen<W> {
         self.columns
     }
 
-    /// The terminal changed its size.
+    /// The number of rows of the terminal.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The terminal changed its size. Nearly all of them break rows that have become too long into several, so that the
+    /// cursor stands farther below the top of the live area than it did.
     pub(crate) fn resize(&mut self, columns: usize, rows: usize) -> io::Result<()> {
         self.columns = columns.max(20);
         self.rows = rows.max(4);
+        let Some((cursor, above)) = self.drawn.split_last() else { return self.redraw() };
+        let rows_above: usize = above.iter().map(|row| row.div_ceil(columns.max(1)).max(1)).sum();
+        self.cursor_row = (rows_above + cursor / columns.max(1)).min(self.rows - 1);
         self.redraw()
     }
 
@@ -78,7 +91,7 @@ impl<W: Write> Screen<W> {
     /// Takes back the last `rows` printed rows, if all of them are still on the screen. Says whether it did.
     pub(crate) fn take_back(&mut self, rows: usize) -> io::Result<bool> {
         if rows + self.live_rows().len() + 1 >= self.rows {
-            return Ok(false);
+            return Ok(rows == 0);
         }
         self.clear_live()?;
         if rows > 0 {
@@ -137,18 +150,25 @@ impl<W: Write> Screen<W> {
             write!(self.out, "\x1b[{column}C")?;
         }
         self.cursor_row = row;
+        self.drawn = rows.iter().take(row).map(Line::width).chain([column]).collect();
         self.out.flush()
     }
 
     fn live_rows(&self) -> Vec<Line> {
         let mut rows = self.live.answer.clone();
         if let Some(status) = &self.live.status {
-            rows.push(status.wrap(self.columns - 1, 0).into_iter().next().unwrap_or_default());
+            rows.push(self.first_row(status));
         }
+        rows.extend(self.live.waiting.iter().map(|line| self.first_row(line)));
         if let Some(prompt) = &self.live.prompt {
             rows.extend(prompt_rows(&prompt.text, self.columns - 1).into_iter().map(|row| Line::of(row, Style::default())));
         }
         rows
+    }
+
+    /// As much of a line as fits into one row.
+    fn first_row(&self, line: &Line) -> Line {
+        line.wrap(self.columns - 1, 0).into_iter().next().unwrap_or_default()
     }
 
     /// Row within the drawn live area and column of the cursor.

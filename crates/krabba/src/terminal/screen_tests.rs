@@ -75,7 +75,7 @@ fn shown(draw: impl FnOnce(&mut Screen<&mut Vec<u8>>)) -> (Vec<String>, (usize, 
 #[test]
 fn text_is_printed_above_the_message_being_written() {
     let (rows, cursor) = shown(|screen| {
-        screen.show(Live { status: Some(line("… waiting")), prompt: prompt("hel", "he"), answer: Vec::new() }).unwrap();
+        screen.show(Live { status: Some(line("… waiting")), prompt: prompt("hel", "he"), ..Live::default() }).unwrap();
         screen.print(&[line("one"), line("two")]).unwrap();
     });
     assert_eq!(rows, ["one", "two", "… waiting", "› hel"]);
@@ -85,8 +85,10 @@ fn text_is_printed_above_the_message_being_written() {
 #[test]
 fn a_status_that_ends_leaves_no_trace() {
     let (rows, _) = shown(|screen| {
-        screen.show(Live { status: Some(line("a long status line")), prompt: prompt("", ""), answer: vec![line("half")] }).unwrap();
-        screen.show(Live { status: None, prompt: prompt("", ""), answer: Vec::new() }).unwrap();
+        screen
+            .show(Live { status: Some(line("a long status line")), prompt: prompt("", ""), answer: vec![line("half")], ..Live::default() })
+            .unwrap();
+        screen.show(Live { prompt: prompt("", ""), ..Live::default() }).unwrap();
     });
     assert_eq!(rows, ["› "]);
 }

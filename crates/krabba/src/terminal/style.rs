@@ -55,6 +55,22 @@ impl Line {
         Self(vec![Span { text: text.into(), style }])
     }
 
+    /// Columns that it takes.
+    pub(crate) fn width(&self) -> usize {
+        self.0.iter().map(|span| printable(&span.text).width()).sum()
+    }
+
+    /// Drops spaces at the end.
+    pub(crate) fn trim_end(&mut self) {
+        while let Some(last) = self.0.last_mut() {
+            last.text.truncate(last.text.trim_end().len());
+            if !last.text.is_empty() {
+                break;
+            }
+            self.0.pop();
+        }
+    }
+
     /// The text with escape codes. Control characters in the text itself never get through: what a model writes
     /// must not move the cursor or change the terminal.
     pub(crate) fn render(&self, colours: Colours) -> String {
@@ -79,7 +95,7 @@ impl Line {
         let mut rows = vec![Self::default()];
         let mut used = 0;
         for span in &self.0 {
-            for word in span.text.split_word_bounds() {
+            for word in unbroken(&span.text) {
                 let columns = word.width();
                 if used + columns > width && used > 0 {
                     if word.trim().is_empty() {
@@ -110,6 +126,31 @@ impl Line {
         }
         rows
     }
+}
+
+/// The pieces of a text between which a row may end: around spaces, and between the characters of scripts that part words by
+/// none. Punctuation stays with what stands before it.
+fn unbroken(text: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    let mut before: Option<&str> = None;
+    for (position, word) in text.split_word_bound_indices() {
+        if before.is_some_and(|before| may_break(before, word)) {
+            pieces.extend(text.get(start..position));
+            start = position;
+        }
+        before = Some(word);
+    }
+    pieces.extend(text.get(start..).filter(|rest| !rest.is_empty()));
+    pieces
+}
+
+fn may_break(before: &str, after: &str) -> bool {
+    let is_space = |word: &str| word.chars().all(char::is_whitespace);
+    if is_space(before) || is_space(after) {
+        return true;
+    }
+    !before.is_ascii() && !after.is_ascii() && after.chars().any(char::is_alphanumeric)
 }
 
 fn push(rows: &mut [Line], text: &str, style: Style) {
@@ -146,4 +187,9 @@ pub(crate) fn printable(text: &str) -> String {
 /// The same for a text of several lines, whose line breaks stay.
 pub(crate) fn printable_lines(text: &str) -> String {
     text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
+}
+
+/// The rows of a line of plain text for a terminal of this width, those after the first indented.
+pub(crate) fn wrapped_lines(text: &str, columns: usize, indent: usize) -> Vec<String> {
+    Line::of(text, Style::default()).wrap(columns, indent).iter().map(|row| row.render(Colours::Off)).collect()
 }

@@ -12,6 +12,7 @@ use krabba_agent::{Input, Outcome, TurnEnd, TurnEvent, TurnHandle};
 use krabba_command::{FileAccess, read_image};
 use krabba_types::{Part, SessionId};
 use serde_json::{Value, json};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::assemble::{Home, World};
 use crate::cli::Ask;
@@ -38,10 +39,11 @@ pub(crate) async fn run(home: &Home, flags: Ask) -> Result<ExitCode> {
     };
     let input = Input { circumstances: Some(circumstances()), model, thinking: flags.talk.thinking, ..Input::parts(parts) };
 
+    let mut endings = Endings::new()?;
     let mut turn = lane.turn(input);
     let show = if flags.output.json { Show::Nothing } else { Show::of_stdout() };
     let limit = flags.timeout.map(Duration::from_secs);
-    let end = follow(&mut turn, show, limit).await?;
+    let end = follow(&mut turn, &mut endings, show, limit).await?;
     let code = if flags.output.json { print_json(&end)? } else { print_plain(&end, show)? };
     agent.close().await;
     world.close().await;
@@ -75,9 +77,28 @@ impl Show {
     }
 }
 
-/// Follows the turn to its end. Ctrl-C and the time limit stop it; its end still comes.
-async fn follow(turn: &mut TurnHandle, show: Show, limit: Option<Duration>) -> Result<TurnEnd> {
-    let deadline = limit.map(|limit| tokio::time::Instant::now() + limit);
+/// What a person, a closed terminal or a service manager ends a program with. Taken as a wish to stop: the answer so far is kept,
+/// and a server that was started for it is not left behind.
+struct Endings([Signal; 3]);
+
+impl Endings {
+    fn new() -> Result<Self> {
+        Ok(Self([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?]))
+    }
+
+    async fn next(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}
+
+/// Follows the turn to its end. Signals and the time limit stop it; its end still comes.
+async fn follow(turn: &mut TurnHandle, endings: &mut Endings, show: Show, limit: Option<Duration>) -> Result<TurnEnd> {
+    let deadline = limit.and_then(|limit| tokio::time::Instant::now().checked_add(limit));
     let stop = turn.stopper();
     let mut column = 0;
     loop {
@@ -88,7 +109,7 @@ async fn follow(turn: &mut TurnHandle, show: Show, limit: Option<Duration>) -> R
                 stop.cancel();
                 continue;
             }
-            _ = tokio::signal::ctrl_c(), if !stop.is_cancelled() => {
+            () = endings.next(), if !stop.is_cancelled() => {
                 stop.cancel();
                 continue;
             }

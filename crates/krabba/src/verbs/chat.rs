@@ -1,19 +1,35 @@
-//! `krabba` and `krabba chat`: a conversation in this terminal.
+//! `krabba`, `krabba chat` and `krabba onboard`: a conversation in this terminal.
 
+use std::io::{IsTerminal, stdin, stdout};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use krabba_agent::Change;
-use krabba_route::Ask;
-use krabba_types::SessionId;
+use krabba_agent::{Agent, Change, Lane};
+use krabba_config::Loaded;
+use krabba_route::{Ask, Plan};
+use krabba_types::{Residency, SessionId};
 
 use crate::assemble::{Home, World};
 use crate::cli::Talk;
+use crate::terminal::{Hello, last_exchanges, short_name};
 use crate::{onboard, terminal};
 
 /// Talks until the person leaves.
 pub(crate) async fn run(home: &Home, flags: Talk) -> Result<ExitCode> {
     let loaded = onboard::settings_or_first_run(home).await?;
+    talk(home, loaded, flags).await
+}
+
+/// `krabba onboard [URL]`: the first run, and on a terminal the first conversation.
+pub(crate) async fn after_onboarding(home: &Home, url: Option<&str>) -> Result<ExitCode> {
+    let loaded = onboard::onboard(home, url).await?;
+    if stdin().is_terminal() && stdout().is_terminal() {
+        return talk(home, loaded, Talk::default()).await;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn talk(home: &Home, loaded: Loaded, flags: Talk) -> Result<ExitCode> {
     let world = World::assemble(home, loaded)?;
     let agent = world.agent(flags.agent.as_deref())?;
     let lane = match &flags.session_id {
@@ -27,12 +43,43 @@ pub(crate) async fn run(home: &Home, flags: Talk) -> Result<ExitCode> {
     if let Some(level) = flags.thinking {
         lane.change(Change::Thinking { level: Some(level) }).await?;
     }
-    let ask = Ask { sticky: lane.view().await?.settings.model, ..Ask::new(agent.id().clone()) };
-    let first = world.router.plan(&ask).candidates.into_iter().next();
-    let who = first.map_or_else(|| "no model".to_owned(), |candidate| format!("{} ({})", candidate.reference, candidate.residency));
-    let hello = format!("krabba {} · {who} · /help for commands, Ctrl-D leaves", env!("CARGO_PKG_VERSION"));
-    let talked = terminal::run(home, &world, &agent, lane, &hello).await;
+    let hello = hello(&world, &agent, &lane, &flags).await?;
+    let talked = terminal::run(home, &world, &agent, lane, hello).await;
     agent.close().await;
     world.close().await;
-    talked.map(|()| ExitCode::SUCCESS)
+    talked
+}
+
+async fn hello(world: &World, agent: &Agent, lane: &Lane, flags: &Talk) -> Result<Hello> {
+    let session = lane.view().await?;
+    let plan = world.router.plan(&Ask { sticky: session.settings.model, ..Ask::new(agent.id().clone()) });
+    let version = env!("CARGO_PKG_VERSION");
+    let mut lines = format!("krabba {version} · {} · /help for commands, Ctrl-D leaves", who(&plan));
+    let mut before = Vec::new();
+    if let Some(id) = &flags.session_id {
+        before = last_exchanges(&world.events(lane.id())?);
+        lines.push_str(&match session.turns {
+            0 => format!("\na new conversation, kept as {id}"),
+            1 => format!("\ngoing on with {id}, 1 message so far"),
+            turns => format!("\ngoing on with {id}, {turns} messages so far; the last ones:"),
+        });
+    }
+    Ok(Hello { lines, before, first: plan.candidates.into_iter().next().map(|candidate| candidate.reference) })
+}
+
+/// Who answers, and how far away; or why nobody does.
+fn who(plan: &Plan) -> String {
+    if let Some(candidate) = plan.candidates.first() {
+        let place = match &candidate.residency {
+            Residency::Device => "on this machine".to_owned(),
+            Residency::Lan => "in your network".to_owned(),
+            Residency::Region(code) => format!("hosted, {code}"),
+            Residency::Hosted => "hosted".to_owned(),
+        };
+        return format!("{}/{} ({place})", candidate.reference.provider, short_name(&candidate.reference.model));
+    }
+    match plan.refused.first() {
+        Some(refused) => format!("no model can answer ({}: {})", refused.reference, refused.why),
+        None => "no model is configured (krabba models set)".to_owned(),
+    }
 }

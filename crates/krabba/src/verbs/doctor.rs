@@ -12,10 +12,10 @@ use krabba_route::{Ask, Provider};
 use krabba_store::Store;
 use serde::Serialize;
 
-use crate::CONFIG_ERROR;
 use crate::assemble::{ConfigErrors, Home, World};
 use crate::cli::Output;
 use crate::onboard;
+use crate::{CONFIG_ERROR, words};
 
 /// Below this window a conversation has hardly any room.
 const SMALL_WINDOW: u32 = 8_192;
@@ -61,7 +61,10 @@ pub(crate) async fn run(home: &Home, fix: bool, output: Output) -> Result<ExitCo
     state(home, fix, &mut findings);
     let usable = match configuration(home, fix, &mut findings).await {
         Ok(loaded) => {
-            servers(home, loaded, &mut findings).await?;
+            // Without a usable state directory this fails; whatever was found before is told all the same.
+            if let Err(error) = servers(home, loaded, &mut findings).await {
+                findings.problem("the servers were not looked at", words(&error));
+            }
             true
         }
         Err(what) => {
@@ -147,8 +150,8 @@ async fn servers(home: &Home, loaded: Loaded, findings: &mut Findings) -> Result
     for provider in world.router.providers().iter().filter(|provider| !provider.builtin) {
         server(&world, provider, findings);
     }
-    for line in world.mismatches() {
-        findings.note(line, "see the line");
+    for (reference, mismatch) in world.mismatches() {
+        findings.note(format!("{reference}: {}", mismatch.what()), mismatch.remedy());
     }
     routes(&world, findings)?;
     world.close().await;
@@ -166,6 +169,10 @@ fn server(world: &World, provider: &Provider, findings: &mut Findings) {
         return;
     }
     let Some(report) = world.router.report(&provider.id) else {
+        if let Some(service) = &provider.hosting.service {
+            service_at_rest(&name, &service.command, findings);
+            return;
+        }
         findings.problem(format!("{name}: no model server answers there"), "start it, or mend baseUrl; krabba models scan looks around");
         return;
     };
@@ -185,6 +192,15 @@ fn server(world: &World, provider: &Provider, findings: &mut Findings) {
     }
 }
 
+/// A server that is started on demand and is not running now.
+fn service_at_rest(name: &str, command: &Path, findings: &mut Findings) {
+    if command.is_file() {
+        findings.ok(format!("{name}: not running; {} starts it when it is needed", command.display()));
+    } else {
+        findings.problem(format!("{name}: there is no program {}", command.display()), "mend localService.command");
+    }
+}
+
 fn routes(world: &World, findings: &mut Findings) -> Result<()> {
     let agent = world.agent(None)?;
     let plan = world.router.plan(&Ask::new(agent.id().clone()));
@@ -192,7 +208,7 @@ fn routes(world: &World, findings: &mut Findings) -> Result<()> {
         Some(first) => {
             let facts = world.router.facts(&first.reference);
             findings.ok(format!(
-                "{} would answer ({}, window {} from the {})",
+                "{} would answer ({}, window {} tokens: {})",
                 first.reference, first.residency, facts.window.value, facts.window.source
             ));
             if facts.window.value < SMALL_WINDOW {

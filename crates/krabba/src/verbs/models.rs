@@ -9,9 +9,11 @@ mod status;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use krabba_config::{Loaded, Paint, render};
 
 use crate::assemble::Home;
 use crate::cli::{ModelsVerb, Output};
+use crate::{CONFIG_ERROR, onboard};
 
 /// Lists, judges and chooses models.
 pub(crate) async fn run(home: &Home, verb: Option<ModelsVerb>) -> Result<ExitCode> {
@@ -28,6 +30,19 @@ pub(crate) async fn run(home: &Home, verb: Option<ModelsVerb>) -> Result<ExitCod
         Some(ModelsVerb::Fallbacks { verb }) => change::fallbacks(home, verb).await,
         Some(ModelsVerb::Scan { url, probe, output }) => scan::run(home, url, probe, output).await,
     }
+}
+
+/// The settings for a listing, and the exit code when nothing else goes wrong: an entry with errors is told of on standard
+/// error, left out, and hides no other.
+async fn settings(home: &Home) -> Result<(Loaded, ExitCode)> {
+    if home.has_file() {
+        let loaded = home.read()?;
+        if loaded.diagnostics.has_errors() {
+            eprint!("{}", render(&loaded.diagnostics, Paint::Plain));
+            return Ok((loaded, ExitCode::from(CONFIG_ERROR)));
+        }
+    }
+    Ok((onboard::settings(home).await?, ExitCode::SUCCESS))
 }
 
 /// How a listing is printed.

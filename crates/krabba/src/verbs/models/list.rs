@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use super::Form;
 use crate::assemble::{Home, World};
-use crate::onboard;
+
+/// OpenClaw's tag for what the file names.
+const CONFIGURED: &str = "configured";
 
 /// What is to be listed.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +46,7 @@ struct Row {
 
 /// Prints the list.
 pub(super) async fn run(home: &Home, wish: Wish) -> Result<ExitCode> {
-    let loaded = onboard::settings(home).await?;
+    let (loaded, code) = super::settings(home).await?;
     let world = World::assemble(home, loaded)?;
     world.router.look().await;
     let rows = rows(&world, &wish)?;
@@ -55,15 +57,16 @@ pub(super) async fn run(home: &Home, wish: Wish) -> Result<ExitCode> {
         Form::Table => table(&rows),
     }
     world.close().await;
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
 fn rows(world: &World, wish: &Wish) -> Result<Vec<Row>> {
     let router = &world.router;
     let tags = tags(world)?;
     let wanted_provider = wish.provider.as_ref().map(|provider| provider.trim().to_lowercase());
-    let mut rows: Vec<Row> = router
-        .list()
+    let mut models = router.list();
+    models.extend(named_alone(router, &tags, &models));
+    let mut rows: Vec<Row> = models
         .into_iter()
         .filter(|model| wish.all || model.known_by == KnownBy::Configuration || tags.contains_key(&model.reference))
         .filter(|model| !wish.local || !model.residency.leaves_home())
@@ -72,6 +75,27 @@ fn rows(world: &World, wish: &Wish) -> Result<Vec<Row>> {
         .collect();
     rows.sort_by_key(|row| (rank(&row.tags), row.key.clone()));
     Ok(rows)
+}
+
+/// Models that the file names in its choices, and that neither a provider's entry nor a server lists: what a hosted provider
+/// has is known by nobody in full.
+fn named_alone(router: &Router, tags: &BTreeMap<ModelRef, Vec<String>>, listed: &[ListedModel]) -> Vec<ListedModel> {
+    let unlisted = tags.keys().filter(|reference| !listed.iter().any(|model| model.reference == **reference));
+    unlisted
+        .filter_map(|reference| {
+            let provider = router.providers().iter().find(|provider| provider.id == reference.provider)?;
+            Some(ListedModel {
+                reference: reference.clone(),
+                name: None,
+                aliases: router.aliases().into_iter().filter(|(_, target)| target == reference).map(|(name, _)| name).collect(),
+                endpoint: provider.base_url.clone(),
+                residency: provider.residency.clone(),
+                state: router.state(reference),
+                known_by: KnownBy::Configuration,
+                missing_key: provider.missing_key.clone().filter(|_| provider.keys.is_empty()),
+            })
+        })
+        .collect()
 }
 
 fn rank(tags: &[String]) -> usize {
@@ -84,8 +108,9 @@ fn row(router: &Router, tags: &BTreeMap<ModelRef, Vec<String>>, model: ListedMod
     let provider = router.providers().iter().find(|provider| provider.id == model.reference.provider);
     let listed = router.report(&model.reference.provider).is_none_or(|report| report.model(&model.reference.model).is_some());
     let mut own = tags.get(&model.reference).cloned().unwrap_or_default();
-    if provider.and_then(|provider| provider.entry(&model.reference.model)).is_some() && model.known_by == KnownBy::Configuration {
-        own.push("configured".to_owned());
+    let has_entry = provider.and_then(|provider| provider.entry(&model.reference.model)).is_some();
+    if has_entry && model.known_by == KnownBy::Configuration && !own.iter().any(|tag| tag == CONFIGURED) {
+        own.push(CONFIGURED.to_owned());
     }
     own.extend(model.aliases.iter().map(|alias| format!("alias:{alias}")));
     Row {
@@ -106,7 +131,7 @@ fn has_what_it_needs(provider: &Provider) -> bool {
     !provider.residency.leaves_home() || !provider.keys.is_empty()
 }
 
-/// `default`, `fallback#1`, … by reference.
+/// `default`, `fallback#1`, …, `configured` by reference.
 fn tags(world: &World) -> Result<BTreeMap<ModelRef, Vec<String>>> {
     let agent = world.agent(None)?;
     let mut tags: BTreeMap<ModelRef, Vec<String>> = BTreeMap::new();
@@ -117,6 +142,12 @@ fn tags(world: &World) -> Result<BTreeMap<ModelRef, Vec<String>>> {
     for (number, text) in world.configured_fallbacks().iter().enumerate() {
         if let Ok(reference) = world.router.resolve(text) {
             tags.entry(reference).or_default().push(format!("fallback#{}", number + 1));
+        }
+    }
+    // A key may be a pattern (`anthropic/*`), which names no model.
+    for (text, _) in world.loaded.config.agents.defaults.models.iter().filter(|(text, _)| !text.contains('*')) {
+        if let Ok(reference) = world.router.resolve(text) {
+            tags.entry(reference).or_default().push(CONFIGURED.to_owned());
         }
     }
     Ok(tags)

@@ -5,13 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use krabba_route::{Ask, Plan, Provider};
-use krabba_types::{Clock, SystemClock};
+use krabba_types::{Clock, ModelRef, SystemClock};
 use serde_json::{Value, json};
 
 use super::Form;
 use super::probe::{Probed, probe};
 use crate::assemble::{Home, World};
-use crate::onboard;
 use crate::verbs::state_words;
 
 /// What is to be told.
@@ -27,7 +26,7 @@ pub(super) struct Wish {
 
 /// Prints the status. Exit 1: `--check` and a key is missing, or `--probe` and the default did not answer.
 pub(super) async fn run(home: &Home, wish: Wish) -> Result<ExitCode> {
-    let loaded = onboard::settings(home).await?;
+    let (loaded, code) = super::settings(home).await?;
     let world = World::assemble(home, loaded)?;
     if !wish.check {
         world.router.look().await;
@@ -41,25 +40,27 @@ pub(super) async fn run(home: &Home, wish: Wish) -> Result<ExitCode> {
         }
     }
     let missing = missing_keys(&world, &plan);
+    let default = default_model(&world, &plan);
     match wish.form {
-        Form::Plain => println!("{}", wanted(&plan)),
+        Form::Plain => println!("{}", default.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)),
         Form::Json => println!("{}", serde_json::to_string_pretty(&as_json(home, &world, &plan, &probes, &missing))?),
         Form::Table => as_text(home, &world, &plan, &probes, &missing),
     }
     world.close().await;
-    let default_answered = plan.wanted.as_ref().is_some_and(|wanted| probes.iter().any(|probed| probed.reference == *wanted && probed.ok));
+    let default_answered = default.is_some_and(|default| probes.iter().any(|probed| probed.reference == default && probed.ok));
     let failed = (wish.check && !missing.is_empty()) || (wish.probe && !default_answered);
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if failed { ExitCode::FAILURE } else { code })
 }
 
-fn wanted(plan: &Plan) -> String {
-    plan.wanted.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)
+/// The primary as configured, whether or not it may be asked now; without one, the model that answers in its place.
+fn default_model(world: &World, plan: &Plan) -> Option<ModelRef> {
+    world.configured_primary().and_then(Result::ok).or_else(|| plan.wanted.clone())
 }
 
 /// Providers that the choice uses and whose key is not there, with what to set.
 fn missing_keys(world: &World, plan: &Plan) -> Vec<(String, String)> {
     let mut used: Vec<_> = plan.candidates.iter().map(|candidate| candidate.reference.provider.clone()).collect();
-    used.extend(plan.wanted.iter().map(|reference| reference.provider.clone()));
+    used.extend(default_model(world, plan).map(|reference| reference.provider));
     used.extend(world.configured_fallbacks().iter().filter_map(|text| Some(world.router.resolve(text).ok()?.provider)));
     let needs = |provider: &&Provider| used.contains(&provider.id) && provider.keys.is_empty();
     let missing = world.router.providers().iter().filter(needs);
@@ -76,8 +77,7 @@ fn as_json(home: &Home, world: &World, plan: &Plan, probes: &[Probed], missing: 
                 "url": world.router.report(&provider.id).map(|report| report.url.clone()),
                 "api": provider.dialect.name(),
                 "residency": provider.residency,
-                "effective": provider.keys.first().map_or("missing", |_| "profiles"),
-                "source": provider.keys.first().map(|key| key.source.clone()),
+                "effective": effective(world, provider),
                 "server": world.router.report(&provider.id).map(|report| report.kind.name()),
                 "version": world.router.report(&provider.id).and_then(|report| report.version.clone()),
             })
@@ -87,7 +87,7 @@ fn as_json(home: &Home, world: &World, plan: &Plan, probes: &[Probed], missing: 
     json!({
         "configPath": home.location.path,
         "agentDir": home.state_dir,
-        "defaultModel": wanted(plan),
+        "defaultModel": default_model(world, plan),
         "resolvedDefault": plan.candidates.first().map(|candidate| candidate.reference.to_string()),
         "fallbacks": world.configured_fallbacks(),
         "imageModel": world.configured_image_models().first(),
@@ -108,6 +108,22 @@ fn as_json(home: &Home, world: &World, plan: &Plan, probes: &[Probed], missing: 
     })
 }
 
+/// Where the key that is used first comes from, in OpenClaw's words: `profiles`, `env`, `models.json` (the file's own
+/// `apiKey`) or `missing`.
+fn effective(world: &World, provider: &Provider) -> Value {
+    let Some(key) = provider.keys.first() else {
+        return json!({ "kind": "missing", "detail": provider.missing_key.as_deref().unwrap_or("missing") });
+    };
+    let kind = if world.loaded.config.auth.profiles.get(&key.profile).is_some() {
+        "profiles"
+    } else if key.profile == provider.id.as_str() {
+        "models.json"
+    } else {
+        "env"
+    };
+    json!({ "kind": kind, "detail": key.source })
+}
+
 /// The user's providers, and the built-in ones that have a key.
 fn configured(world: &World) -> impl Iterator<Item = &Provider> {
     world.router.providers().iter().filter(|provider| !provider.builtin || !provider.keys.is_empty())
@@ -117,7 +133,8 @@ fn as_text(home: &Home, world: &World, plan: &Plan, probes: &[Probed], missing: 
     let none_or = |texts: &[String]| if texts.is_empty() { "-".to_owned() } else { texts.join(", ") };
     let file = if home.has_file() { home.shown(&home.location.path) } else { "none (servers were looked for)".to_owned() };
     println!("Config        : {file}");
-    println!("Default       : {}", wanted(plan));
+    let default = default_model(world, plan).map_or_else(|| "-".to_owned(), |default| default.to_string());
+    println!("Default       : {default}");
     let fallbacks = world.configured_fallbacks();
     println!("Fallbacks ({}) : {}", fallbacks.len(), none_or(&fallbacks));
     println!("Image model   : {}", none_or(&world.configured_image_models()));
@@ -139,8 +156,8 @@ fn as_text(home: &Home, world: &World, plan: &Plan, probes: &[Probed], missing: 
         );
     }
     plan.refused.iter().for_each(|refused| println!("- not {}: {}", refused.reference, refused.why));
-    for line in world.mismatches() {
-        println!("  note: {line}");
+    for (reference, mismatch) in world.mismatches() {
+        println!("  note: {reference}: {mismatch}");
     }
     if !missing.is_empty() {
         println!("\nMissing keys");
@@ -163,6 +180,7 @@ fn server_line(world: &World, provider: &Provider) -> String {
             let version = report.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
             format!("{head}: {}{version} answers at {}, {} models", report.kind.name(), report.url, report.models.len())
         }
+        None if provider.hosting.service.is_some() => format!("{head}: not running; started when it is needed"),
         None => format!("{head}: does not answer"),
     }
 }

@@ -1,0 +1,69 @@
+//! The end of a conversation that is continued, so that a person sees where they were.
+
+use krabba_agent::{Extent, Record};
+use krabba_store::Event;
+use krabba_types::Part;
+
+/// As many exchanges as help to remember.
+const EXCHANGES: usize = 2;
+/// Lines of an answer beyond which its beginning is left out.
+const LINES: usize = 12;
+
+/// What a person said, and what came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Exchange {
+    /// Their words.
+    pub(crate) said: String,
+    /// The answer, Markdown; empty where there was none.
+    pub(crate) answer: String,
+}
+
+/// The last exchanges of a session's events, oldest first.
+pub(crate) fn last_exchanges(events: &[Event]) -> Vec<Exchange> {
+    let mut exchanges: Vec<Exchange> = Vec::new();
+    for record in events.iter().filter_map(|event| Record::of(event).ok()) {
+        match record {
+            Record::User(user) => exchanges.push(Exchange { said: spoken(&user.parts), answer: String::new() }),
+            Record::Assistant(assistant) => {
+                if let Some(exchange) = exchanges.last_mut() {
+                    exchange.answer = spoken(&assistant.parts);
+                    if assistant.extent == Extent::Aborted {
+                        exchange.answer = format!("{}\n\n[broke off here]", exchange.answer.trim_end());
+                    }
+                }
+            }
+            Record::Started(_)
+            | Record::Call(_)
+            | Record::Result(_)
+            | Record::Ended(_)
+            | Record::Changed(_)
+            | Record::Cut(_)
+            | Record::Notice(_) => {}
+        }
+    }
+    let mut last = exchanges.split_off(exchanges.len().saturating_sub(EXCHANGES));
+    last.iter_mut().for_each(|exchange| exchange.answer = end_of(&exchange.answer));
+    last
+}
+
+fn end_of(answer: &str) -> String {
+    let lines: Vec<&str> = answer.lines().collect();
+    match lines.len().checked_sub(LINES) {
+        None | Some(0) => answer.to_owned(),
+        Some(left_out) => {
+            let (before, rest) = lines.split_at(left_out);
+            let in_code = !before.iter().filter(|line| line.trim_start().starts_with("```")).count().is_multiple_of(2);
+            format!("…\n{}{}", if in_code { "```\n" } else { "" }, rest.join("\n"))
+        }
+    }
+}
+
+/// Reasoning is not among it: it was never said to anyone.
+fn spoken(parts: &[Part]) -> String {
+    let pieces = parts.iter().filter_map(|part| match part {
+        Part::Text(text) => Some(text.as_str()),
+        Part::Image(_) => Some("[picture]"),
+        Part::Reasoning(_) | Part::ToolCall(_) | Part::ToolResult(_) => None,
+    });
+    pieces.collect::<Vec<_>>().concat()
+}
