@@ -6,7 +6,7 @@ use krabba_net::{Frame, FrameError, NdjsonDecoder, SseDecoder};
 use krabba_types::Dialect;
 
 /// The largest frame, in bytes: small, so that the limit is reached too.
-pub const FRAME_LIMIT: usize = 1 << 16;
+const FRAME_LIMIT: usize = 1 << 16;
 
 /// Runs `data` through a decoder as a stream and as a whole body, and checks every promise.
 pub fn decode(dialect: Dialect, data: &[u8]) {
@@ -83,7 +83,9 @@ fn check(events: &[WireEvent]) {
     let mut failed = false;
     for event in events {
         match event {
-            WireEvent::Text(text) | WireEvent::Reasoning(text) | WireEvent::AnsweredBy(text) => assert!(!text.is_empty(), "an empty text in {events:?}"),
+            WireEvent::Text(text) | WireEvent::Reasoning(text) | WireEvent::AnsweredBy(text) => {
+                assert!(!text.is_empty(), "an empty text in {events:?}")
+            }
             WireEvent::ToolCall { server_id, name, arguments: _ } => {
                 assert!(!failed, "a call after an error in {events:?}");
                 assert!(!name.is_empty(), "a call of nothing in {events:?}");

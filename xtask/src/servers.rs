@@ -69,6 +69,8 @@ fn llama_server(cache: &Path) -> Result<()> {
         "-DBUILD_SHARED_LIBS=OFF",
         "-DLLAMA_CURL=OFF",
         "-DLLAMA_OPENSSL=OFF",
+        // Its web page would be downloaded from elsewhere during the build.
+        "-DLLAMA_USE_PREBUILT_UI=OFF",
         "-DLLAMA_BUILD_TESTS=OFF",
         "-DLLAMA_BUILD_EXAMPLES=OFF",
         // The cached program may be run on another machine than the one that built it.
