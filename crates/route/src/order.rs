@@ -64,7 +64,7 @@ impl Order<'_> {
                 Ok(candidate) if plan.candidates.iter().any(|known| known.reference == candidate.reference) => {}
                 Ok(candidate) => plan.candidates.push(candidate),
                 Err(refused) => {
-                    plan.refused.push(refused);
+                    plan.refused.push(Refused { behind: plan.candidates.len(), ..refused });
                     if chosen && ask.model.is_some() {
                         // Who names a model for this turn does not want another one behind their back.
                         return plan;
@@ -103,7 +103,7 @@ impl Order<'_> {
 
     fn want(&self, entry: &Configured, why: String, live: &[ModelRef]) -> Wanted {
         let reference = self.names.resolve(&entry.text, live).map(|resolved| resolved.reference);
-        let reference = reference.map_err(|error| Refused { reference: entry.text.clone(), why: format!("{}: {error}", entry.origin) });
+        let reference = reference.map_err(|error| Refused { reference: entry.text.clone(), why: format!("{}: {error}", entry.origin), behind: 0 });
         Wanted { reference, why, by_person: false }
     }
 
@@ -149,7 +149,7 @@ impl Order<'_> {
 
     fn admit(&self, want: Wanted, policy: &ResidencyPolicy, allow: &Allow, configured: &[Wanted]) -> Result<Candidate, Refused> {
         let reference = want.reference?;
-        let refuse = |why: String| Refused { reference: reference.to_string(), why };
+        let refuse = |why: String| Refused { reference: reference.to_string(), why, behind: 0 };
         let Some(provider) = self.provider(&reference.provider) else {
             return Err(refuse(format!("there is no provider \"{}\"", reference.provider)));
         };

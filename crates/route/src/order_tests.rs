@@ -196,7 +196,7 @@ fn a_password_in_an_address_is_not_shown() {
     settings.residency = ResidencyPolicy::device();
     let refused = plan(&settings, &Stage::default(), &ask).refused;
     let why = "an address that cannot be read is hosted, and this conversation may go only to: device".to_owned();
-    assert_eq!(refused, [crate::plan::Refused { reference: "box/m".to_owned(), why }]);
+    assert_eq!(refused, [crate::plan::Refused { reference: "box/m".to_owned(), why, behind: 0 }]);
 }
 
 #[test]

@@ -81,6 +81,8 @@ pub struct Refused {
     pub reference: String,
     /// Why, and what to change.
     pub why: String,
+    /// How many candidates stand before its place; 0 when it would have been asked first.
+    pub behind: usize,
 }
 
 impl Ask {

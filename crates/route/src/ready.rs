@@ -17,7 +17,12 @@ impl Leg<'_> {
         let Some(settings) = &self.provider.hosting.service else { return Ok(None) };
         self.progress(Progress::Loading { percent: None }).await;
         let lease = self.run.inner.services.lease(settings).await;
-        lease.map(Some).map_err(|error| Fault::new(FaultKind::Unreachable, Phase::Connect, error.to_string()))
+        let lease = lease.map_err(|error| Fault::new(FaultKind::Unreachable, Phase::Connect, error.to_string()))?;
+        // What was known of it a moment ago is that it was off.
+        if self.run.inner.report(&self.provider).is_none() {
+            self.run.inner.look_anew(&self.provider).await;
+        }
+        Ok(Some(lease))
     }
 
     /// A server that was asked for its state in the meantime may have said that it is farther away than its address.

@@ -56,6 +56,15 @@ pub(crate) struct Record {
     pub(crate) shown: bool,
 }
 
+/// Which of those who are not asked are spoken of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusals {
+    /// Those whose turn would have come before anybody else's.
+    First,
+    /// Those behind somebody who was asked.
+    Others,
+}
+
 /// How a route was left.
 #[derive(Debug)]
 pub(crate) enum Left {
@@ -101,7 +110,7 @@ impl Run {
     }
 
     async fn answer(&mut self) -> Result<(DoneReason, ModelRef), Fault> {
-        self.tell_refused().await;
+        self.tell_refused(Refusals::First).await;
         let mut waiting: VecDeque<Candidate> = self.plan.candidates.iter().cloned().collect();
         let mut previous: Option<Fault> = None;
         let mut larger_than: Option<u32> = None;
@@ -126,6 +135,7 @@ impl Run {
                 }
             }
         }
+        self.tell_refused(Refusals::Others).await;
         Err(previous.map_or_else(|| self.nobody_asked(), |fault| self.summary(fault)))
     }
 
@@ -150,12 +160,19 @@ impl Run {
         }
     }
 
-    /// What the configuration or the person wants and does not get is said once in a session.
-    async fn tell_refused(&mut self) {
+    /// What the configuration or the person wants and does not get is said once in a session: the first choice before
+    /// another one is asked, a fallback when it would have been its turn.
+    async fn tell_refused(&mut self, which: Refusals) {
         if self.plan.candidates.is_empty() {
             return;
         }
         for refused in self.plan.refused.clone() {
+            let is_first = refused.behind == 0;
+            match which {
+                Refusals::First if is_first => {}
+                Refusals::Others if !is_first => {}
+                Refusals::First | Refusals::Others => continue,
+            }
             let line = format!("{} is left out: {}", refused.reference, refused.why);
             if self.memory.first_time(&line) {
                 self.emitter.emit(RouteEvent::Notice(line)).await;

@@ -85,6 +85,13 @@ impl Inner {
         }
     }
 
+    /// Asks a server for its state whatever is known of it, a second at most.
+    pub(crate) async fn look_anew(&self, provider: &Provider) {
+        if provider.hosting.probe {
+            let _ = timeout(LOOK_BUDGET, self.watcher.refresh_now(&provider.base_url)).await;
+        }
+    }
+
     /// Waits until every server at home was asked once, a second at most.
     pub(crate) async fn freshen_all(&self) {
         let at_home = self.settings.providers.iter().filter(|provider| !provider.residency.leaves_home());
