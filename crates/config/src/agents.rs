@@ -106,7 +106,7 @@ pub struct ModelPolicy {
 /// One agent. What it does not say comes from the defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("x-entry" = true, "x-ignored" = ["agentDir", "agentRuntime", "embeddedPi", "fastModeDefault", "groupChat", "heartbeat", "humanDelay", "identity", "memorySearch",
+#[schemars(extend("x-entry" = true, "x-ignored" = ["agentDir", "agentRuntime", "contextTokens", "embeddedPi", "fastModeDefault", "groupChat", "heartbeat", "humanDelay", "identity", "memorySearch", "params",
     "reasoningDefault", "runtime", "sandbox", "skills", "subagents", "tools", "verboseDefault"]))]
 pub struct Agent {
     /// Its id.
@@ -119,8 +119,8 @@ pub struct Agent {
 
 /// An agent under `agents.entries`, whose id is its key.
 #[derive(JsonSchema)]
-#[schemars(rename_all = "camelCase", extend("x-entry" = true, "x-ignored" = ["id", "agentDir", "agentRuntime", "embeddedPi", "fastModeDefault", "groupChat", "heartbeat", "humanDelay",
-    "identity", "memorySearch", "reasoningDefault", "runtime", "sandbox", "skills", "subagents", "tools", "verboseDefault"]))]
+#[schemars(rename_all = "camelCase", extend("x-entry" = true, "x-ignored" = ["id", "agentDir", "agentRuntime", "contextTokens", "embeddedPi", "fastModeDefault", "groupChat", "heartbeat", "humanDelay",
+    "identity", "memorySearch", "params", "reasoningDefault", "runtime", "sandbox", "skills", "subagents", "tools", "verboseDefault"]))]
 pub(crate) struct AgentEntry {
     #[schemars(flatten)]
     _options: AgentOptions,
@@ -143,9 +143,6 @@ pub struct AgentOptions {
     pub models: Entries<ModelOptions>,
     /// Which models may be chosen by hand; replaces that of the defaults.
     pub model_policy: Option<ModelPolicy>,
-    /// Tokens that are used of any window; only narrows it.
-    #[schemars(range(min = 1))]
-    pub context_tokens: Option<u32>,
     /// How much to think.
     #[serde(deserialize_with = "crate::forms::thinking")]
     #[schemars(with = "Option<ThinkingForm>")]
@@ -153,9 +150,6 @@ pub struct AgentOptions {
     /// Directory it works in.
     #[schemars(length(min = 1))]
     pub workspace: Option<String>,
-    /// Sampling and pass-through, over those of the model.
-    #[schemars(with = "ParamsForm")]
-    pub params: JsonObject,
     /// Where its conversations may go; can only be narrower than the global policy.
     #[schemars(extend("x-krabba" = true))]
     pub privacy: Option<Privacy>,

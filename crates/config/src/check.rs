@@ -160,14 +160,19 @@ impl<'t> Walk<'t> {
 
     fn no_choice(&mut self, node: &Node, text: &str, rule: &TextRule) {
         let is_api = self.keys.last() == Some(&"api");
+        if is_api && OTHER_APIS.contains(&text) {
+            // A file that OpenClaw takes is no broken file: its other providers go on working.
+            let message = format!("krabba does not speak the api \"{text}\" yet; what has it is left out");
+            let help = "if the server also has an OpenAI-style /v1, use openai-completions";
+            self.broken(node.id);
+            self.findings.drafts.push(Draft::warning("unspoken-api", At::Value(node.id), message).expected(rule.words()).help(help));
+            return;
+        }
         let (code, message) = if is_api { ("unknown-api", "unknown api") } else { ("wrong-value", "there is no") };
         let draft = Draft::error(code, At::Value(node.id), format!("{message} \"{text}\"")).expected(rule.words());
         self.broken(node.id);
         self.findings.drafts.push(match closest(text, rule.choices.iter().map(String::as_str)) {
             Some(meant) => draft.help(format!("did you mean \"{meant}\"?")),
-            None if is_api && OTHER_APIS.contains(&text) => {
-                draft.help("krabba does not speak this one yet; if the server also has an OpenAI-style /v1, use openai-completions")
-            }
             None => draft,
         });
     }

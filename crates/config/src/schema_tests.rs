@@ -6,7 +6,7 @@ fn keys_of_the_two_generations_are_known_with_their_meaning() {
     for key in [
         "models.providers.<name>.localService.healthUrl",
         "models.providers.<name>.models[].compat.supportsDeveloperRole",
-        "models.providers.<name>.injectNumCtxForOpenAICompat",
+        "models.providers.<name>.timeoutSeconds",
         "models.providers.<name>.clocks.firstToken",
         "models.providers.<name>.box",
         "agents.defaults.modelPolicy.allow",
