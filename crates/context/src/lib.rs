@@ -31,7 +31,6 @@ mod foreign;
 mod fragment;
 mod measure;
 mod meter;
-mod pinned;
 mod repair;
 
 #[cfg(test)]
@@ -54,5 +53,4 @@ pub use cut::{Cut, Shortened, TooLarge, compact};
 pub use estimate::estimate_tokens;
 pub use fragment::{Author, Changes, DEFAULT_BUDGET, Fragment, SMALL_WINDOW, SMALL_WINDOW_BUDGET, SystemPrompt};
 pub use meter::{Meter, TokenSource, Tokens, truncated_by_server};
-pub use pinned::PinnedTotal;
 pub use repair::{ABORTED_LINE, repair};

@@ -1,6 +1,4 @@
-use krabba_types::DoneReason;
-
-use crate::{Meter, PinnedTotal, Tokens, truncated_by_server};
+use crate::{Meter, Tokens, truncated_by_server};
 
 #[test]
 fn reports_pull_the_estimate_to_the_truth() {
@@ -31,22 +29,6 @@ fn silent_truncation_is_seen_above_two_thousand_tokens_only() {
     assert!(!truncated_by_server(2_001, 1_701));
     assert!(!truncated_by_server(2_000, 100));
     assert!(!truncated_by_server(8_000, 9_000));
-}
-
-#[test]
-fn a_total_pinned_at_one_number_is_the_window() {
-    let mut pinned = PinnedTotal::new();
-    assert_eq!(pinned.observe(4_000, 96, DoneReason::Length), None);
-    assert_eq!(pinned.observe(4_050, 40, DoneReason::Stop), None);
-    assert_eq!(pinned.observe(3_000, 1_096, DoneReason::Length), Some(4_096));
-}
-
-#[test]
-fn our_own_output_budget_is_not_taken_for_the_window() {
-    let mut pinned = PinnedTotal::new();
-    assert_eq!(pinned.observe(1_000, 512, DoneReason::Length), None);
-    assert_eq!(pinned.observe(1_000, 512, DoneReason::Length), None);
-    assert_eq!(pinned.observe(1_100, 512, DoneReason::Length), None);
 }
 
 #[test]

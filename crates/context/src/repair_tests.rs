@@ -59,10 +59,7 @@ fn the_end_of_an_aborted_turn_never_varies() {
     let next = repair(vec![user("a"), calls(&["1"]), user("b")]);
     assert!(next.starts_with(&request), "the next request extends this one");
     let partial = repair(vec![user("a"), assistant("I was"), assistant(ABORTED_LINE), user("b")]);
-    let expected = Message {
-        role: Role::Assistant,
-        parts: vec![Part::Text("I was".to_owned()), Part::Text(ABORTED_LINE.to_owned())],
-    };
+    let expected = Message { role: Role::Assistant, parts: vec![Part::Text("I was".to_owned()), Part::Text(ABORTED_LINE.to_owned())] };
     assert_eq!(partial, [user("a"), expected, user("b")]);
 }
 
@@ -117,8 +114,7 @@ fn blank_and_repeated_ids_are_replaced() {
 
 #[test]
 fn user_messages_in_a_row_are_one_question_and_empty_ones_are_named() {
-    let merged =
-        Message { role: Role::User, parts: vec![Part::Text("a".to_owned()), Part::Text("b".to_owned())] };
+    let merged = Message { role: Role::User, parts: vec![Part::Text("a".to_owned()), Part::Text("b".to_owned())] };
     assert_eq!(repair(vec![user("a"), user(""), user("b")]), [merged]);
     assert_eq!(repair(vec![user("  ")]), [user("(empty message)")]);
 }

@@ -24,10 +24,9 @@
 //! as `: keepalive 5/100`), the last event of a stream cut before its blank line, and everything after one
 //! invalid byte; none limits the size of an event.
 //!
-//! Beside that live three pure helpers that all users of HTTP share: [`Backoff`], the [`Redactor`] that keeps secrets out of
-//! messages, and [`base_urls`], which guesses what a person meant by `box:1234`.
+//! Beside that live two pure helpers that all users of HTTP share: the [`Redactor`] that keeps secrets out of messages, and
+//! [`base_urls`], which guesses what a person meant by `box:1234`.
 
-mod backoff;
 mod base_url;
 mod client;
 mod egress;
@@ -43,7 +42,6 @@ mod retry_after;
 mod sse;
 mod tls;
 
-pub use backoff::Backoff;
 pub use base_url::base_urls;
 pub use client::HttpClient;
 pub use egress::Egress;
@@ -60,8 +58,6 @@ pub use bytes::Bytes;
 pub use http::{HeaderMap, Method};
 pub use url::Url;
 
-#[cfg(test)]
-mod backoff_tests;
 #[cfg(test)]
 mod base_url_tests;
 #[cfg(test)]

@@ -21,7 +21,7 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("krabba-context", &["types", "markup"]),
     ("krabba-agent", &["types", "store", "markup", "route", "context"]),
     ("krabba-command", &["types", "store", "route", "context", "agent"]),
-    ("krabba", &["types", "config", "store", "dialect", "markup", "net", "llm", "local", "route", "context", "agent", "command"]),
+    ("krabba", &["types", "config", "store", "net", "llm", "local", "route", "context", "agent", "command"]),
     ("krabba-testkit", &["types"]),
 ];
 
