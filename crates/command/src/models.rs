@@ -31,7 +31,8 @@ pub(crate) fn page(wish: &ModelsWish, context: &Context<'_>) -> String {
     };
     let pages = models.len().div_ceil(size);
     let number = wish.page.min(pages);
-    let mut lines = vec![format!("{} models of `{}`, page {number} of {pages}", models.len(), provider.id)];
+    let noun = if models.len() == 1 { "model" } else { "models" };
+    let mut lines = vec![format!("{} {noun} of `{}`, page {number} of {pages}", models.len(), provider.id)];
     lines.extend(models.iter().skip((number.saturating_sub(1)).saturating_mul(size)).take(size).map(line));
     if number < pages {
         lines.push(format!("more: /models {} {}", provider.id, number + 1));

@@ -94,7 +94,7 @@ pub fn raise_window(kind: ServerKind, model: &ModelId, tokens: u32) -> Option<St
         }
         ServerKind::LlamaCpp => Some(format!("start llama-server with `-c {tokens}` (times the number of slots `-np`)")),
         ServerKind::Ollama => Some(format!(
-            "krabba asks Ollama for it by `num_ctx` when contextWindow is {tokens}; for other programs set OLLAMA_CONTEXT_LENGTH={tokens}"
+            "set contextWindow to {tokens} and api to \"ollama\", with which krabba asks for it by `num_ctx`; for every program set OLLAMA_CONTEXT_LENGTH={tokens}"
         )),
         ServerKind::Vllm => Some(format!("start vLLM with `--max-model-len {tokens}`")),
         ServerKind::Sglang => Some(format!("start SGLang with `--context-length {tokens}`")),
