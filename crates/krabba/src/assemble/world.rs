@@ -7,11 +7,11 @@ use krabba_agent::{Agent, AgentSettings};
 use krabba_config::Loaded;
 use krabba_context::{Fragment, SystemPrompt};
 use krabba_llm::Caller;
-use krabba_local::{Configured, Mismatch, Services, Watcher, mismatches};
+use krabba_local::{Configured, Figure, Mismatch, Services, Watcher, mismatches};
 use krabba_net::{Egress, HttpClient, Redactor};
 use krabba_route::{ResolveError, Router, Settings, check};
 use krabba_store::{Event, Store};
-use krabba_types::{AgentId, Clock, ModelRef, SessionId, SystemClock, Thinking};
+use krabba_types::{AgentId, Clock, Dialect, ModelRef, SessionId, SystemClock, Thinking};
 
 use super::{Home, choices, providers};
 
@@ -94,7 +94,7 @@ impl World {
     }
 
     /// Where the file and the servers in reach disagree about a model. `contextTokens` is left out of it: who uses less of a
-    /// window than there is means to.
+    /// window than there is means to. So is the loaded window where each request names its own, as with Ollama's native API.
     pub(crate) fn mismatches(&self) -> Vec<(ModelRef, Mismatch)> {
         let mut all = Vec::new();
         for (_, provider) in self.loaded.config.models.providers.iter() {
@@ -106,16 +106,21 @@ impl World {
                     ..Configured::default()
                 };
                 let reference = ModelRef::new(provider.id.clone(), model.id.clone());
-                all.extend(mismatches(&report, &model.id, &configured).into_iter().map(|mismatch| (reference.clone(), mismatch)));
+                let names_its_own = self.dialect(&reference) == Some(Dialect::Ollama);
+                let found = mismatches(&report, &model.id, &configured).into_iter();
+                let standing = found.filter(|mismatch| !(names_its_own && mismatch.figure == Figure::LoadedWindow));
+                all.extend(standing.map(|mismatch| (reference.clone(), mismatch)));
             }
         }
         all
     }
 
-    /// The primary of the default agent, as far as the file names one.
-    ///
-    /// # Errors
-    /// When it means no model.
+    fn dialect(&self, reference: &ModelRef) -> Option<Dialect> {
+        let provider = self.router.providers().iter().find(|provider| provider.id == reference.provider)?;
+        provider.entry(&reference.model).and_then(|entry| entry.dialect).or(Some(provider.dialect))
+    }
+
+    /// The primary of the default agent, as far as the file names one. An error when it means no model.
     pub(crate) fn configured_primary(&self) -> Option<Result<ModelRef, ResolveError>> {
         let agents = &self.loaded.config.agents;
         let own = self.default_agent().and_then(|agent| agent.options.model.as_ref()).and_then(|choice| choice.primary.as_ref());

@@ -132,8 +132,9 @@ fn nothing(discovery: &Discovery) -> String {
 /// Somebody is there who is no model server.
 fn is_stranger(outcome: &TriedOutcome) -> bool {
     match outcome {
-        TriedOutcome::Status(_) | TriedOutcome::NotThis | TriedOutcome::TimedOut => true,
-        TriedOutcome::Answered | TriedOutcome::NothingThere | TriedOutcome::Failed(_) => false,
+        TriedOutcome::Status(_) | TriedOutcome::NotThis => true,
+        // Time runs out for hosts that are not there, too.
+        TriedOutcome::Answered | TriedOutcome::NothingThere | TriedOutcome::TimedOut | TriedOutcome::Failed(_) => false,
     }
 }
 

@@ -23,8 +23,9 @@ fn every_way_of_cutting_the_stream_shows_the_same() {
     let whole = plain(text);
     for cut in 0..text.len() {
         let mut lines = MarkdownLines::default();
-        let mut rows = lines.push(&text[..cut]);
-        rows.extend(lines.push(&text[cut..]));
+        let (before, after) = text.split_at(cut);
+        let mut rows = lines.push(before);
+        rows.extend(lines.push(after));
         rows.extend(lines.finish());
         let cut_rows: Vec<String> = rows.iter().flat_map(|row| row.lines(200)).map(|line| line.render(Colours::Off)).collect();
         assert_eq!(cut_rows, whole, "cut at {cut}");

@@ -38,7 +38,7 @@ fn tell_panics_readably() {
             let raw = is_raw_mode_enabled().unwrap_or(false);
             if raw {
                 let _ = disable_raw_mode();
-                let _ = writeln!(io::stdout(), "\r\x1b[J");
+                let _ = writeln!(io::stderr(), "\r\x1b[J");
             }
             usual(panic);
             if raw {

@@ -68,7 +68,12 @@ pub(crate) async fn run(home: &Home, fix: bool, output: Output) -> Result<ExitCo
             true
         }
         Err(what) => {
-            findings.problem(what, "mend the configuration first; `krabba config validate` shows all of it");
+            let remedy = if home.has_file() {
+                "mend the configuration first; `krabba config validate` shows all of it"
+            } else {
+                "start a server, or name one elsewhere: `krabba onboard URL`"
+            };
+            findings.problem(what.trim_end(), remedy);
             false
         }
     };

@@ -56,7 +56,13 @@ fn list(store: &Store, json: bool) -> Result<()> {
     let mut out = std::io::stdout().lock();
     for session in sessions {
         let title = session.title.as_deref().unwrap_or("(untitled)");
-        writeln!(out, "{}  {}  {}", session.id, local(session.updated_at.0), printable_lines(title).replace('\n', " "))?;
+        writeln!(
+            out,
+            "{}  {}  {}",
+            printable_lines(session.id.as_str()),
+            local(session.updated_at.0),
+            printable_lines(title).replace('\n', " ")
+        )?;
     }
     Ok(())
 }
@@ -68,7 +74,7 @@ fn show(store: &Store, session: &Session, json: bool) -> Result<()> {
         return Ok(());
     }
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}  {}", session.id, local(session.created_at.0))?;
+    writeln!(out, "{}  {}", printable_lines(session.id.as_str()), local(session.created_at.0))?;
     for event in &events {
         if let Some(text) = words(event) {
             writeln!(out, "\n{}", printable_lines(&text))?;
