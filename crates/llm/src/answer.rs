@@ -35,6 +35,12 @@ use crate::{Site, Trouble, classify};
 pub const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// The most bytes of events of one stream, comments and empty deltas included: a server that pings for ever is stopped too.
 pub const MAX_STREAM_BYTES: usize = 256 * 1024 * 1024;
+/// The most bytes of events that carry nothing to show or do. Some of them are kept until they make sense (a signature in pieces, the
+/// beginnings of calls and blocks), so that they are bounded more tightly; a server that pings every second needs a week for it.
+pub const MAX_UNSEEN_BYTES: usize = 32 * 1024 * 1024;
+/// The most bytes of opaque reasoning (signatures, encrypted thoughts) that are kept to be sent back. Real ones are some
+/// hundred kilobytes; each is stored with its session.
+pub const MAX_ARTEFACT_BYTES: usize = 8 * 1024 * 1024;
 /// So many events may be no valid JSON before the whole stream is no longer believed.
 pub const MAX_MALFORMED_EVENTS: u32 = 8;
 
@@ -67,8 +73,16 @@ pub(crate) struct Answer {
     usage: Usage,
     finish: Option<WireFinish>,
     answered_by: Option<String>,
-    answer_bytes: usize,
-    stream_bytes: usize,
+    bytes: Bytes,
+}
+
+/// What is counted against the limits.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bytes {
+    answer: usize,
+    stream: usize,
+    unseen: usize,
+    artefacts: usize,
 }
 
 /// What the ending depends on.
@@ -94,14 +108,16 @@ impl Answer {
             usage: Usage::default(),
             finish: None,
             answered_by: None,
-            answer_bytes: 0,
-            stream_bytes: 0,
+            bytes: Bytes::default(),
         }
     }
 
-    /// Counts the size of a frame.
-    pub(crate) fn count(&mut self, bytes: usize) {
-        self.stream_bytes = self.stream_bytes.saturating_add(bytes);
+    /// Counts the size of a frame that became `events`.
+    pub(crate) fn count(&mut self, bytes: usize, events: &[WireEvent]) {
+        self.bytes.stream = self.bytes.stream.saturating_add(bytes);
+        if events.iter().all(|event| matches!(event, WireEvent::Progress(_))) {
+            self.bytes.unseen = self.bytes.unseen.saturating_add(bytes);
+        }
     }
 
     /// Whether the server gave its reason for the end; usage and end marker may follow.
@@ -111,14 +127,14 @@ impl Answer {
 
     /// Takes one event. A result is the final event; nothing may be taken after it.
     pub(crate) fn take(&mut self, event: WireEvent, out: &mut VecDeque<ModelEvent>) -> Option<ModelEvent> {
-        if self.stream_bytes > MAX_STREAM_BYTES {
-            return Some(self.fail(FaultKind::Malformed, message::endless(&self.site, MAX_STREAM_BYTES)));
+        if let Some(limit) = self.bytes.crossed() {
+            return Some(self.fail(FaultKind::Malformed, message::endless(&self.site, limit)));
         }
         match event {
             WireEvent::AnsweredBy(name) => self.answered_by(name, out),
             WireEvent::Text(text) => return self.text(&text, out),
             WireEvent::Reasoning(text) => return self.server_reasoning(text, out),
-            WireEvent::ReasoningArtefact { field, artefact } => out.push_back(ModelEvent::ReasoningArtefact { field, artefact }),
+            WireEvent::ReasoningArtefact { field, artefact } => return self.artefact(field, artefact, out),
             WireEvent::ToolCallPart(part) => return self.part(part, out),
             WireEvent::ToolCall { server_id: _, name, arguments } => return self.call(name, arguments, out),
             WireEvent::Progress(progress) => out.push_back(ModelEvent::Progress(progress)),
@@ -265,7 +281,7 @@ impl Answer {
             return Some(last);
         }
         // It has been weighed already: nothing came before it.
-        if self.answer_bytes == text.len() {
+        if self.bytes.answer == text.len() {
             self.splitter = ReasoningSplitter::new(OrphanPolicy::Stream);
         }
         self.reasoning(text, out)
@@ -282,9 +298,19 @@ impl Answer {
         None
     }
 
+    fn artefact(&mut self, field: String, artefact: JsonObject, out: &mut VecDeque<ModelEvent>) -> Option<ModelEvent> {
+        let size = serde_json::to_string(&artefact).map_or(0, |text| text.len());
+        self.bytes.artefacts = self.bytes.artefacts.saturating_add(size);
+        if self.bytes.artefacts > MAX_ARTEFACT_BYTES {
+            return Some(self.fail(FaultKind::Malformed, message::endless(&self.site, MAX_ARTEFACT_BYTES)));
+        }
+        out.push_back(ModelEvent::ReasoningArtefact { field, artefact });
+        None
+    }
+
     fn part(&mut self, part: ToolCallPart, out: &mut VecDeque<ModelEvent>) -> Option<ModelEvent> {
         self.seen.calls_begun = self.seen.calls_begun.max(part.index.saturating_add(1));
-        let size = part.arguments.len();
+        let size = part.arguments.len().saturating_add(part.name.as_ref().map_or(0, String::len));
         out.push_back(ModelEvent::ToolCallPart(part));
         self.weigh(size)
     }
@@ -312,8 +338,8 @@ impl Answer {
     }
 
     fn weigh(&mut self, bytes: usize) -> Option<ModelEvent> {
-        self.answer_bytes = self.answer_bytes.saturating_add(bytes);
-        (self.answer_bytes > MAX_ANSWER_BYTES).then(|| self.fail(FaultKind::Malformed, message::endless(&self.site, MAX_ANSWER_BYTES)))
+        self.bytes.answer = self.bytes.answer.saturating_add(bytes);
+        (self.bytes.answer > MAX_ANSWER_BYTES).then(|| self.fail(FaultKind::Malformed, message::endless(&self.site, MAX_ANSWER_BYTES)))
     }
 
     fn phase(&self) -> Phase {
@@ -322,6 +348,16 @@ impl Answer {
 
     fn fail(&self, kind: FaultKind, message: String) -> ModelEvent {
         ModelEvent::Failed(Fault::new(kind, self.phase(), message))
+    }
+}
+
+impl Bytes {
+    /// The limit of a frame's bytes that was crossed.
+    fn crossed(self) -> Option<usize> {
+        if self.unseen > MAX_UNSEEN_BYTES {
+            return Some(MAX_UNSEEN_BYTES);
+        }
+        (self.stream > MAX_STREAM_BYTES).then_some(MAX_STREAM_BYTES)
     }
 }
 

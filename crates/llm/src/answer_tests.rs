@@ -11,7 +11,7 @@ use krabba_types::{
 use proptest::prelude::*;
 
 use crate::answer::{Answer, Asked, Ending};
-use crate::{MAX_ANSWER_BYTES, MAX_MALFORMED_EVENTS, MAX_STREAM_BYTES, Site};
+use crate::{MAX_ANSWER_BYTES, MAX_ARTEFACT_BYTES, MAX_MALFORMED_EVENTS, MAX_STREAM_BYTES, MAX_UNSEEN_BYTES, Site};
 
 const ASKED: Asked = Asked { tools_offered: false, orphan: OrphanPolicy::Stream, ids: || CallId::new("id") };
 
@@ -212,11 +212,35 @@ fn an_endless_answer_and_an_endless_stream_are_stopped() {
 
     let mut answer = answer(ASKED);
     let mut out = VecDeque::new();
-    answer.count(MAX_STREAM_BYTES);
+    let seen = [text("yes")];
+    answer.count(MAX_STREAM_BYTES, &seen);
     assert_eq!(answer.take(WireEvent::Progress(Progress::Alive), &mut out), None);
-    answer.count(1);
+    answer.count(1, &seen);
     let last = answer.take(WireEvent::Progress(Progress::Alive), &mut out).unwrap();
     assert_eq!(ended(&last), "malformed FirstToken");
+}
+
+#[test]
+fn what_is_only_kept_does_not_fill_the_memory() {
+    let mut answer = answer(ASKED);
+    let mut out = VecDeque::new();
+    let alive = || WireEvent::Progress(Progress::Alive);
+    answer.count(MAX_UNSEEN_BYTES, &[alive()]);
+    answer.count(MAX_UNSEEN_BYTES, &[alive(), text("yes")]);
+    assert_eq!(answer.take(alive(), &mut out), None);
+    answer.count(1, &[alive()]);
+    assert_eq!(ended(&answer.take(alive(), &mut out).unwrap()), "malformed FirstToken");
+
+    let artefact = |bytes: usize| WireEvent::ReasoningArtefact {
+        field: "encrypted_content".to_owned(),
+        artefact: JsonObject::from_iter([("data".to_owned(), "x".repeat(bytes).into())]),
+    };
+    let with = |events| ending([vec![text("yes")], events, vec![Finish(Stop)]].concat());
+    assert_eq!(with(vec![artefact(MAX_ARTEFACT_BYTES / 2 - 100); 2]), "done Stop");
+    assert_eq!(with(vec![artefact(MAX_ARTEFACT_BYTES / 2 - 100), artefact(MAX_ARTEFACT_BYTES / 2 + 100)]), "malformed Streaming");
+
+    let named = WireEvent::ToolCallPart(ToolCallPart { index: 0, name: Some("f".repeat(1024 * 1024)), arguments: String::new() });
+    assert_eq!(ending(vec![named; MAX_ANSWER_BYTES / (1024 * 1024) + 1]), "malformed Streaming");
 }
 
 #[test]

@@ -38,7 +38,7 @@ mod site;
 mod stream;
 mod target;
 
-pub use answer::{MAX_ANSWER_BYTES, MAX_MALFORMED_EVENTS, MAX_STREAM_BYTES};
+pub use answer::{MAX_ANSWER_BYTES, MAX_ARTEFACT_BYTES, MAX_MALFORMED_EVENTS, MAX_STREAM_BYTES, MAX_UNSEEN_BYTES};
 pub use caller::Caller;
 pub use classify::{Trouble, classify};
 pub use collect::{Collected, collect};

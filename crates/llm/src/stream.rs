@@ -156,12 +156,12 @@ impl Reading {
     fn decode(&mut self, frame: &Frame) {
         match frame {
             Frame::Event { event, data } => {
-                self.call.answer.count(data.len());
                 self.decoder.event(event.as_deref(), data, &mut self.events);
+                self.call.answer.count(data.len(), &self.events);
             }
             Frame::Comment(text) => {
-                self.call.answer.count(text.len());
                 self.decoder.comment(text, &mut self.events);
+                self.call.answer.count(text.len(), &self.events);
             }
         }
         // Whatever comes is a sign of life, even what no dialect knows.
