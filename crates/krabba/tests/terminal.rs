@@ -4,6 +4,8 @@
 //! Nothing here waits for a length of time. The servers stop at gates that the test opens once it has seen what it was
 //! waiting for.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -169,6 +171,11 @@ fn text(text: &str) -> Step {
     Step::Text(text.to_owned())
 }
 
+/// Whether an exchange was ended by its quiet line and the prompt stands below it.
+fn is_over(screen: &str) -> bool {
+    screen.contains("first token") && screen.ends_with("\n\n›")
+}
+
 /// The last message that a server was sent.
 fn last_words(server: &ScriptedServer) -> String {
     let request = server.generations().pop().unwrap();
@@ -202,14 +209,14 @@ async fn an_answer_is_shown_while_it_comes_and_ends_in_one_quiet_line() {
     let mut terminal = Terminal::open(home.path(), &[]);
     terminal.wait("/help for commands").await;
     terminal.say("hi");
-    let half = terminal.wait("… answering").await;
-    assert!(half.contains("Some bold") && !half.contains("words."), "{half}");
+    let half = terminal.wait_until("half an answer", |screen| screen.contains("Some bold") && screen.contains("… answering")).await;
+    assert!(!half.contains("words."), "{half}");
     server.open_gate();
-    let whole = terminal.wait("first token").await;
+    let whole = terminal.wait_until("the end of the exchange", is_over).await;
     let rows: Vec<&str> = whole.lines().skip_while(|row| *row != "› hi").collect();
     assert_eq!(rows[..2], ["› hi", "Some bold words."]);
     assert!(rows[2].starts_with("m0 · 50 tokens/s · first token ") && rows[2].contains(" of 8,192 ("), "{}", rows[2]);
-    assert_eq!(rows[3..].iter().map(|row| row.trim()).collect::<Vec<_>>(), ["", "›"], "the status line is gone");
+    assert_eq!(rows[3..], ["", "›"], "the status line is gone");
     assert!(terminal.bytes().contains("\x1b[1mbold\x1b[0m"), "bold is bold");
 }
 
@@ -226,8 +233,8 @@ async fn ctrl_c_lets_the_server_go_and_gives_back_what_waited() {
     let number = server.generations()[0].number;
     terminal.press(CTRL_C);
     assert!(matches!(server.wait_ended(number).await, Fate::Abandoned { .. }));
-    let screen = terminal.wait("m0 · stopped").await;
-    let rows: Vec<&str> = screen.lines().skip_while(|row| *row != "› first").map(str::trim).collect();
+    let screen = terminal.wait_until("the end of the exchange", |screen| screen.ends_with("stopped\n\n› second")).await;
+    let rows: Vec<&str> = screen.lines().skip_while(|row| *row != "› first").collect();
     assert_eq!(rows, ["› first", "Begin", "m0 · stopped", "", "› second"]);
     assert_eq!(server.generations().len(), 1, "what waited was not sent");
 }
@@ -354,6 +361,30 @@ async fn a_model_cannot_take_the_terminal_over() {
 }
 
 #[tokio::test]
+async fn a_server_cannot_take_the_terminal_over_by_its_names() {
+    let evil = "m\x1b]0;owned\x07\x1b[2J\u{9b}31m\x08\u{202e}end";
+    let script = Script { version: Some(evil.to_owned()), ..Script::llama_cpp() }.model(evil).window(8192);
+    let server = ScriptedServer::start(script.steps([text("hi"), Step::End])).await.unwrap();
+    let home = home_of(&[&server]);
+    let url = server.url();
+    for verb in [
+        &["models", "list", "--all"][..],
+        &["models", "status"],
+        &["models", "scan", &url],
+        &["doctor"],
+        &["models", "list", "--json", "--all"],
+    ] {
+        let mut terminal = Terminal::open(home.path(), verb);
+        terminal.end().await;
+        terminal.wait_until("the end of the output", |screen| !screen.is_empty()).await;
+        let bytes = terminal.bytes();
+        for code in ["\x1b", "\x07", "\u{9b}", "\x08", "\u{202e}"] {
+            assert!(!bytes.contains(code), "{code:?} reached the terminal from {verb:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_conversation_through_pipes_is_plain_text() {
     let server = server_saying([Step::Reasoning("hm".to_owned()), text("Some **bold** words."), Step::End]).await;
     let home = home_of(&[&server]);
@@ -404,20 +435,22 @@ async fn being_told_to_end_keeps_what_was_said_and_gives_the_terminal_back() {
 #[tokio::test]
 async fn lm_studio_loads_a_larger_window_at_the_persons_word_only() {
     let model = || Model { id: "qwen".to_owned(), window: 4096, max_window: 262_144, ..Model::default() };
-    for (answer, loads) in [("n", 0), ("y", 1)] {
+    let configured = (", contextWindow: 196608", "4,096 tokens, and 196,608 are configured");
+    let silent = ("", "4,096 tokens, which is little");
+    for ((window, question), answer, loads) in [(configured, "n", 0), (configured, "y", 1), (silent, "y", 1)] {
         let server = ScriptedServer::start(Script::lm_studio().with_model(model()).reply("Hello.")).await.unwrap();
         let home = tempfile::tempdir().unwrap();
         write_config(
             home.path(),
             &format!(
                 r#"{{ models: {{ providers: {{ lmstudio: {{ baseUrl: "{}", api: "openai-completions",
-                     models: [{{ id: "qwen", contextWindow: 196608 }}] }} }} }},
+                     models: [{{ id: "qwen"{window} }}] }} }} }},
                      agents: {{ defaults: {{ model: {{ primary: "lmstudio/qwen" }} }} }} }}"#,
                 server.v1()
             ),
         );
         let mut terminal = Terminal::open(home.path(), &[]);
-        terminal.wait("4,096 tokens, and 196,608 are configured").await;
+        terminal.wait(question).await;
         terminal.say(answer);
         terminal.wait(if loads == 0 { "left as it is" } else { "loaded qwen with a window of 32,768 tokens" }).await;
         terminal.say("hi");

@@ -79,6 +79,11 @@ async fn nothing_is_lost_or_hidden_behind_a_litellm_proxy() {
     assert_eq!((text(&turn), attempts(&turn).len()), (LlamaServer::REPLY, 2));
     assert!(attempts(&turn)[0].starts_with("litellm/cut broke-off"), "{turn}");
 
+    let alone = Home::with_config(&config(&proxy, &models, "").replace("litellm/tiny", "litellm/cut"));
+    let turn = keyed(alone).run(&["agent", "--message", "hi", "--json"]).await.code(1).json();
+    assert_eq!(turn["status"], "error", "{turn}");
+    assert!(attempts(&turn).iter().all(|attempt| attempt.starts_with("litellm/cut broke-off")), "{turn}");
+
     // What was declared by the owner holds; what was not may not be believed.
     let asked = || loading.generations().len();
     let before = asked();

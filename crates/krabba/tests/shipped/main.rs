@@ -1,7 +1,7 @@
 //! The program as it is shipped, from its command line to the sockets: run as a process, in a home of its own, against real
 //! servers (llama.cpp's `llama-server`, LiteLLM's proxy) and scripted ones.
 
-#![allow(clippy::unwrap_used, reason = "these are tests; the lint does not see that of functions without the attribute")]
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
 mod bad_input;
 mod interrupted;
