@@ -1,6 +1,8 @@
 //! Every quirk of the corpus, in every dialect that it applies to, streamed and whole: what comes out of a call is what
 //! the quirk's file says.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
 use std::fmt::Write;
 use std::time::Duration;
 
