@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::tolerant::{excerpt, rate, text};
-use crate::{WireEvent, anthropic, chat, error_body, ollama, responses};
+use crate::{WireEvent, anthropic, chat, error_body, json, ollama, responses};
 
 /// How much of something unreadable is quoted, in characters.
 const QUOTE: usize = 200;
@@ -44,7 +44,7 @@ impl Decoder {
         match data {
             "" => {}
             "[DONE]" | "\"[DONE]\"" => self.end_mark(),
-            _ => match serde_json::from_str::<Value>(data) {
+            _ => match json::parse(data) {
                 Ok(value) if value.is_object() => self.object(event, &value),
                 Ok(_) | Err(_) => self.answer.malformed(excerpt(data, QUOTE)),
             },
@@ -84,7 +84,7 @@ impl Decoder {
         let mut out = Vec::new();
         let body = String::from_utf8_lossy(body);
         let body = body.trim_matches(|character: char| character.is_whitespace() || character == '\u{feff}');
-        match serde_json::from_str::<Value>(body) {
+        match json::parse(body) {
             Ok(Value::Array(chunks)) if chunks.iter().all(Value::is_object) && !chunks.is_empty() => {
                 for chunk in &chunks {
                     decoder.object(None, chunk);

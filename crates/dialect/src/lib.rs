@@ -40,6 +40,7 @@ mod endpoint;
 mod error_body;
 mod finish_word;
 mod history;
+mod json;
 mod ollama;
 mod overflow;
 mod responses;
@@ -57,6 +58,8 @@ mod body_tests;
 mod compat_tests;
 #[cfg(test)]
 mod endpoint_tests;
+#[cfg(test)]
+mod json_tests;
 #[cfg(test)]
 mod overflow_tests;
 #[cfg(test)]

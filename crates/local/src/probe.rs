@@ -20,6 +20,10 @@ use crate::servers::{jan, litellm, llama_cpp, lm_studio, local_ai, mlx, ollama, 
 use crate::{Endpoint, ServerModel, endpoint};
 
 const MODELS: &str = "/v1/models";
+/// More models than any server of a person has; OpenRouter lists some four hundred.
+const MOST_MODELS: usize = 2_000;
+/// Bytes of a model id. Paths of files are the longest there are.
+const LONGEST_ID: usize = 512;
 
 /// Asks `endpoint` what it is and what it has, for `budget` at most. Loads and wakes nothing.
 ///
@@ -47,6 +51,8 @@ pub(crate) async fn probe_again(
         let mut driver = Driver { expected: endpoint.expected(&root), root: root.clone(), before };
         let mut asker = Asker::new(http, endpoint, root, deadline, &mut tried).depth(depth);
         if let Some(mut report) = driver.run(&mut asker).await {
+            report.models.retain(|model| is_plausible(model.id.as_str()));
+            report.models.truncate(MOST_MODELS);
             report.tried = tried;
             report.at = SystemClock.now();
             return Ok(report);
@@ -56,6 +62,11 @@ pub(crate) async fn probe_again(
         }
     }
     Err(ProbeError { base_url: endpoint.base_url.clone(), tried })
+}
+
+/// Whether an id can be one. A listing is a stranger's text, and every id of it is shown and compared.
+fn is_plausible(id: &str) -> bool {
+    (1..=LONGEST_ID).contains(&id.len()) && !id.chars().any(char::is_control)
 }
 
 /// One pass over one address.

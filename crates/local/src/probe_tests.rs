@@ -374,3 +374,21 @@ async fn garbage_bodies_are_survived() {
         }
     }
 }
+
+#[tokio::test]
+async fn listing_without_end_or_sense_is_cut_to_what_can_be_ids() {
+    let mut ids: Vec<String> = (0..3_000).map(|number| format!("m{number}")).collect();
+    ids.insert(0, "x".repeat(10_000));
+    ids.insert(0, "steers\u{1b}[2J".to_owned());
+    ids.insert(0, String::new());
+    let data: Vec<serde_json::Value> = ids.iter().map(|id| serde_json::json!({ "id": id, "object": "model" })).collect();
+    let body = serde_json::json!({ "object": "list", "data": data }).to_string();
+    let server = TestServer::start(move |asked| match asked.line.as_str() {
+        "GET /v1/models" => Reply::json(200, body.clone()),
+        _ => Reply::json(404, "{}"),
+    })
+    .await;
+    let report = ask(&Endpoint::new(server.url())).await;
+    let first: Vec<&str> = report.models.iter().take(2).map(|model| model.id.as_str()).collect();
+    assert_eq!((first.as_slice(), report.models.len()), (["m0", "m1"].as_slice(), 2_000));
+}

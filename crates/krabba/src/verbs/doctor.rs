@@ -164,7 +164,7 @@ async fn servers(home: &Home, loaded: Loaded, findings: &mut Findings) -> Result
 }
 
 fn server(world: &World, provider: &Provider, findings: &mut Findings) {
-    let name = format!("{} at {}", provider.id, provider.base_url);
+    let name = format!("{} at {}", provider.id, provider.shown_url());
     if provider.residency.leaves_home() {
         match (&provider.missing_key, provider.keys.first()) {
             (_, Some(key)) => findings.ok(format!("{name}: hosted, key from {}", key.source)),

@@ -88,7 +88,7 @@ fn named_alone(router: &Router, tags: &BTreeMap<ModelRef, Vec<String>>, listed: 
                 reference: reference.clone(),
                 name: None,
                 aliases: router.aliases().into_iter().filter(|(_, target)| target == reference).map(|(name, _)| name).collect(),
-                endpoint: provider.base_url.clone(),
+                endpoint: provider.shown_url(),
                 residency: provider.residency.clone(),
                 state: router.state(reference),
                 known_by: KnownBy::Configuration,

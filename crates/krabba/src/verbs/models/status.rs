@@ -73,7 +73,7 @@ fn as_json(home: &Home, world: &World, plan: &Plan, probes: &[Probed], missing: 
         .map(|provider| {
             json!({
                 "provider": provider.id,
-                "endpoint": provider.base_url,
+                "endpoint": provider.shown_url(),
                 "url": world.router.report(&provider.id).map(|report| report.url.clone()),
                 "api": provider.dialect.name(),
                 "residency": provider.residency,
@@ -171,7 +171,7 @@ fn as_text(home: &Home, world: &World, plan: &Plan, probes: &[Probed], missing: 
 
 fn server_line(world: &World, provider: &Provider) -> String {
     let key = provider.keys.first().map_or_else(String::new, |key| format!(", key from {}", key.source));
-    let head = format!("{} ({}, {}, {}{key})", provider.id, provider.base_url, provider.dialect, provider.residency);
+    let head = format!("{} ({}, {}, {}{key})", provider.id, provider.shown_url(), provider.dialect, provider.residency);
     if provider.residency.leaves_home() {
         return head;
     }
