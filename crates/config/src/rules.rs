@@ -70,7 +70,10 @@ fn address(provider: &Node, drafts: &mut Vec<Draft>, drop: &mut impl FnMut(NodeI
     let Some(node) = provider.get("baseUrl") else { return };
     let text = node.as_text().unwrap_or_default().trim();
     let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-    if scheme.is_some_and(|scheme| scheme != "http" && scheme != "https") || text.contains(char::is_whitespace) {
+    let foreign = scheme.as_ref().is_some_and(|scheme| scheme != "http" && scheme != "https");
+    // A variable that is put in later may hold any part of it.
+    let broken = !text.contains("${") && !is_address(text, scheme.is_some());
+    if foreign || broken || text.contains(char::is_whitespace) {
         let draft = Draft::error("bad-address", At::Value(node.id), "this is no address of a model server");
         drafts.push(draft.expected("an http or https address such as http://127.0.0.1:1234/v1"));
         drop(provider.id);
@@ -78,6 +81,11 @@ fn address(provider: &Node, drafts: &mut Vec<Draft>, drop: &mut impl FnMut(NodeI
         let draft = Draft::warning("password-in-address", At::Value(node.id), "there is a name or password in the address");
         drafts.push(draft.help("use apiKey or headers, which are kept out of logs"));
     }
+}
+
+fn is_address(text: &str, has_scheme: bool) -> bool {
+    let whole = if has_scheme { text.to_owned() } else { format!("http://{text}") };
+    url::Url::parse(&whole).is_ok_and(|url| url.host_str().is_some())
 }
 
 fn residency(provider: &Node, drafts: &mut Vec<Draft>, drop: &mut impl FnMut(NodeId)) {
