@@ -10,7 +10,8 @@ use krabba_llm::{Caller, Collected, OrphanPolicy, Shape, Target, collect};
 use krabba_net::{Egress, HttpClient, Redactor, Url};
 use krabba_testkit::{Expect, Outcome, Quirk, ScriptedServer};
 use krabba_types::{
-    Dialect, DoneReason, FaultKind, Message, ModelId, ModelRef, ModelRequest, Params, ProviderId, Residency, Role, Secret, Thinking, ToolSpec,
+    Dialect, DoneReason, FaultKind, Message, ModelId, ModelRef, ModelRequest, Params, ProviderId, Residency, Role, Secret, Thinking,
+    ToolSpec,
 };
 
 /// A stalled or endless stream is ended by whoever listens, here after this long; everything else answers far sooner.

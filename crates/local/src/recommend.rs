@@ -90,7 +90,11 @@ impl Candidate<'_> {
     fn why(&self, machine: &Machine) -> String {
         let server = self.report.kind.name();
         let parameters = self.model.weights.parameters.map(|billions| {
-            if billions < 1.0 { format!("{:.0} million parameters", billions * 1000.0) } else { format!("{billions:.1} billion parameters") }
+            if billions < 1.0 {
+                format!("{:.0} million parameters", billions * 1000.0)
+            } else {
+                format!("{billions:.1} billion parameters")
+            }
         });
         let size = match (parameters, &self.model.weights.quantization) {
             (Some(parameters), Some(quantization)) => format!(" ({parameters}, {quantization})"),

@@ -9,8 +9,11 @@ use std::fmt;
 use std::time::Duration;
 
 use krabba_llm::LINGER;
+use krabba_local::ServiceSettings;
 use krabba_types::Residency;
 use serde::Serialize;
+
+use crate::servers::{LOOK_BUDGET, WHOLE_ROUND};
 
 /// How often an idle endpoint is asked for its state, and the longest that a local one is left alone after failures.
 pub const PROBE_INTERVAL: Duration = Duration::from_secs(20);
@@ -191,6 +194,36 @@ impl ClockTable {
             Some(_) | None => "first token",
         };
         Self { reference: reference.to_string(), rows, first_to_fire }
+    }
+
+    /// With the look at the server before it is asked.
+    #[must_use]
+    pub(crate) fn with_look(mut self) -> Self {
+        self.rows.insert(
+            0,
+            ClockRow {
+                name: "look before asking",
+                limit_ms: Some(millis(LOOK_BUDGET)),
+                source: format!("fixed; {} where the conversation may not leave home", seconds(WHOLE_ROUND)),
+                reset_by: "an answer stops it; when it runs out the model is asked all the same",
+            },
+        );
+        self
+    }
+
+    /// With the start of the server's own command.
+    #[must_use]
+    pub(crate) fn with_service(mut self, service: &ServiceSettings) -> Self {
+        self.rows.insert(
+            0,
+            ClockRow {
+                name: "start of its command",
+                limit_ms: Some(millis(service.ready_timeout)),
+                source: "localService.readyTimeoutMs".to_owned(),
+                reset_by: "an answer of its health URL stops it",
+            },
+        );
+        self
     }
 }
 

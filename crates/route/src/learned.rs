@@ -95,7 +95,25 @@ pub(crate) enum CountsTell {
     LargerThanThought,
 }
 
+/// Whether a server that read so much of so much left something out.
+pub(crate) fn is_truncated(read: u64, expected: f64) -> bool {
+    // Token counts stay far below 2^52.
+    #[allow(clippy::cast_precision_loss)]
+    let read = read as f64;
+    read < expected * TRUNCATION_SHARE
+}
+
 impl Lessons {
+    /// Learns how many tokens the server counts for one that we estimate.
+    pub(crate) fn calibrate(&mut self, read: u64, estimate: u32) {
+        if estimate > 200 {
+            // Token counts stay far below 2^52.
+            #[allow(clippy::cast_precision_loss)]
+            let ratio = (read as f64 / f64::from(estimate)).clamp(0.5, 2.0);
+            self.ratio = Some(self.ratio.map_or(ratio, |before| before + WEIGHT * (ratio - before)));
+        }
+    }
+
     /// Compares what the server counted with what we sent. `ran_out` says that the answer ended for want of room.
     pub(crate) fn counts(&mut self, usage: &Usage, estimate: u32, ran_out: bool) -> CountsTell {
         let Some(read) = usage.prompt_tokens.filter(|read| *read > 0) else { return CountsTell::Nothing };
@@ -106,17 +124,11 @@ impl Lessons {
             return CountsTell::Pinned { total };
         }
         let expected = f64::from(estimate) * self.ratio.unwrap_or(1.0);
-        // Token counts stay far below 2^52.
-        #[allow(clippy::cast_precision_loss)]
-        let read_exact = read as f64;
-        if expected > TRUNCATION_FROM && read_exact < expected * TRUNCATION_SHARE {
+        if expected > TRUNCATION_FROM && is_truncated(read, expected) {
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             return CountsTell::Truncated { read, expected: expected as u64 };
         }
-        if estimate > 200 {
-            let ratio = (read_exact / f64::from(estimate)).clamp(0.5, 2.0);
-            self.ratio = Some(self.ratio.map_or(ratio, |before| before + WEIGHT * (ratio - before)));
-        }
+        self.calibrate(read, estimate);
         match self.window {
             Some(window) if total > u64::from(window.value.tokens) => CountsTell::LargerThanThought,
             Some(_) | None => CountsTell::Nothing,

@@ -66,7 +66,7 @@ pub(crate) struct Sent {
     /// Text was given out as it came.
     pub(crate) streamed: bool,
     key: Option<Key>,
-    request: ModelRequest,
+    pub(crate) request: ModelRequest,
     trial: Trial,
     took: Duration,
 }

@@ -1,10 +1,13 @@
 //! What one request teaches about its route, and the lines that say so.
 
-use krabba_types::{DoneReason, FactSource, Fault, FaultKind};
+use std::time::Duration;
+
+use krabba_local::{Countable, TokenCounter};
+use krabba_types::{DoneReason, FactSource, Fault, FaultKind, Message};
 
 use crate::attempt::Came;
 use crate::event::RouteEvent;
-use crate::learned::{CountsTell, LearnedWindow, Lesson};
+use crate::learned::{CountsTell, LearnedWindow, Lesson, is_truncated};
 use crate::leg::{Leg, Sent};
 
 /// Prompts smaller than this say little about reading speed.
@@ -15,6 +18,9 @@ const MEASURABLE_ANSWER: u64 = 16;
 
 /// Windows learned from counts are rounded up to a multiple of this.
 const WINDOW_STEP: u32 = 256;
+
+/// What a person who waits for the end of an answer does not notice.
+const COUNT_BUDGET: Duration = Duration::from_secs(2);
 
 /// A count that falls below this share of the estimate is taken for the window even where nothing was measured before; a
 /// tokenizer alone does not make such a difference.
@@ -111,18 +117,36 @@ async fn counts(leg: &mut Leg<'_>, came: &Came, sent: &Sent, reason: DoneReason)
             say_once(leg, line).await;
         }
         (CountsTell::Truncated { read, expected }, calibrated) => {
+            // It may be our estimate that is wrong. A server that counts texts settles that.
+            let counted = counted_by_server(leg, sent).await;
+            if counted.is_some_and(|counted| !is_truncated(read, f64::from(counted))) {
+                leg.run.inner.learned.with(&leg.key, |lessons| lessons.calibrate(read, sent.estimate));
+                return;
+            }
+            let expected = counted.map_or(expected, u64::from);
             let line = format!(
                 "the prompt was truncated by the server: {reference} read {read} of about {expected} tokens, so this answer may miss \
                  what was said earlier; load the model with a larger context window"
             );
             #[allow(clippy::cast_precision_loss)]
             let certain = (read as f64) < expected as f64 * CERTAIN_SHARE;
-            if calibrated || certain {
+            if calibrated || certain || counted.is_some() {
                 shrink(leg, sent, read.saturating_add(output)).await;
             }
             leg.run.emitter.emit(RouteEvent::Notice(line)).await;
         }
     }
+}
+
+/// Tokens of the prompt's texts as the server's own tokenizer counts them, without what its template adds; `None` where
+/// there is no such interface.
+async fn counted_by_server(leg: &Leg<'_>, sent: &Sent) -> Option<u32> {
+    let inner = &leg.run.inner;
+    let report = inner.report(&leg.provider)?;
+    let endpoint = inner.endpoint(&leg.provider);
+    let counter = TokenCounter { http: &inner.http, endpoint: &endpoint, report: &report, budget: COUNT_BUDGET };
+    let texts: Vec<String> = sent.request.messages.iter().map(Message::plain_text).collect();
+    counter.count(&leg.candidate.reference.model, Countable::Text(&texts.join("\n"))).await.ok()
 }
 
 async fn shrink(leg: &mut Leg<'_>, sent: &Sent, total: u64) {

@@ -103,7 +103,8 @@ impl Order<'_> {
 
     fn want(&self, entry: &Configured, why: String, live: &[ModelRef]) -> Wanted {
         let reference = self.names.resolve(&entry.text, live).map(|resolved| resolved.reference);
-        let reference = reference.map_err(|error| Refused { reference: entry.text.clone(), why: format!("{}: {error}", entry.origin), behind: 0 });
+        let reference =
+            reference.map_err(|error| Refused { reference: entry.text.clone(), why: format!("{}: {error}", entry.origin), behind: 0 });
         Wanted { reference, why, by_person: false }
     }
 

@@ -136,7 +136,13 @@ impl Router {
     /// Every limit on waiting for a route; `None` when there is no such provider.
     pub fn timeouts(&self, reference: &ModelRef) -> Option<ClockTable> {
         let provider = self.inner.provider(&reference.provider)?;
-        Some(ClockTable::of(reference, &provider.clocks, &provider.residency))
+        let table = ClockTable::of(reference, &provider.clocks, &provider.residency);
+        let asked_first = provider.hosting.probe && !provider.residency.leaves_home();
+        let table = if asked_first { table.with_look() } else { table };
+        Some(match &provider.hosting.service {
+            Some(service) => table.with_service(service),
+            None => table,
+        })
     }
 
     /// Every model that can be named: configured, listed by a server in reach, or built in with a key.

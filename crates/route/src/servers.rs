@@ -16,10 +16,10 @@ use crate::settings::Provider;
 
 /// The longest that a turn waits for a server to tell its state before the question is simply asked. A server that is up tells
 /// it in milliseconds.
-const LOOK_BUDGET: Duration = Duration::from_secs(1);
+pub(crate) const LOOK_BUDGET: Duration = Duration::from_secs(1);
 
 /// What a private conversation waits to hear who it is talking to: one round of questions.
-const WHOLE_ROUND: Duration = Duration::from_secs(5);
+pub(crate) const WHOLE_ROUND: Duration = Duration::from_secs(5);
 
 /// Whether an answer matters more than the knowledge about who gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -286,6 +286,17 @@ async fn a_silently_truncated_prompt_is_said_and_learned() {
 }
 
 #[tokio::test]
+async fn our_own_overestimate_is_not_taken_for_the_servers_truncation() {
+    let one = server(Script::llama_cpp().with_model(Model { window: 32_768, ..Model::new("m") }).reply("hello")).await;
+    let house = house(in_order(vec![local("one", &one)]));
+    let talk = Talk { overestimate: 2, ..Arc::into_inner(Talk::new(6_000)).unwrap() };
+    let told = run(&house, &ask(), Arc::new(talk)).await;
+    assert_eq!((told.notices(), told.text().as_str()), (vec![], "hello"));
+    assert_eq!(house.router.facts(&reference("one/m")).window.value, 32_768);
+    assert_eq!(one.requests().iter().filter(|request| request.path == "/tokenize").count(), 1);
+}
+
+#[tokio::test]
 async fn tool_calls_of_an_answer_that_broke_off_are_not_handed_over() {
     let call = Step::tool_call("read", json!({ "path": "a" }));
     let one = server(Script::any().model("m").steps([call.clone(), Step::Cut])).await;

@@ -90,17 +90,33 @@ pub(crate) struct Talk {
     pub(crate) least: u32,
     pub(crate) max_output: Option<u32>,
     pub(crate) thinking: Thinking,
+    /// How many times too high the estimate is.
+    pub(crate) overestimate: u32,
     /// The windows for which it was asked.
     pub(crate) windows: Mutex<Vec<u32>>,
 }
 
 impl Talk {
     pub(crate) fn new(tokens: u32) -> Arc<Self> {
-        Arc::new(Self { tokens, least: tokens.min(100), max_output: Some(100), thinking: Thinking::Unspecified, windows: Mutex::default() })
+        Arc::new(Self {
+            tokens,
+            least: tokens.min(100),
+            max_output: Some(100),
+            thinking: Thinking::Unspecified,
+            overestimate: 1,
+            windows: Mutex::default(),
+        })
     }
 
     pub(crate) fn rigid(tokens: u32) -> Arc<Self> {
-        Arc::new(Self { tokens, least: tokens, max_output: Some(100), thinking: Thinking::Unspecified, windows: Mutex::default() })
+        Arc::new(Self {
+            tokens,
+            least: tokens,
+            max_output: Some(100),
+            thinking: Thinking::Unspecified,
+            overestimate: 1,
+            windows: Mutex::default(),
+        })
     }
 }
 
@@ -122,7 +138,7 @@ impl Prompt for Talk {
             thinking: self.thinking,
             params: Params::default(),
         };
-        Ok(Prepared { request, estimate, cut: None })
+        Ok(Prepared { request, estimate: estimate.saturating_mul(self.overestimate), cut: None })
     }
 }
 

@@ -70,7 +70,10 @@ impl LlamaServer {
         let program = cached(Path::new("llama-server-0.3.36/llama-server"))?;
         let model = cached(&Path::new("models").join(model.name()))?;
         let mut command = Command::new(program);
-        command.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--jinja", "--threads", "1", "--model"]).arg(model).args(arguments);
+        command
+            .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--jinja", "--threads", "1", "--model"])
+            .arg(model)
+            .args(arguments);
         Ok(Self { process: ServerProcess::start(command, "llama-server", port)? })
     }
 
