@@ -67,8 +67,11 @@ fn providers(root: &Node, drafts: &mut Vec<Draft>, drop: &mut impl FnMut(NodeId)
 }
 
 fn address(provider: &Node, drafts: &mut Vec<Draft>, drop: &mut impl FnMut(NodeId)) {
-    let Some(node) = provider.get("baseUrl") else { return };
-    let text = node.as_text().unwrap_or_default().trim();
+    // What is no text, or an empty one, was said to be that.
+    let Some((node, text)) = provider.get("baseUrl").and_then(|node| Some((node, node.as_text()?.trim()))) else { return };
+    if text.is_empty() {
+        return;
+    }
     let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     let foreign = scheme.as_ref().is_some_and(|scheme| scheme != "http" && scheme != "https");
     // A variable that is put in later may hold any part of it.
