@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use krabba_context::{ABORTED_LINE, Entry};
 use krabba_route::ResidencyPolicy;
-use krabba_store::Event;
+use krabba_store::{Event, EventKind, StoredEvent};
 use krabba_types::{Label, Message, ModelRef, Part, Residency, Role, Thinking, Timestamp, TurnId};
 
 use crate::record::{AssistantRecord, Change, CutRecord, EndRecord, Extent, Record, UserRecord};
@@ -73,18 +73,21 @@ enum TurnProgress {
 
 impl History {
     /// The history of `events`, which are in order.
-    pub fn of(events: &[Event]) -> Self {
+    pub fn of(events: &[StoredEvent]) -> Self {
         let mut history = Self::default();
         history.extend(events);
         history
     }
 
     /// Goes on with later events; those that were seen before are skipped.
-    pub fn extend(&mut self, events: &[Event]) {
+    pub fn extend(&mut self, events: &[StoredEvent]) {
         for event in events {
-            if event.seq > self.seen {
-                self.seen = event.seq;
-                self.apply(event);
+            if event.seq() > self.seen {
+                self.seen = event.seq();
+                match event {
+                    StoredEvent::Readable(event) => self.apply(event),
+                    StoredEvent::Unreadable(event) => self.lose(event.seq, event.kind == EventKind::Setting.name()),
+                }
             }
         }
     }
@@ -156,11 +159,20 @@ impl History {
         conversation
     }
 
+    /// An event that cannot be read. A setting may have been the person's word that this conversation stays at home, so
+    /// from then on it does.
+    fn lose(&mut self, seq: u64, is_setting: bool) {
+        self.unreadable.push(seq);
+        if is_setting {
+            self.settings.tightened.push(vec![Residency::Lan]);
+        }
+    }
+
     fn apply(&mut self, event: &Event) {
         let record = match Record::of(event) {
             Ok(record) => record,
             Err(unreadable) => {
-                self.unreadable.push(unreadable.seq);
+                self.lose(unreadable.seq, event.kind == EventKind::Setting);
                 return;
             }
         };

@@ -1,7 +1,7 @@
 //! Whatever was written down, and wherever the writing was killed, a valid conversation comes out of it.
 
 use krabba_context::{ABORTED_LINE, Entry, Input, Meter, Pictures, SystemPrompt};
-use krabba_store::{Event, EventKind};
+use krabba_store::{Event, EventKind, StoredEvent, UnreadableEvent};
 use krabba_types::{
     DoneReason, Fault, FaultKind, Label, ModelRef, Part, Phase, Residency, Role, SessionId, TemplateFamily, Timestamp, TurnId, Usage,
 };
@@ -24,6 +24,14 @@ fn log(records: Vec<(&str, Record)>) -> Vec<Event> {
             Event { session: SessionId::new("s"), seq, turn: new.turn, kind: new.kind, body: new.body, label: new.label, at: new.at }
         })
         .collect()
+}
+
+fn stored(events: &[Event]) -> Vec<StoredEvent> {
+    events.iter().cloned().map(StoredEvent::Readable).collect()
+}
+
+fn history(events: &[Event]) -> History {
+    History::of(&stored(events))
 }
 
 fn user(text: &str) -> Record {
@@ -70,7 +78,7 @@ fn answered_turns_come_back_in_order() {
         ("2", user("two")),
         ("2", started()),
     ]);
-    let history = History::of(&events);
+    let history = history(&events);
     let going_on = TurnId::new("2");
     let conversation = history.conversation(&route(), Some(&going_on));
     assert_eq!(texts(&conversation), expected(&[(Role::User, "one"), (Role::Assistant, "eins"), (Role::User, "two")]));
@@ -93,7 +101,7 @@ fn turn_without_a_whole_answer_ends_in_the_fixed_line() {
         ("3", started()),
         ("4", user("now")),
     ]);
-    let conversation = History::of(&events).conversation(&route(), Some(&TurnId::new("4")));
+    let conversation = history(&events).conversation(&route(), Some(&TurnId::new("4")));
     let aborted =
         conversation.iter().filter(|said| said.message.role == Role::Assistant && said.message.plain_text().ends_with(ABORTED_LINE));
     assert_eq!(aborted.count(), 3);
@@ -104,7 +112,7 @@ fn turn_without_a_whole_answer_ends_in_the_fixed_line() {
 fn events_of_two_processes_are_sorted_out_by_turn() {
     let events =
         log(vec![("1", user("one")), ("2", user("two")), ("1", answer("eins", Extent::Whole)), ("2", answer("zwei", Extent::Whole))]);
-    let conversation = History::of(&events).conversation(&route(), None);
+    let conversation = history(&events).conversation(&route(), None);
     let wanted = [(Role::User, "one"), (Role::Assistant, "eins"), (Role::User, "two"), (Role::Assistant, "zwei")];
     assert_eq!(texts(&conversation), expected(&wanted));
 }
@@ -120,7 +128,7 @@ fn cut_holds_for_its_route_and_never_moves_back() {
         ("2", cut(3, Some(route()))),
         ("2", cut(1, Some(route()))),
     ]);
-    let history = History::of(&events);
+    let history = history(&events);
     let other = ModelRef::parse("ollama/llama3").unwrap();
     assert_eq!(texts(&history.conversation(&route(), None)), expected(&[(Role::User, "two"), (Role::Assistant, "zwei")]));
     assert_eq!(history.conversation(&other, None).len(), 4);
@@ -130,16 +138,56 @@ fn cut_holds_for_its_route_and_never_moves_back() {
 fn event_of_the_future_is_left_out_and_counted() {
     let mut events = log(vec![("1", user("one")), ("1", answer("eins", Extent::Whole))]);
     events.push(Event { seq: 3, kind: EventKind::Setting, body: json!({ "setting": "telepathy" }), ..events[0].clone() });
-    let history = History::of(&events);
+    let history = history(&events);
     assert_eq!(history.unreadable(), [3]);
     assert_eq!(history.conversation(&route(), None).len(), 2);
+}
+
+#[test]
+fn row_that_the_store_cannot_read_is_counted_once_and_hides_nothing() {
+    let mut events = stored(&log(vec![("1", user("one")), ("1", answer("eins", Extent::Whole)), ("2", user("two"))]));
+    let StoredEvent::Readable(lost) = events[1].clone() else { unreachable!() };
+    events[1] = StoredEvent::Unreadable(UnreadableEvent {
+        session: lost.session,
+        seq: lost.seq,
+        turn: lost.turn,
+        kind: "telepathy".to_owned(),
+        body: "{".to_owned(),
+        label: String::new(),
+        at: lost.at,
+        unreadable: "kind: there is no kind of event \"telepathy\"".to_owned(),
+    });
+    let mut history = History::of(&events[..2]);
+    history.extend(&events);
+    assert_eq!((history.seen(), history.unreadable()), (3, [2].as_slice()));
+    let expected = expected(&[(Role::User, "one"), (Role::Assistant, ABORTED_LINE), (Role::User, "two")]);
+    assert_eq!(texts(&history.conversation(&route(), Some(&TurnId::new("2")))), expected);
+}
+
+#[test]
+fn a_setting_that_cannot_be_read_keeps_the_conversation_at_home() {
+    let mut events = stored(&log(vec![("1", user("one")), ("1", answer("eins", Extent::Whole))]));
+    let StoredEvent::Readable(lost) = events[1].clone() else { unreachable!() };
+    events[1] = StoredEvent::Unreadable(UnreadableEvent {
+        session: lost.session,
+        seq: lost.seq,
+        turn: None,
+        kind: "setting".to_owned(),
+        body: "{".to_owned(),
+        label: String::new(),
+        at: lost.at,
+        unreadable: "body: it is no JSON".to_owned(),
+    });
+    let policy = History::of(&events).settings().residency().unwrap();
+    assert!(policy.permits(&Residency::Lan) && !policy.permits(&Residency::Hosted));
+    assert_eq!(History::of(&events[..1]).settings().residency(), None);
 }
 
 #[test]
 fn residency_is_only_ever_tightened() {
     let tighten = |place| ("1", Record::Changed(Change::Residency { places: vec![place] }));
     let events = log(vec![tighten(Residency::Lan), tighten(Residency::Hosted)]);
-    let policy = History::of(&events).settings().residency().unwrap();
+    let policy = history(&events).settings().residency().unwrap();
     assert!(policy.permits(&Residency::Lan));
     assert!(!policy.permits(&Residency::Hosted));
 }
@@ -147,19 +195,19 @@ fn residency_is_only_ever_tightened() {
 #[test]
 fn answer_to_a_guest_is_not_the_owners_own_material() {
     let mut events = log(vec![("1", user("one")), ("1", answer("eins", Extent::Whole))]);
-    assert_eq!(History::of(&events).label_of_answer(&route()), Label::Minted);
+    assert_eq!(history(&events).label_of_answer(&route()), Label::Minted);
     let guest = Label::Guest { person: "anna".to_owned() };
     let untrusted = Label::Untrusted { origin: "a page".to_owned() };
     let next =
         |seq, label: &Label| Event { seq, turn: Some(TurnId::new("2")), label: label.clone(), ..log(vec![("2", user("two"))])[0].clone() };
     events.push(next(3, &guest));
-    assert_eq!(History::of(&events).label_of_answer(&route()), guest);
+    assert_eq!(history(&events).label_of_answer(&route()), guest);
     events.push(next(4, &untrusted));
     events.push(next(5, &guest));
-    assert_eq!(History::of(&events).label_of_answer(&route()), untrusted);
+    assert_eq!(history(&events).label_of_answer(&route()), untrusted);
     let cut = Record::Cut(CutRecord { keep_from: 9, route: None }).event(None, Label::System, Timestamp(1)).unwrap();
     events.push(Event { seq: 6, turn: None, kind: cut.kind, body: cut.body, label: cut.label, ..events[0].clone() });
-    assert_eq!(History::of(&events).label_of_answer(&route()), Label::Minted);
+    assert_eq!(history(&events).label_of_answer(&route()), Label::Minted);
 }
 
 fn records() -> impl Strategy<Value = Vec<(u8, Record)>> {
@@ -188,7 +236,7 @@ proptest! {
         for start in 0..events.len() {
             let mut prefix = events[..start].to_vec();
             prefix.push(Event { seq: 1_000, ..events[events.len() - 1].clone() });
-            let history = History::of(&prefix);
+            let history = history(&prefix);
             let built = krabba_context::build(&Input {
                 system: &SystemPrompt::default(),
                 history: &history.conversation(&route(), Some(&TurnId::new("now"))),
@@ -215,7 +263,7 @@ proptest! {
         let mut before: Vec<Entry> = Vec::new();
         for (name, (says_something, is_whole)) in names.into_iter().zip(turns) {
             all.push((name, user(name)));
-            let conversation = History::of(&log(all.clone())).conversation(&route(), Some(&TurnId::new(name)));
+            let conversation = history(&log(all.clone())).conversation(&route(), Some(&TurnId::new(name)));
             prop_assert_eq!(&conversation[..before.len()], &before[..]);
             before = conversation;
             all.push((name, started()));
@@ -234,9 +282,9 @@ proptest! {
         let names = ["a", "b", "c", "d", "e"];
         let events = log(records.into_iter().map(|(turn, record)| (names[usize::from(turn)], record)).collect());
         let mut grown = History::default();
-        grown.extend(&events[..at.min(events.len())]);
-        grown.extend(&events);
-        let whole = History::of(&events);
+        grown.extend(&stored(&events[..at.min(events.len())]));
+        grown.extend(&stored(&events));
+        let whole = history(&events);
         prop_assert_eq!(grown.conversation(&route(), None), whole.conversation(&route(), None));
         prop_assert_eq!(grown.settings(), whole.settings());
     }

@@ -374,8 +374,11 @@ const INTERRUPTED: &str =
     "krabba was ended in the middle of the previous answer; your message is kept, its answer is not. Ask again if you still need it";
 
 fn unreadable(history: &History) -> Option<String> {
-    let count = history.unreadable().len();
-    (count > 0).then(|| {
-        format!("{count} events of this session cannot be read by this krabba (a newer one wrote them?) and are left out of the prompt")
-    })
+    match history.unreadable().len() {
+        0 => None,
+        1 => Some("1 event of this session cannot be read by this krabba (a newer one wrote it?) and is left out of the prompt".to_owned()),
+        count => Some(format!(
+            "{count} events of this session cannot be read by this krabba (a newer one wrote them?) and are left out of the prompt"
+        )),
+    }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use krabba_agent::{Change, Compacted, Input, Outcome, Status, TurnEvent};
 use krabba_context::ABORTED_LINE;
-use krabba_store::{EventKind, NewEvent, NewSession, Store};
+use krabba_store::{EventKind, NewEvent, NewSession, Store, StoredEvent};
 use krabba_testkit::Fate;
 use krabba_types::{AgentId, DoneReason, FaultKind, Image, Label, Part, Residency, SessionId, Thinking, Timestamp, TurnId};
 use serde_json::json;
@@ -18,7 +18,7 @@ use support::{
 };
 
 fn kinds(store: &Store, session: &SessionId) -> Vec<EventKind> {
-    store.events(session, 0).unwrap().into_iter().map(|event| event.kind).collect()
+    store.events(session, 0).unwrap().iter().filter_map(StoredEvent::readable).map(|event| event.kind).collect()
 }
 
 fn is_text(event: &TurnEvent) -> bool {
@@ -324,7 +324,8 @@ async fn answer_that_begins_anew_leaves_nothing_of_the_first_attempt() {
     assert_eq!(end(&events).answered.as_ref().map(|route| route.provider.to_string()), Some("two".to_owned()));
     let store = Store::open(state.path()).unwrap();
     let stored = store.events(lane.id(), 0).unwrap();
-    let answers: Vec<_> = stored.iter().filter(|event| event.kind == EventKind::AssistantMessage).collect();
+    let answers: Vec<_> =
+        stored.iter().filter_map(StoredEvent::readable).filter(|event| event.kind == EventKind::AssistantMessage).collect();
     assert_eq!(answers.len(), 1);
     assert!(!answers[0].body.to_string().contains("wrong half"));
     assert_eq!(store.usage(lane.id()).unwrap().len(), end(&events).attempts.len());

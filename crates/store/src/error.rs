@@ -117,10 +117,12 @@ impl StoreError {
     }
 }
 
-fn is_conversion(error: &rusqlite::Error) -> bool {
+/// Whether a row was there and its content is the trouble.
+pub(crate) fn is_conversion(error: &rusqlite::Error) -> bool {
     matches!(
         error,
         rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::Utf8Error(..)
             | rusqlite::Error::IntegralValueOutOfRange(..)
             | rusqlite::Error::InvalidColumnType(..)
     )

@@ -1,4 +1,4 @@
-//! Events: the raw history of a session. Added, read, and never changed.
+//! Events: the raw history of a session. Added, read, and never changed, not even those that cannot be read.
 
 use krabba_types::{Label, SessionId, Timestamp, TurnId};
 use rusqlite::types::Type;
@@ -6,6 +6,7 @@ use rusqlite::{Row, Transaction, params};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use crate::error::is_conversion;
 use crate::store::Promise;
 use crate::{Store, StoreError};
 
@@ -97,6 +98,63 @@ pub struct Event {
     pub at: Timestamp,
 }
 
+/// An event as it is found in the file: it may come from a newer krabba, or its row may be damaged. One that cannot be
+/// read does not take the session with it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum StoredEvent {
+    /// One like any other.
+    Readable(Event),
+    /// One whose turn, kind, body or label is not what this program knows.
+    Unreadable(UnreadableEvent),
+}
+
+/// The row of an event that cannot be read, column by column as it stands there. Bytes that are no UTF-8 appear as
+/// U+FFFD here; the file keeps them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnreadableEvent {
+    /// The session it belongs to.
+    pub session: SessionId,
+    /// Its place in the session.
+    pub seq: u64,
+    /// The turn it belongs to.
+    pub turn: Option<TurnId>,
+    /// What it is about.
+    pub kind: String,
+    /// Its content, JSON once.
+    pub body: String,
+    /// Where the content comes from, JSON once.
+    pub label: String,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Why it cannot be read. Tells its line in an export from the others.
+    pub unreadable: String,
+}
+
+impl StoredEvent {
+    /// Its place in the session: 1, 2, 3 and so on, without gaps.
+    pub fn seq(&self) -> u64 {
+        match self {
+            Self::Readable(event) => event.seq,
+            Self::Unreadable(event) => event.seq,
+        }
+    }
+
+    /// The event, when it can be read.
+    pub fn readable(&self) -> Option<&Event> {
+        match self {
+            Self::Readable(event) => Some(event),
+            Self::Unreadable(_) => None,
+        }
+    }
+}
+
+impl From<Event> for StoredEvent {
+    fn from(event: Event) -> Self {
+        Self::Readable(event)
+    }
+}
+
 impl Store {
     /// Adds one event. It is on the disk when this returns.
     ///
@@ -125,16 +183,17 @@ impl Store {
         events.ok_or_else(|| StoreError::NoSession { session: session.clone() })
     }
 
-    /// The events whose `seq` is greater than `after_seq`, in order; 0 for all of them. Empty for an unknown session.
+    /// The events whose `seq` is greater than `after_seq`, in order; 0 for all of them. Those that cannot be read are among
+    /// them, each in its place. Empty for an unknown session.
     ///
     /// # Errors
     /// What every read may meet.
-    pub fn events(&self, session: &SessionId, after_seq: u64) -> Result<Vec<Event>, StoreError> {
+    pub fn events(&self, session: &SessionId, after_seq: u64) -> Result<Vec<StoredEvent>, StoreError> {
         let after = i64::try_from(after_seq).unwrap_or(i64::MAX);
         self.read(|connection| {
             connection
                 .prepare_cached("SELECT seq, turn, kind, body, label, at FROM event WHERE session = ?1 AND seq > ?2 ORDER BY seq")?
-                .query_map(params![session.as_str(), after], |row| event_of_row(session, row))?
+                .query_map(params![session.as_str(), after], |row| stored_event_of_row(session, row))?
                 .collect()
         })
     }
@@ -171,17 +230,50 @@ fn insert(transaction: &Transaction<'_>, session: &SessionId, new: &[NewEvent]) 
     Ok(events)
 }
 
+fn stored_event_of_row(session: &SessionId, row: &Row<'_>) -> rusqlite::Result<StoredEvent> {
+    match event_of_row(session, row) {
+        Ok(event) => Ok(StoredEvent::Readable(event)),
+        Err(error) if is_conversion(&error) => unreadable_event_of_row(session, row, error).map(StoredEvent::Unreadable),
+        Err(error) => Err(error),
+    }
+}
+
 fn event_of_row(session: &SessionId, row: &Row<'_>) -> rusqlite::Result<Event> {
     let kind: String = row.get(2)?;
     Ok(Event {
         session: session.clone(),
-        seq: u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0),
+        seq: seq_of_row(row)?,
         turn: row.get::<_, Option<String>>(1)?.map(TurnId::new),
         kind: EventKind::ALL.into_iter().find(|known| known.name() == kind).ok_or_else(|| unreadable(2, UnknownKind { kind }))?,
         body: from_json(row, 3)?,
         label: from_json(row, 4)?,
         at: Timestamp(row.get(5)?),
     })
+}
+
+fn unreadable_event_of_row(session: &SessionId, row: &Row<'_>, error: rusqlite::Error) -> rusqlite::Result<UnreadableEvent> {
+    let text = |column| -> rusqlite::Result<Option<String>> {
+        Ok(row.get_ref(column)?.as_bytes_or_null()?.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
+    };
+    let unreadable = match error {
+        rusqlite::Error::FromSqlConversionFailure(column, _, source) => format!("{}: {source}", row.as_ref().column_name(column)?),
+        rusqlite::Error::Utf8Error(column, source) => format!("{}: {source}", row.as_ref().column_name(column)?),
+        other => other.to_string(),
+    };
+    Ok(UnreadableEvent {
+        session: session.clone(),
+        seq: seq_of_row(row)?,
+        turn: text(1)?.map(TurnId::new),
+        kind: text(2)?.unwrap_or_default(),
+        body: text(3)?.unwrap_or_default(),
+        label: text(4)?.unwrap_or_default(),
+        at: Timestamp(row.get(5)?),
+        unreadable,
+    })
+}
+
+fn seq_of_row(row: &Row<'_>) -> rusqlite::Result<u64> {
+    Ok(u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0))
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -197,7 +289,7 @@ pub(crate) fn to_json<T: Serialize>(value: &T) -> rusqlite::Result<String> {
 
 /// The value in a column of JSON text.
 pub(crate) fn from_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    let text = row.get_ref(column)?.as_str()?;
+    let text = row.get_ref(column)?.as_str().map_err(|error| unreadable(column, error))?;
     serde_json::from_str(text).map_err(|error| unreadable(column, error))
 }
 

@@ -6,6 +6,8 @@
 //!   power cut. What was given to [`Store::append_all`] is there as a whole or not at all.
 //! - Events are only ever added. The database itself refuses to change one, and to remove one as long as its session
 //!   exists; [`Store::delete_session`], at the person's word, takes the whole session and its bytes.
+//! - An event that cannot be read (a newer krabba wrote it, its row is damaged) is handed out as it stands in the file
+//!   ([`StoredEvent::Unreadable`]); the rest of its session stays usable.
 //! - Facts, usage and leases are written without waiting for the disk. A power cut may take the last of them, never the
 //!   file: they can be learned again, and nobody's words are in them.
 //! - Two processes may use one file at the same time. Who may write a turn of a session is settled by a lease.
@@ -35,7 +37,7 @@ mod lease_tests;
 mod open_tests;
 
 pub use error::StoreError;
-pub use event::{Event, EventKind, NewEvent};
+pub use event::{Event, EventKind, NewEvent, StoredEvent, UnreadableEvent};
 pub use fact::StoredFact;
 pub use lease::{Lease, LeaseOwner, Leasing, Renewal};
 pub use session::{NewSession, Session};

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use serde::Serialize;
 
 use crate::store::Promise;
-use crate::{Event, Store, StoreError};
+use crate::{Store, StoreError, StoredEvent};
 
 /// A conversation that is to begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,11 +109,11 @@ impl Store {
         if changed == 0 { Err(StoreError::NoSession { session: id.clone() }) } else { Ok(()) }
     }
 
-    /// Every event of the session from the first on, for a person to take away.
+    /// Every event of the session from the first on, for a person to take away, those that cannot be read as they stand in the file.
     ///
     /// # Errors
     /// [`StoreError::NoSession`], and what every read may meet.
-    pub fn export(&self, id: &SessionId) -> Result<Vec<Event>, StoreError> {
+    pub fn export(&self, id: &SessionId) -> Result<Vec<StoredEvent>, StoreError> {
         match self.session(id)? {
             Some(_) => self.events(id, 0),
             None => Err(StoreError::NoSession { session: id.clone() }),

@@ -85,7 +85,7 @@ fn what_was_written_before_sigkill_is_there_and_nothing_is_there_by_half() {
         let events = open(directory.path()).events(&session(), 0).unwrap();
         assert!(events.len() as u64 >= 2 * expected_at_least, "{} events, {expected_at_least} pairs were promised", events.len());
         assert!(events.len().is_multiple_of(2), "half a step was kept");
-        assert!(events.iter().zip(1..).all(|(event, seq)| event.seq == seq), "a gap in the numbers");
+        assert!(events.iter().zip(1..).all(|(event, seq)| event.seq() == seq), "a gap in the numbers");
     }
 }
 

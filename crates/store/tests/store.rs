@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use krabba_store::{EventKind, NewEvent, NewSession, Session, Store, StoreError, UsageRow, UsageTiming};
+use krabba_store::{EventKind, NewEvent, NewSession, Session, Store, StoreError, StoredEvent, UsageRow, UsageTiming};
 use krabba_types::{AgentId, FactSource, Label, ModelRef, Residency, SessionId, Timestamp, TurnId, Usage};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ fn event(text: &str, at: i64) -> NewEvent {
 }
 
 fn bodies(store: &Store, id: &str) -> Vec<Value> {
-    store.events(&SessionId::new(id), 0).unwrap().into_iter().map(|event| event.body).collect()
+    store.events(&SessionId::new(id), 0).unwrap().iter().filter_map(StoredEvent::readable).map(|event| event.body.clone()).collect()
 }
 
 #[test]
@@ -38,10 +38,10 @@ fn events_come_back_as_they_were_given() {
     drop(store);
 
     let store = Store::open(directory.path()).unwrap();
-    let all: Vec<_> = written.into_iter().chain([third.clone()]).collect();
+    let all: Vec<_> = written.into_iter().chain([third.clone()]).map(StoredEvent::Readable).collect();
     assert_eq!(store.events(&SessionId::new("s"), 0).unwrap(), all);
-    assert_eq!(store.events(&SessionId::new("s"), 2).unwrap(), [third]);
-    assert_eq!(all.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(store.events(&SessionId::new("s"), 2).unwrap(), [StoredEvent::Readable(third)]);
+    assert_eq!(all.iter().map(StoredEvent::seq).collect::<Vec<_>>(), [1, 2, 3]);
 }
 
 #[test]
@@ -198,15 +198,40 @@ fn state_directory_that_is_a_file_is_named() {
 }
 
 #[test]
-fn event_kind_of_the_future_is_an_error_and_not_a_gap() {
+fn row_that_cannot_be_read_does_not_take_the_session_with_it() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path()).unwrap();
+    let id = SessionId::new("s");
     store.create_session(&new_session("s", 1)).unwrap();
+    let first = store.append(&id, &event("first", 1)).unwrap();
+    let owner = r#"{"kind":"owner"}"#;
+    let rows = [
+        ("telepathy", "{}", owner, "kind: there is no kind of event \"telepathy\""),
+        ("notice", "{\"text\":", owner, "body: EOF while parsing a value at line 1 column 8"),
+        ("notice", "{}", r#"{"kind":"ghost"}"#, "label: unknown variant `ghost`, expected one of"),
+    ];
     let other = rusqlite::Connection::open(store.path()).unwrap();
-    other.execute_batch("INSERT INTO event VALUES ('s', 1, NULL, 'telepathy', '{}', '{\"kind\":\"owner\"}', 1)").unwrap();
-    let error = store.events(&SessionId::new("s"), 0).unwrap_err();
-    assert!(matches!(error, StoreError::Unreadable { .. }), "{error:?}");
-    assert!(error.to_string().contains("there is no kind of event \"telepathy\""), "{error}");
+    for ((kind, body, label, _), seq) in rows.iter().zip(2..) {
+        other.execute("INSERT INTO event VALUES ('s', ?1, 't1', ?2, ?3, ?4, 7)", (seq, kind, body, label)).unwrap();
+    }
+    other.execute("INSERT INTO event VALUES ('s', 5, 't1', 'notice', CAST(x'22ff22' AS TEXT), ?1, 7)", [owner]).unwrap();
+    let last = store.append(&id, &event("last", 9)).unwrap();
+
+    let events = store.events(&id, 0).unwrap();
+    assert_eq!(events.iter().map(StoredEvent::seq).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(events.iter().filter_map(StoredEvent::readable).collect::<Vec<_>>(), [&first, &last]);
+    for ((kind, body, label, why), stored) in rows.iter().zip(&events[1..]) {
+        let StoredEvent::Unreadable(found) = stored else { panic!("{stored:?}") };
+        assert_eq!((found.turn.as_ref().map(TurnId::as_str), found.at), (Some("t1"), Timestamp(7)));
+        assert_eq!([&found.kind, &found.body, &found.label], [kind, body, label]);
+        assert!(found.unreadable.starts_with(why), "{}", found.unreadable);
+    }
+    let StoredEvent::Unreadable(found) = &events[4] else { panic!("{:?}", events[4]) };
+    assert_eq!(found.body, "\"\u{fffd}\"");
+    assert!(found.unreadable.starts_with("body: "), "{}", found.unreadable);
+    assert_eq!(store.export(&id).unwrap(), events);
+    let bytes: Vec<u8> = other.query_row("SELECT CAST(body AS BLOB) FROM event WHERE seq = 5", [], |row| row.get(0)).unwrap();
+    assert_eq!(bytes, b"\"\xff\"", "raw history is never changed");
 }
 
 #[test]
@@ -224,7 +249,7 @@ fn two_openers_of_a_new_state_both_get_it() {
             }
         });
         let store = Store::open(directory.path()).unwrap();
-        let seqs: Vec<_> = store.events(&SessionId::new("s"), 0).unwrap().into_iter().map(|event| event.seq).collect();
+        let seqs: Vec<_> = store.events(&SessionId::new("s"), 0).unwrap().iter().map(StoredEvent::seq).collect();
         assert_eq!(seqs, [1, 2, 3, 4]);
     }
 }

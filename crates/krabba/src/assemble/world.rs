@@ -10,7 +10,7 @@ use krabba_llm::Caller;
 use krabba_local::{Configured, Figure, Mismatch, Services, Watcher, mismatches};
 use krabba_net::{Egress, HttpClient, Redactor};
 use krabba_route::{ResolveError, Router, Settings, check};
-use krabba_store::{Event, Store};
+use krabba_store::{Store, StoredEvent};
 use krabba_types::{AgentId, Clock, Dialect, ModelRef, SessionId, SystemClock, Thinking};
 
 use super::{Home, choices, providers};
@@ -64,6 +64,7 @@ impl World {
             provider.keys.iter().for_each(|key| redactor.register(&key.secret));
             headers.chain(service).for_each(|(_, secret)| redactor.register(secret));
         }
+        home.tighten_own_state_dir();
         let store =
             Store::open(&home.state_dir).with_context(|| format!("the state directory {} cannot be used", home.shown(&home.state_dir)))?;
         let store = Arc::new(store);
@@ -177,7 +178,7 @@ impl World {
     ///
     /// # Errors
     /// When the store fails.
-    pub(crate) fn events(&self, session: &SessionId) -> Result<Vec<Event>> {
+    pub(crate) fn events(&self, session: &SessionId) -> Result<Vec<StoredEvent>> {
         Ok(self.store.events(session, 0)?)
     }
 

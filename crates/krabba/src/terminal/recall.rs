@@ -1,7 +1,7 @@
 //! The end of a conversation that is continued, so that a person sees where they were.
 
 use krabba_agent::{Extent, Record};
-use krabba_store::Event;
+use krabba_store::StoredEvent;
 use krabba_types::Part;
 
 /// As many exchanges as help to remember.
@@ -19,9 +19,9 @@ pub(crate) struct Exchange {
 }
 
 /// The last exchanges of a session's events, oldest first.
-pub(crate) fn last_exchanges(events: &[Event]) -> Vec<Exchange> {
+pub(crate) fn last_exchanges(events: &[StoredEvent]) -> Vec<Exchange> {
     let mut exchanges: Vec<Exchange> = Vec::new();
-    for record in events.iter().filter_map(|event| Record::of(event).ok()) {
+    for record in events.iter().filter_map(|event| Record::of(event.readable()?).ok()) {
         match record {
             Record::User(user) => exchanges.push(Exchange { said: spoken(&user.parts), answer: String::new() }),
             Record::Assistant(assistant) => {

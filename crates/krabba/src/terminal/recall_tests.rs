@@ -1,5 +1,5 @@
 use krabba_agent::{AssistantRecord, Extent, Record, UserRecord};
-use krabba_store::{Event, NewSession, Store};
+use krabba_store::{NewSession, Store, StoredEvent};
 use krabba_types::{AgentId, Label, ModelId, ModelRef, Part, ProviderId, Reasoning, ReasoningOrigin, SessionId, Timestamp, Usage};
 
 use super::recall::{Exchange, last_exchanges};
@@ -19,7 +19,7 @@ fn answered(text: &str, extent: Extent) -> Record {
     Record::Assistant(AssistantRecord { parts, route: route(), model: None, usage: Usage::default(), extent })
 }
 
-fn events(records: &[Record]) -> Vec<Event> {
+fn events(records: &[Record]) -> Vec<StoredEvent> {
     let store = Store::open_in_memory().unwrap();
     let id = SessionId::new("s");
     store.create_session(&NewSession { id: id.clone(), agent: AgentId::new("main"), title: None, at: Timestamp(0) }).unwrap();

@@ -76,13 +76,14 @@ fn show(store: &Store, session: &Session, json: bool) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}  {}", printable_lines(session.id.as_str()), local(session.created_at.0))?;
     for event in &events {
-        if let Some(text) = words(event) {
+        if let Some(text) = event.readable().and_then(words) {
             writeln!(out, "\n{}", printable_lines(&text))?;
         }
     }
-    let unreadable = History::of(&events).unreadable().len();
-    if unreadable > 0 {
-        writeln!(out, "\n({unreadable} events cannot be read by this version of krabba; `sessions export` has them)")?;
+    match History::of(&events).unreadable().len() {
+        0 => {}
+        1 => writeln!(out, "\n(1 event cannot be read by this version of krabba; `sessions export` has it)")?,
+        count => writeln!(out, "\n({count} events cannot be read by this version of krabba; `sessions export` has them)")?,
     }
     Ok(())
 }
