@@ -6,6 +6,7 @@ use krabba_types::Residency;
 
 use crate::draft::{At, Draft};
 use crate::shape::{Fields, Kind, Range, Shape, TextRule};
+use crate::sources::MAX_DIAGNOSTICS;
 use crate::suggest::closest;
 use crate::tree::{Node, NodeId, Object, Value};
 use crate::variables::Expansion;
@@ -127,8 +128,13 @@ impl<'t> Walk<'t> {
     }
 
     fn unknown(&mut self, key: &str, node: &Node, fields: &Fields) {
-        let known = fields.fields.iter().map(|(key, _)| key.as_str());
         let draft = Draft::warning("unknown-key", At::Key(node.id), "there is no such key; it has no effect");
+        // All that was found before comes first, so that this one is counted and not shown.
+        if self.findings.drafts.len() >= MAX_DIAGNOSTICS {
+            self.findings.drafts.push(draft);
+            return;
+        }
+        let known = fields.fields.iter().map(|(key, _)| key.as_str());
         self.findings.drafts.push(match closest(key, known.clone().chain(fields.ignored.iter().map(String::as_str))) {
             Some(meant) => draft.help(format!("did you mean `{meant}`?")),
             None => draft.expected(format!("one of {}", known.collect::<Vec<_>>().join(", "))).help("remove it, or check where it belongs"),

@@ -61,6 +61,9 @@ mod secret_names_tests;
 mod secrets;
 mod settings;
 mod shape;
+mod snippet;
+#[cfg(test)]
+mod snippet_tests;
 mod sources;
 mod spans;
 mod suggest;

@@ -1,12 +1,21 @@
 //! The name that was probably meant.
 
+/// Nobody meant a known name who wrote more bytes than this, and comparing them is dear.
+const LONGEST: usize = 64;
+
 /// The closest of `known` to `given`, unless even that is far off. Case does not count.
 pub(crate) fn closest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let given: Vec<char> = given.to_lowercase().chars().take(64).collect();
+    if given.len() > LONGEST {
+        return None;
+    }
+    let given: Vec<char> = given.to_lowercase().chars().collect();
     let limit = (given.len() / 3).clamp(1, 3);
     known
         .into_iter()
-        .map(|candidate| (distance(&given, &candidate.to_lowercase().chars().collect::<Vec<_>>()), candidate))
+        .map(|candidate| (candidate, candidate.to_lowercase().chars().collect::<Vec<char>>()))
+        // Each letter more or less is a step.
+        .filter(|(_, letters)| letters.len().abs_diff(given.len()) <= limit)
+        .map(|(candidate, letters)| (distance(&given, &letters), candidate))
         .filter(|&(steps, _)| steps <= limit)
         .min_by_key(|&(steps, _)| steps)
         .map(|(_, candidate)| candidate)

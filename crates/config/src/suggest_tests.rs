@@ -16,3 +16,11 @@ fn slip_of_the_finger_is_recognised_and_another_word_is_not() {
         assert_eq!(closest(given, known), meant, "{given}");
     }
 }
+
+#[test]
+fn nobody_who_wrote_a_whole_text_meant_a_name() {
+    let known = "a".repeat(64);
+    let longer = "a".repeat(65);
+    assert_eq!(closest(&known, [known.as_str()]), Some(known.as_str()));
+    assert_eq!(closest(&longer, [known.as_str()]), None);
+}

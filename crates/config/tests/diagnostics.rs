@@ -38,6 +38,27 @@ fn every_fault_is_said_with_its_place_and_its_cure() {
 }
 
 #[test]
+fn column_far_into_a_long_line_is_not_counted_in_bytes() {
+    let keys: Vec<String> = (0..300).map(|number| format!("'grüße 🦀 {number}': 'é'")).collect();
+    let text = format!("\u{feff}{{ {} }}\n", keys.join(", "));
+    let loaded = parse_text(&text, &Env::default()).unwrap_or_else(|_| panic!("nothing was read"));
+    let line = text.trim_start_matches('\u{feff}');
+    let expected: Vec<usize> = keys.iter().map(|key| line.split(key.as_str()).next().unwrap().chars().count() + 1).collect();
+    let found: Vec<usize> = loaded.diagnostics.iter().map(|unknown| unknown.place.as_ref().unwrap().column as usize).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn place_at_the_very_end_of_a_long_line_has_a_column() {
+    for length in 500..1100 {
+        let text = format!("{{ a: '{}", "x".repeat(length));
+        let Err(diagnostics) = parse_text(&text, &Env::default()) else { panic!("an open quote was accepted") };
+        let columns: Vec<usize> = diagnostics.iter().flat_map(|found| &found.place).map(|place| place.column as usize).collect();
+        assert_eq!(columns, [text.len() + 1]);
+    }
+}
+
+#[test]
 fn bad_entries_do_not_hide_good_ones() {
     let loaded = parse_text(include_str!("data/broken/wrong-types.json5"), &Env::default()).unwrap_or_else(|_| panic!("nothing was read"));
     let providers: Vec<_> = loaded.config.models.providers.iter().map(|(name, provider)| (name, provider.models.len())).collect();
