@@ -20,10 +20,10 @@ pub(crate) struct Cli {
 /// Where configuration and state are.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Place {
-    /// Configuration file [default: ~/.krabba/krabba.json5, else OpenClaw's]
+    /// Configuration file [default: KRABBA_CONFIG, else ~/.krabba/krabba.json5, else OpenClaw's]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Directory for sessions and other state [default: ~/.krabba]
+    /// Directory for sessions and other state [default: KRABBA_STATE_DIR, else ~/.krabba]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
 }
@@ -69,7 +69,7 @@ pub(crate) enum Verb {
     },
     /// Find servers, choose a model, write the configuration.
     Onboard {
-        /// A server, when it is not on this machine (http://192.168.1.20:1234).
+        /// A server on another machine or port (http://192.168.1.20:1234).
         url: Option<String>,
     },
 }
@@ -125,7 +125,7 @@ pub(crate) struct Output {
 pub(crate) enum ModelsVerb {
     /// Configured models; with --all those of the catalogue and of every server too.
     List {
-        /// Everything that could be named.
+        /// Also models that are not in the configuration.
         #[arg(long)]
         all: bool,
         /// Only models at home.
@@ -165,7 +165,7 @@ pub(crate) enum ModelsVerb {
         #[command(subcommand)]
         verb: AliasesVerb,
     },
-    /// Models behind the default one.
+    /// Models that are asked when the default one does not answer.
     Fallbacks {
         /// What to do with them.
         #[command(subcommand)]
@@ -173,7 +173,7 @@ pub(crate) enum ModelsVerb {
     },
     /// Look for model servers on this machine, or at a URL.
     Scan {
-        /// A server elsewhere.
+        /// A server on another machine or port.
         url: Option<String>,
         /// Send each loaded model a real one-token request.
         #[arg(long)]
@@ -272,19 +272,19 @@ pub(crate) enum SessionsVerb {
     },
     /// Read one.
     Show {
-        /// Its id.
+        /// Its id, or the beginning of it.
         id: String,
         #[command(flatten)]
         output: Output,
     },
     /// Everything that is stored about one, as JSON lines.
     Export {
-        /// Its id.
+        /// Its id, or the beginning of it.
         id: String,
     },
     /// Delete one for good.
     Delete {
-        /// Its id.
+        /// Its id, or the beginning of it.
         id: String,
     },
 }

@@ -57,6 +57,12 @@ pub(crate) async fn onboard(home: &Home, url: Option<&str>) -> Result<Loaded> {
             home.shown(&home.location.path)
         );
     }
+    if home.has_file() && !home.is_ours() {
+        bail!(
+            "the configuration in use is OpenClaw's {}; a new one would stand before it. `krabba config adopt` makes a copy that krabba edits",
+            home.shown(&home.location.path)
+        );
+    }
     let found = match url {
         Some(url) => find_at(url).await?,
         None => {

@@ -1,5 +1,6 @@
 //! Where things are, and what the configuration says.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -52,6 +53,17 @@ impl Home {
     /// Whether the configuration file may be written.
     pub(crate) fn is_ours(&self) -> bool {
         self.location.ownership == Ownership::Ours
+    }
+
+    /// Closes krabba's own directory to others, where a person made it by hand with the usual mode. One that they named is
+    /// theirs to decide about; `krabba doctor` speaks of it.
+    pub(crate) fn tighten_own_state_dir(&self) {
+        if self.state_dir == self.place.home.join(".krabba")
+            && std::fs::metadata(&self.state_dir).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+        {
+            // Failing costs no more than before; doctor says so.
+            let _ = std::fs::set_permissions(&self.state_dir, std::fs::Permissions::from_mode(0o700));
+        }
     }
 
     /// Reads the file, whatever its errors.

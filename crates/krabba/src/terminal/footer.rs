@@ -42,7 +42,8 @@ fn tokens_per_second(end: &TurnEnd) -> Option<f64> {
         return Some(speed);
     }
     let tokens = end.usage.output_tokens?;
-    let writing = end.timing.total_ms.checked_sub(end.timing.queued_ms)?.checked_sub(end.timing.first_token_ms?)?;
+    // Of the attempt that answered: those before it had their own time.
+    let writing = end.attempts.last()?.ms.checked_sub(end.timing.first_token_ms?)?;
     if writing < 50 {
         return None;
     }

@@ -128,3 +128,12 @@ fn a_row_does_not_begin_with_the_comma_of_the_row_before() {
     let rows: Vec<String> = line.wrap(8, 0).iter().map(|row| row.render(Colours::Off)).collect();
     assert_eq!(rows, ["one two,", "(three) ", "日本語、", "日本語。"]);
 }
+
+#[test]
+fn a_paragraph_with_tabs_is_as_wide_as_it_looks() {
+    let line = Line::of("name\tage\tcity\tname\tage\tcity", super::style::Style::default());
+    for row in line.wrap(12, 0) {
+        let shown = row.render(Colours::Off);
+        assert!(shown.width() <= 12 && !shown.contains('\t'), "{shown:?}");
+    }
+}

@@ -95,7 +95,9 @@ impl Line {
         let mut rows = vec![Self::default()];
         let mut used = 0;
         for span in &self.0 {
-            for word in unbroken(&span.text) {
+            // Measured as it will be shown: a tab is four columns wide then, and as itself none.
+            let text = printable(&span.text);
+            for word in unbroken(&text) {
                 let columns = word.width();
                 if used + columns > width && used > 0 {
                     if word.trim().is_empty() {

@@ -202,3 +202,26 @@ async fn json_output_is_json_with_openclaws_names() {
         serde_json::from_str::<Value>(line).unwrap();
     }
 }
+
+#[tokio::test]
+async fn one_row_that_cannot_be_read_does_not_end_a_conversation() {
+    let desk = ScriptedServer::start(Script::any().reply("here")).await.unwrap();
+    let home = Home::with_config(&two_servers(&desk, ""));
+    let ask = |message: &'static str| ["agent", "--session-id", "s", "--model", "Desk", "--message", message];
+    home.run(&ask("one")).await.code(0);
+    let database = rusqlite::Connection::open(home.path(".krabba/krabba.db")).unwrap();
+    let row = "SELECT 's', MAX(seq) + 1, NULL, 'telepathy', '{\"thought\":7', '{\"kind\":\"owner\"}', 1 FROM event WHERE session = 's'";
+    database.execute_batch(&format!("INSERT INTO event {row}")).unwrap();
+
+    home.run(&ask("two")).await.code(0).says(&["here"]).warns(&["1 event of this session cannot be read"]);
+    let sent = String::from_utf8(desk.generations().last().unwrap().body.clone()).unwrap();
+    assert!(sent.contains("one") && sent.contains("two") && !sent.contains("thought"), "{sent}");
+    home.run(&["sessions", "show", "s"]).await.code(0).says(&["› one\n", "› two\n", "(1 event cannot be read"]);
+    let exported = home.run(&["sessions", "export", "s"]).await.code(0).out;
+    let rows: Vec<Value> = exported.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let unreadable: Vec<&Value> = rows.iter().filter(|row| row.get("unreadable").is_some()).collect();
+    assert_eq!(unreadable.len(), 1, "{exported}");
+    assert_eq!((&unreadable[0]["kind"], &unreadable[0]["body"]), (&"telepathy".into(), &"{\"thought\":7".into()));
+    let shown = home.run(&["sessions", "show", "s", "--json"]).await.code(0).json();
+    assert!(shown["events"].as_array().unwrap().contains(unreadable[0]), "{shown}");
+}

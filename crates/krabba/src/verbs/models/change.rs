@@ -48,6 +48,11 @@ pub(super) async fn aliases(home: &Home, verb: AliasesVerb) -> Result<ExitCode> 
             {
                 bail!("Alias {alias} already points to {other}; remove it first");
             }
+            // The first entry there would make a list of allowed models of it, which nobody asked for.
+            let defaults = &world.loaded.config.agents.defaults;
+            if defaults.models.is_empty() && defaults.model_policy.is_none() {
+                write(home, &key(["agents", "defaults", "modelPolicy", "allow"]), &json!([]))?;
+            }
             write(home, &key(["agents", "defaults", "models", &reference.to_string(), "alias"]), &json!(alias))?;
             println!("{alias} is {reference}");
             world.close().await;
