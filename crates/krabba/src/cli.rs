@@ -95,14 +95,14 @@ pub(crate) struct Talk {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Ask {
     /// The message; `-` reads it from standard input.
-    #[arg(short, long, value_name = "TEXT")]
+    #[arg(short, long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) message: String,
     #[command(flatten)]
     pub(crate) talk: Talk,
     /// A picture to look at; may be repeated.
     #[arg(long, value_name = "FILE")]
     pub(crate) image: Vec<PathBuf>,
-    /// Give up after this many seconds [default: never]
+    /// Give up after this many seconds; 0 is never [default: never]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<u64>,
     /// Without a daemon (there is none yet; accepted so that scripts keep working).

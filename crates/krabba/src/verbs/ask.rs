@@ -42,7 +42,7 @@ pub(crate) async fn run(home: &Home, flags: Ask) -> Result<ExitCode> {
     let mut endings = Endings::new()?;
     let mut turn = lane.turn(input);
     let show = if flags.output.json { Show::Nothing } else { Show::of_stdout() };
-    let limit = flags.timeout.map(Duration::from_secs);
+    let limit = flags.timeout.filter(|seconds| *seconds > 0).map(Duration::from_secs);
     let end = follow(&mut turn, &mut endings, show, limit).await?;
     let code = if flags.output.json { print_json(&end)? } else { print_plain(&end, show)? };
     agent.close().await;

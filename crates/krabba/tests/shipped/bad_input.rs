@@ -81,6 +81,7 @@ async fn wrong_usage_is_told_from_failure() {
         vec!["modles"],
         vec!["models", "lst"],
         vec!["agent"],
+        vec!["agent", "--message", ""],
         vec!["agent", "--message", "hi", "--thinking", "sideways"],
         vec!["agent", "--message", "hi", "--timeout", "soon"],
         vec!["models", "list", "--json", "--plain"],
