@@ -227,15 +227,8 @@ impl History {
 impl Turn {
     fn say(&mut self, event: &Event, message: Message) {
         self.said.push(Entry { seq: event.seq, message });
-        match &event.label {
-            Label::Owner | Label::System | Label::Minted => {}
-            Label::Guest { .. } | Label::Untrusted { .. } => {
-                let label = event.label.clone();
-                self.foreign = Some(match self.foreign.take() {
-                    Some(before) => less_clean(before, label),
-                    None => label,
-                });
-            }
+        if !event.label.is_own() {
+            self.foreign = Some(self.foreign.take().map_or_else(|| event.label.clone(), |before| before.join(&event.label)));
         }
     }
 
@@ -283,15 +276,6 @@ impl SessionSettings {
             Change::Residency { places } => self.tightened.push(places),
             Change::LeftHome { .. } => self.left_home = true,
         }
-    }
-}
-
-/// What nobody vouches for is less clean than what a known guest said.
-fn less_clean(one: Label, two: Label) -> Label {
-    match (&one, &two) {
-        (_, Label::Untrusted { .. }) if !matches!(one, Label::Untrusted { .. }) => two,
-        (Label::Owner | Label::System | Label::Minted, _) => two,
-        (Label::Guest { .. } | Label::Untrusted { .. }, _) => one,
     }
 }
 

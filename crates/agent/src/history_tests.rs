@@ -197,7 +197,7 @@ fn answer_to_a_guest_is_not_the_owners_own_material() {
     let mut events = log(vec![("1", user("one")), ("1", answer("eins", Extent::Whole))]);
     assert_eq!(history(&events).label_of_answer(&route()), Label::Minted);
     let guest = Label::Guest { person: "anna".to_owned() };
-    let untrusted = Label::Untrusted { origin: "a page".to_owned() };
+    let untrusted = Label::untrusted("a page");
     let next =
         |seq, label: &Label| Event { seq, turn: Some(TurnId::new("2")), label: label.clone(), ..log(vec![("2", user("two"))])[0].clone() };
     events.push(next(3, &guest));

@@ -6,6 +6,7 @@
 //! back ([`ModelEvent`]), what is known about the one who answers ([`RouteFacts`]), and what can go wrong
 //! ([`Fault`]).
 
+mod action;
 mod clock;
 mod event;
 mod facts;
@@ -18,6 +19,10 @@ mod request;
 mod secret;
 mod usage;
 
+pub use action::{
+    Action, Consult, Control, Exec, ExecMode, ExecStdio, Fetch, FileChange, FileChanges, ForeignCall, ForeignEffect, Look, PathError,
+    Search, WorkspacePath,
+};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use event::{DoneReason, ModelEvent, Progress, ToolCallPart};
 pub use facts::{Fact, FactSource, RouteFacts, RouteState, ServerKind, TemplateFamily, ToolAbility};

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 /// The rooms in their order, each with the rooms that it may depend on. A room depends only on rooms above it, and on
 /// those alone that it needs; a new line here is a decision about the design.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 19] = [
     ("krabba-types", &[]),
     ("krabba-config", &["types"]),
     ("krabba-store", &["types"]),
@@ -19,9 +19,20 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("krabba-local", &["types", "net"]),
     ("krabba-route", &["types", "store", "net", "llm", "local"]),
     ("krabba-context", &["types", "markup"]),
-    ("krabba-agent", &["types", "store", "markup", "route", "context"]),
-    ("krabba-command", &["types", "store", "route", "context", "agent"]),
-    ("krabba", &["types", "config", "store", "net", "llm", "local", "route", "context", "agent", "command"]),
+    ("krabba-guard", &["types", "store"]),
+    ("krabba-sandbox", &["types", "guard"]),
+    ("krabba-tool", &["types", "guard"]),
+    ("krabba-tools", &["types", "store", "net", "guard", "sandbox", "tool"]),
+    ("krabba-mcp", &["types", "net", "guard", "sandbox", "tool"]),
+    ("krabba-agent", &["types", "store", "markup", "route", "context", "guard", "tool"]),
+    ("krabba-command", &["types", "store", "route", "context", "guard", "agent"]),
+    (
+        "krabba",
+        &[
+            "types", "config", "store", "net", "llm", "local", "route", "context", "guard", "sandbox", "tool", "tools", "mcp", "agent",
+            "command",
+        ],
+    ),
     ("krabba-testkit", &["types"]),
 ];
 

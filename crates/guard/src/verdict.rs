@@ -1,0 +1,56 @@
+//! What the monitor says.
+
+use krabba_types::{Action, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::Authorized;
+
+/// The decision on one action.
+#[derive(Debug, PartialEq)]
+pub enum Verdict {
+    /// It may be done, once.
+    Allowed(Authorized<Action>),
+    /// The owner is asked.
+    Asked(Box<Question>),
+    /// It is not done.
+    Denied(Denial),
+}
+
+/// What the owner is asked. Everything in it is made from the action itself, never from a model's prose.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Question {
+    /// Its name in listings and answers.
+    pub id: String,
+    /// The action, exactly as it would be done.
+    pub action: Action,
+    /// BLAKE3 over the action, its terms and the policy, in hex. An answer holds for this and nothing else.
+    pub digest: String,
+    /// The rule that asks.
+    pub rule: String,
+    /// What a person reads, line by line, control characters escaped, never shortened: the action, then each argument with its origin.
+    pub lines: Vec<String>,
+    /// Words that must be typed instead of a bare yes, for what cannot be undone.
+    pub typed: Option<String>,
+    /// Silence is a no from then on.
+    pub expires: Timestamp,
+}
+
+/// An owner's answer to a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// Do it, this once.
+    Approve,
+    /// Do not.
+    Deny,
+}
+
+/// Why something is not done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Denial {
+    /// The rule, as `krabba explain policy` names it.
+    pub rule: String,
+    /// What the model is told, in one line.
+    pub message: String,
+}

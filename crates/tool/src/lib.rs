@@ -1,0 +1,16 @@
+//! What a tool is.
+//!
+//! A [`Tool`] describes itself to the model ([`Tool::spec`]), turns a call into an [`Action`](krabba_types::Action) without doing
+//! anything ([`Tool::plan`]), and does what the reference monitor authorised ([`Tool::run`]). Nothing else of it is visible: the
+//! agent knows no tool by name, and a tool knows no policy.
+//!
+//! A [`Catalogue`] holds all tools that an agent may use. Some of them stand in the prompt; the others are found by a search and
+//! run through [`CALL_TOOL`], so that the list in the prompt never changes within a session.
+
+mod catalogue;
+mod outcome;
+mod tool;
+
+pub use catalogue::{CALL_TOOL, Catalogue};
+pub use outcome::Outcome;
+pub use tool::{Call, Refusal, Repeat, Run, Tool};

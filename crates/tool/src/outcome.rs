@@ -1,0 +1,37 @@
+//! What a tool brought.
+
+use krabba_types::{Image, Label};
+
+/// The end of a tool's work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What the model reads.
+    pub text: String,
+    /// Whether it failed.
+    pub is_error: bool,
+    /// Where the text comes from; joined with what the action's terms demand by whoever stores it.
+    pub label: Label,
+    /// Pictures for the model.
+    pub images: Vec<Image>,
+    /// What a person is shown instead of the text (a diff).
+    pub shown: Option<String>,
+}
+
+impl Outcome {
+    /// It went well.
+    pub fn done(text: impl Into<String>, label: Label) -> Self {
+        Self { text: text.into(), is_error: false, label, images: Vec::new(), shown: None }
+    }
+
+    /// It failed; the words are ours.
+    pub fn failed(text: impl Into<String>) -> Self {
+        Self { text: text.into(), is_error: true, label: Label::Minted, images: Vec::new(), shown: None }
+    }
+
+    /// The same, with something for a person to look at.
+    #[must_use]
+    pub fn showing(mut self, shown: impl Into<String>) -> Self {
+        self.shown = Some(shown.into());
+        self
+    }
+}

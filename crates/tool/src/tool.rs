@@ -1,0 +1,61 @@
+//! The trait.
+
+use futures_util::future::BoxFuture;
+use krabba_guard::Authorized;
+use krabba_types::{Action, JsonObject, SessionId, ToolSpec};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::Outcome;
+
+/// Something that a model may ask for.
+pub trait Tool: Send + Sync {
+    /// What the model sees.
+    fn spec(&self) -> &ToolSpec;
+
+    /// What a call would do. Looks at whatever it needs to say so exactly, and changes nothing.
+    fn plan<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Action, Refusal>>;
+
+    /// Does what was authorised. Ends soon after `run.cancel` is cancelled, with what there is by then; dropping the future
+    /// ends everything that it started.
+    fn run<'a>(&'a self, action: Authorized<Action>, run: Run) -> BoxFuture<'a, Outcome>;
+
+    /// What happens after a crash in the middle of it.
+    fn repeat(&self) -> Repeat;
+}
+
+/// A call whose arguments are valid for the tool's schema.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The conversation.
+    pub session: &'a SessionId,
+    /// The arguments.
+    pub arguments: &'a JsonObject,
+}
+
+/// What a tool is given to do its work.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The conversation.
+    pub session: SessionId,
+    /// Ends it early.
+    pub cancel: CancellationToken,
+    /// The longest text that it may give back, in bytes. What is cut says so, and how to get the rest.
+    pub budget: usize,
+    /// Lines for a person who watches; never read by a model. Nothing is waited for: what does not fit is dropped.
+    pub progress: mpsc::Sender<String>,
+}
+
+/// Whether work whose end is unknown may be done again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// Doing it twice is like doing it once.
+    Harmless,
+    /// It might have happened; the owner and the model are told.
+    Never,
+}
+
+/// Why there is no action for a call; one line for the model.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refusal(pub String);

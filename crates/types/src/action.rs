@@ -1,0 +1,288 @@
+//! What a tool call would do, as data in canonical form: what the reference monitor decides about, what a person reads who is
+//! asked, and what the audit keeps. Nothing here acts.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::JsonObject;
+
+/// A single thing that krabba is about to do for a model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "action")]
+pub enum Action {
+    /// Nothing that anybody else could notice: looks something up in what krabba itself holds.
+    Consult(Consult),
+    /// Looks at files of the workspace.
+    Look(Look),
+    /// Changes files of the workspace.
+    Change(FileChanges),
+    /// Runs a command in the sandbox.
+    Run(Exec),
+    /// Looks at, types into, or ends a command that runs in the background.
+    Control(Control),
+    /// Gets a page.
+    Fetch(Fetch),
+    /// Asks a search engine.
+    Search(Search),
+    /// Calls a tool of an MCP server.
+    Call(ForeignCall),
+}
+
+/// What is looked up in krabba itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consult {
+    /// The tool's name (`tool_search`).
+    pub tool: String,
+    /// What is looked for.
+    pub query: String,
+}
+
+/// A place in the workspace, relative to its root, without `.`, `..`, empty or absolute parts. The root itself is the empty
+/// text. That no link leads out of the workspace is not this type's promise but that of the directory handles it is used with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct WorkspacePath(String);
+
+/// A text that is no place in the workspace.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// It leads out.
+    #[error("\"{path}\" is outside the workspace")]
+    Outside {
+        /// As it was given.
+        path: String,
+    },
+    /// It holds a character that no path of ours has.
+    #[error("a path of the workspace has no control characters")]
+    Control,
+}
+
+impl WorkspacePath {
+    /// Reads a path as a model writes it: relative to the root, or absolute below `root`. `.` and `..` are resolved in the text.
+    ///
+    /// # Errors
+    /// [`PathError`], when it leads out of the workspace.
+    pub fn parse(text: &str, root: &str) -> Result<Self, PathError> {
+        if text.chars().any(char::is_control) {
+            return Err(PathError::Control);
+        }
+        let outside = || PathError::Outside { path: text.to_owned() };
+        let relative = if text.starts_with('/') {
+            let below = text.strip_prefix(root.trim_end_matches('/')).ok_or_else(outside)?;
+            if !below.is_empty() && !below.starts_with('/') {
+                return Err(outside());
+            }
+            below
+        } else {
+            text
+        };
+        let mut parts: Vec<&str> = Vec::new();
+        for part in relative.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => {
+                    parts.pop().ok_or_else(outside)?;
+                }
+                part => parts.push(part),
+            }
+        }
+        Ok(Self(parts.join("/")))
+    }
+
+    /// The root.
+    pub fn root() -> Self {
+        Self::default()
+    }
+
+    /// The text; empty for the root.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The last part; empty for the root.
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// A place below this one.
+    ///
+    /// # Errors
+    /// [`PathError`], when it is not below the root.
+    pub fn join(&self, more: &str) -> Result<Self, PathError> {
+        Self::parse(&format!("{}/{more}", self.0).replace("//", "/").trim_start_matches('/').to_owned(), "/")
+    }
+}
+
+impl TryFrom<String> for WorkspacePath {
+    type Error = PathError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let path = Self::parse(&text, "")?;
+        if path.0 == text { Ok(path) } else { Err(PathError::Outside { path: text }) }
+    }
+}
+
+impl From<WorkspacePath> for String {
+    fn from(path: WorkspacePath) -> Self {
+        path.0
+    }
+}
+
+impl fmt::Display for WorkspacePath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(if self.0.is_empty() { "." } else { &self.0 })
+    }
+}
+
+/// Files that are to be looked at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Look {
+    /// The tool's name (`read`, `ls`, `find`, `grep`, `image`).
+    pub tool: String,
+    /// Where.
+    pub path: WorkspacePath,
+    /// The other arguments, already checked.
+    pub arguments: JsonObject,
+}
+
+/// Changes of files that belong together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FileChanges {
+    /// The tool's name (`write`, `edit`, `apply_patch`).
+    pub tool: String,
+    /// In this order; none is made when one of them cannot be.
+    pub changes: Vec<FileChange>,
+}
+
+/// A change of one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileChange {
+    /// Which.
+    pub path: WorkspacePath,
+    /// BLAKE3 of the content it was worked out from, in hex; `None` when there is no such file. A file that is another one by then is left alone.
+    pub before: Option<String>,
+    /// The whole new content; `None` removes the file.
+    pub after: Option<String>,
+    /// What a person reads: a unified diff.
+    pub diff: String,
+}
+
+/// A command for the sandbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Exec {
+    /// What the shell inside the sandbox gets.
+    pub command: String,
+    /// Where it begins.
+    pub directory: WorkspacePath,
+    /// Variables on top of the sandbox's own few.
+    pub environment: BTreeMap<String, String>,
+    /// How it is run.
+    pub mode: ExecMode,
+    /// Whether it gets a terminal or pipes.
+    pub stdio: ExecStdio,
+    /// When it is ended, in seconds.
+    pub timeout_seconds: u32,
+    /// Hosts that it wants to reach; none reaches nothing at all.
+    pub hosts: Vec<String>,
+}
+
+/// Who waits for a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExecMode {
+    /// The turn.
+    Foreground,
+    /// Nobody; `process` looks after it.
+    Background,
+}
+
+/// What a command talks to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExecStdio {
+    /// Pipes.
+    Pipes,
+    /// A terminal.
+    Terminal,
+}
+
+/// What is done with a command in the background. It was authorised when it was started, and runs in its own sandbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "verb")]
+pub enum Control {
+    /// Lists all of this session.
+    List,
+    /// Reads new output.
+    Poll {
+        /// Which.
+        process: String,
+    },
+    /// Types.
+    Write {
+        /// Into which.
+        process: String,
+        /// What.
+        text: String,
+    },
+    /// Ends.
+    Kill {
+        /// Which.
+        process: String,
+    },
+}
+
+/// A page that is to be got.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Fetch {
+    /// Normalised.
+    pub url: String,
+    /// The longest text that is given back, in characters.
+    pub max_chars: u32,
+}
+
+/// A question for a search engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Search {
+    /// The engine's address, from the configuration.
+    pub endpoint: String,
+    /// The question.
+    pub query: String,
+    /// How many results.
+    pub count: u32,
+}
+
+/// A call of a tool that an MCP server offers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ForeignCall {
+    /// The server's key in the configuration.
+    pub server: String,
+    /// The tool's name at the server.
+    pub tool: String,
+    /// The arguments, valid for the tool's schema.
+    pub arguments: JsonObject,
+    /// What it does there.
+    pub effect: ForeignEffect,
+}
+
+/// What a tool of an MCP server does, as the owner declared it or the pinned description says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum ForeignEffect {
+    /// Nothing but giving information.
+    ReadOnly {
+        /// Arguments that decide who learns of it all the same (a URL).
+        critical: Vec<String>,
+    },
+    /// Something happens. These arguments decide who or what is affected.
+    Declared {
+        /// Their names.
+        critical: Vec<String>,
+    },
+    /// Something may happen, and nobody said which argument matters: all do.
+    Undeclared,
+}
