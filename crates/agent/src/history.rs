@@ -139,7 +139,7 @@ impl History {
     pub fn label_of_answer(&self, route: &ModelRef) -> Label {
         let cut = self.cut_for(route);
         let foreign = self.turns.iter().filter(|turn| turn.last_seq >= cut).filter_map(|turn| turn.foreign.as_ref());
-        foreign.cloned().reduce(less_clean).unwrap_or(Label::Minted)
+        foreign.cloned().reduce(|one, two| one.join(&two)).unwrap_or(Label::Minted)
     }
 
     /// The conversation as `route` gets to see it, oldest first. Every turn but the one that is going on has an ending, and
