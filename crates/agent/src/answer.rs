@@ -67,6 +67,7 @@ impl Answer {
             }
             ModelEvent::ReasoningArtefact { field, artefact } => self.artefacts.push((field, artefact)),
             ModelEvent::ToolCall(call) => self.called = self.called.take().or(Some(as_name(&call.name))),
+            ModelEvent::BrokenCall(call) => self.called = self.called.take().or(Some(as_name(call.name.as_deref().unwrap_or("?")))),
             ModelEvent::Progress(progress) => {
                 if let Some(status) = Status::of_progress(&progress) {
                     speaker.say(TurnEvent::Status(status));

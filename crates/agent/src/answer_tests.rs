@@ -1,6 +1,6 @@
 //! What a model made up, on its way to a person.
 
-use krabba_types::{CallId, JsonObject, ModelEvent, ToolCall};
+use krabba_types::{CallChannel, CallId, JsonObject, ModelEvent, ToolCall};
 use tokio::sync::mpsc;
 
 use crate::answer::{Answer, ReasoningShown};
@@ -12,7 +12,12 @@ async fn the_name_of_a_made_up_tool_steers_no_terminal() {
     let mut speaker = Speaker::new(sender);
     let mut answer = Answer::default();
     for name in ["\u{1b}]0;x\u{7}\u{202e}read\n", "write"] {
-        let call = ToolCall { id: CallId::new("1"), name: name.to_owned() + &"e".repeat(100), arguments: JsonObject::new() };
+        let call = ToolCall {
+            id: CallId::new("1"),
+            name: name.to_owned() + &"e".repeat(100),
+            arguments: JsonObject::new(),
+            channel: CallChannel::default(),
+        };
         answer.take(ModelEvent::ToolCall(call), ReasoningShown::No, &mut speaker);
     }
     let expected = format!(

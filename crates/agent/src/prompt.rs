@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use krabba_context::{Built, Entry, Input, Meter, Pictures, PromptError, build};
 use krabba_route::{Prepared, Prompt, TooLarge};
-use krabba_types::{ModelRef, ModelRequest, Params, RouteFacts, Thinking, TurnId};
+use krabba_types::{Calling, ModelRef, ModelRequest, Params, RouteFacts, Thinking, TurnId};
 
 use crate::agent::Shared;
 use crate::history::History;
@@ -68,6 +68,7 @@ impl Prompt for SessionPrompt {
                 model: reference.model.clone(),
                 messages: built.messages,
                 tools: Vec::new(),
+                calling: Calling { mode: facts.tool_mode(), untrusted: Vec::new() },
                 max_output_tokens: Some(built.room),
                 thinking: self.thinking,
                 params: Params::default(),

@@ -1,6 +1,6 @@
 use krabba_types::{
-    CallId, Image, JsonObject, Message, ModelId, ModelRef, Part, ProviderId, Reasoning, ReasoningOrigin, Role, TemplateFamily, ToolCall,
-    ToolResult,
+    CallChannel, CallId, Image, JsonObject, Message, ModelId, ModelRef, Part, ProviderId, Reasoning, ReasoningOrigin, Role, TemplateFamily,
+    ToolCall, ToolResult,
 };
 use proptest::prelude::*;
 
@@ -73,7 +73,10 @@ impl Session {
 fn call(id: &str, argument: &str) -> Message {
     let mut arguments = JsonObject::new();
     arguments.insert("query".to_owned(), argument.into());
-    Message { role: Role::Assistant, parts: vec![Part::ToolCall(ToolCall { id: CallId::new(id), name: "find".to_owned(), arguments })] }
+    Message {
+        role: Role::Assistant,
+        parts: vec![Part::ToolCall(ToolCall { id: CallId::new(id), name: "find".to_owned(), arguments, channel: CallChannel::default() })],
+    }
 }
 
 fn result(id: &str, text: &str) -> Message {

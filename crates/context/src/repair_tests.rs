@@ -1,5 +1,5 @@
 use krabba_types::{
-    CallId, JsonObject, Message, ModelId, ModelRef, Part, ProviderId, Reasoning, ReasoningOrigin, Role, ToolCall, ToolResult,
+    CallChannel, CallId, JsonObject, Message, ModelId, ModelRef, Part, ProviderId, Reasoning, ReasoningOrigin, Role, ToolCall, ToolResult,
 };
 use proptest::prelude::*;
 
@@ -14,7 +14,7 @@ fn assistant(text: &str) -> Message {
 }
 
 fn call_part(id: &str) -> Part {
-    Part::ToolCall(ToolCall { id: CallId::new(id), name: "find".to_owned(), arguments: JsonObject::new() })
+    Part::ToolCall(ToolCall { id: CallId::new(id), name: "find".to_owned(), arguments: JsonObject::new(), channel: CallChannel::default() })
 }
 
 fn calls(ids: &[&str]) -> Message {

@@ -150,7 +150,7 @@ fn answered<'a>(message: &'a Message, shape: &Shape) -> Answered<'a> {
             Part::Text(text) => join(&mut answered.text, text),
             Part::Image(_) => join(&mut answered.text, IMAGE_STUB),
             Part::Reasoning(reasoning) if reasoning.origin.route == shape.route => answered.reasoning.push(reasoning),
-            Part::ToolCall(ToolCall { id, name, arguments }) => answered.calls.push(Made { id: call_id(id), name, arguments }),
+            Part::ToolCall(ToolCall { id, name, arguments, channel: _ }) => answered.calls.push(Made { id: call_id(id), name, arguments }),
             Part::Reasoning(_) | Part::ToolResult(_) => {}
         }
     }

@@ -1,4 +1,4 @@
-use krabba_types::{JsonObject, ModelId, ModelRef, ModelRequest, Params, ProviderId, ServerKind, TemplateFamily, Thinking};
+use krabba_types::{Calling, JsonObject, ModelId, ModelRef, ModelRequest, Params, ProviderId, ServerKind, TemplateFamily, Thinking};
 use serde_json::{Value, json};
 
 use crate::thinking::{effort, for_chat, for_responses};
@@ -13,6 +13,7 @@ fn request(thinking: Thinking) -> ModelRequest {
         model: ModelId::new("m"),
         messages: Vec::new(),
         tools: Vec::new(),
+        calling: Calling::default(),
         max_output_tokens: None,
         thinking,
         params: Params::default(),

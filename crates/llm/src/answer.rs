@@ -25,7 +25,9 @@ use std::sync::Arc;
 use krabba_dialect::{Decoder, ErrorBody, WireEvent, WireFinish};
 use krabba_markup::{OrphanPolicy, ReasoningSplitter, RepetitionGuard, Split};
 use krabba_net::NetError;
-use krabba_types::{CallId, DoneReason, Fault, FaultKind, JsonObject, ModelEvent, ModelId, Phase, ToolCall, ToolCallPart, Usage};
+use krabba_types::{
+    CallChannel, CallId, DoneReason, Fault, FaultKind, JsonObject, ModelEvent, ModelId, Phase, ToolCall, ToolCallPart, Usage,
+};
 
 use crate::message::{self, Budget};
 use crate::{Site, Trouble, classify};
@@ -320,7 +322,7 @@ impl Answer {
             return Some(self.fail(FaultKind::Malformed, message::broken_arguments(&self.site, &name)));
         };
         self.seen.calls_whole = self.seen.calls_whole.saturating_add(1);
-        out.push_back(ModelEvent::ToolCall(ToolCall { id: (self.asked.ids)(), name, arguments }));
+        out.push_back(ModelEvent::ToolCall(ToolCall { id: (self.asked.ids)(), name, arguments, channel: CallChannel::Structured }));
         None
     }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use krabba_markup::OrphanPolicy;
 use krabba_net::{NetError, Redactor};
 use krabba_types::{
-    Dialect, Fault, FaultKind, Message, ModelId, ModelRef, ModelRequest, Params, Phase, ProviderId, Residency, Role, Secret, ServerKind,
-    Thinking,
+    Calling, Dialect, Fault, FaultKind, Message, ModelId, ModelRef, ModelRequest, Params, Phase, ProviderId, Residency, Role, Secret,
+    ServerKind, Thinking,
 };
 
 use crate::test_server::{TestServer, within};
@@ -38,6 +38,7 @@ pub(crate) fn request() -> ModelRequest {
         model: ModelId::new("qwen3-8b"),
         messages: vec![Message::text(Role::User, "hi")],
         tools: Vec::new(),
+        calling: Calling::default(),
         max_output_tokens: Some(64),
         thinking: Thinking::Unspecified,
         params: Params::default(),

@@ -2,7 +2,7 @@
 
 use futures_core::Stream;
 use futures_util::StreamExt;
-use krabba_types::{DoneReason, Fault, FaultKind, JsonObject, ModelEvent, ModelId, Phase, ToolCall, Usage};
+use krabba_types::{BrokenCall, DoneReason, Fault, FaultKind, JsonObject, ModelEvent, ModelId, Phase, ToolCall, Usage};
 
 /// A whole answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +15,8 @@ pub struct Collected {
     pub artefacts: Vec<(String, JsonObject)>,
     /// The calls that arrived whole.
     pub calls: Vec<ToolCall>,
+    /// What was meant as a call and is none.
+    pub broken: Vec<BrokenCall>,
     /// The last counters.
     pub usage: Usage,
     /// Who answered, when it was not the model that was asked.
@@ -30,6 +32,7 @@ pub async fn collect(mut stream: impl Stream<Item = ModelEvent> + Unpin) -> Coll
         reasoning: String::new(),
         artefacts: Vec::new(),
         calls: Vec::new(),
+        broken: Vec::new(),
         usage: Usage::default(),
         answered_by: None,
         end: Err(Fault::new(FaultKind::Truncated, Phase::Streaming, "the answer ended without saying so")),
@@ -40,6 +43,7 @@ pub async fn collect(mut stream: impl Stream<Item = ModelEvent> + Unpin) -> Coll
             ModelEvent::Reasoning(text) => collected.reasoning.push_str(&text),
             ModelEvent::ReasoningArtefact { field, artefact } => collected.artefacts.push((field, artefact)),
             ModelEvent::ToolCall(call) => collected.calls.push(call),
+            ModelEvent::BrokenCall(broken) => collected.broken.push(broken),
             ModelEvent::AnsweredBy(model) => collected.answered_by = Some(model),
             ModelEvent::Usage(usage) => collected.usage = usage,
             ModelEvent::Retracted => collected.reasoning.push_str(&std::mem::take(&mut collected.text)),

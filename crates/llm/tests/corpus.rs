@@ -10,8 +10,8 @@ use krabba_llm::{Caller, Collected, OrphanPolicy, Shape, Target, collect};
 use krabba_net::{Egress, HttpClient, Redactor, Url};
 use krabba_testkit::{Expect, Outcome, Quirk, ScriptedServer};
 use krabba_types::{
-    Dialect, DoneReason, FaultKind, Message, ModelId, ModelRef, ModelRequest, Params, ProviderId, Residency, Role, Secret, Thinking,
-    ToolSpec,
+    Calling, Dialect, DoneReason, FaultKind, Message, ModelId, ModelRef, ModelRequest, Params, ProviderId, Residency, Role, Secret,
+    Thinking, ToolSpec,
 };
 
 /// A stalled or endless stream is ended by whoever listens, here after this long; everything else answers far sooner.
@@ -79,6 +79,7 @@ async fn run(quirk: &Quirk, dialect: Dialect, delivery: Delivery) -> Option<Coll
         model: ModelId::new(quirk.model()),
         messages: vec![Message::text(Role::System, "Be brief."), Message::text(Role::User, quirk.prompt())],
         tools: if quirk.script.ask.tools { vec![weather()] } else { Vec::new() },
+        calling: Calling::default(),
         max_output_tokens: Some(quirk.script.ask.max_output_tokens.unwrap_or(256)),
         thinking: Thinking::Unspecified,
         params: Params::default(),

@@ -146,6 +146,7 @@ impl Attempting<'_> {
             ModelEvent::Reasoning(_) => came.reasoned = true,
             ModelEvent::ReasoningArtefact { .. }
             | ModelEvent::ToolCallPart(_)
+            | ModelEvent::BrokenCall(_)
             | ModelEvent::Progress(_)
             | ModelEvent::Done(_)
             | ModelEvent::Failed(_) => {}

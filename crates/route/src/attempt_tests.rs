@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
-use krabba_types::{CallId, DoneReason, Fault, FaultKind, JsonObject, ModelEvent, Phase, Progress, Residency, ToolCall};
+use krabba_types::{CallChannel, CallId, DoneReason, Fault, FaultKind, JsonObject, ModelEvent, Phase, Progress, Residency, ToolCall};
 use tokio::time::{Instant, sleep};
 
 use crate::attempt::{Attempting, Came, Look, Looking};
@@ -69,7 +69,7 @@ async fn a_stream_that_ends_without_a_final_event_is_truncated() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_of_a_failed_answer_are_never_seen() {
-    let call = ToolCall { id: CallId::new("1"), name: "read".to_owned(), arguments: JsonObject::new() };
+    let call = ToolCall { id: CallId::new("1"), name: "read".to_owned(), arguments: JsonObject::new(), channel: CallChannel::default() };
     let cut = Fault::new(FaultKind::Truncated, Phase::Streaming, "cut");
     let events = || vec![after(0, ModelEvent::ToolCall(call.clone()))];
     let mut failing = events();

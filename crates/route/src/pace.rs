@@ -73,7 +73,11 @@ impl Pace {
     /// Takes notice of what came.
     pub(crate) fn observe(&mut self, event: &ModelEvent, now: Instant) {
         match event {
-            ModelEvent::Text(_) | ModelEvent::Reasoning(_) | ModelEvent::ToolCallPart(_) | ModelEvent::ToolCall(_) => {
+            ModelEvent::Text(_)
+            | ModelEvent::Reasoning(_)
+            | ModelEvent::ToolCallPart(_)
+            | ModelEvent::ToolCall(_)
+            | ModelEvent::BrokenCall(_) => {
                 self.waits = Waits::NextToken;
                 self.headers_end = None;
                 self.end = now + self.clocks.gap;

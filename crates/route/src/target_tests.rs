@@ -1,6 +1,6 @@
 use krabba_types::{
-    Dialect, Fact, FactSource, Message, ModelRequest, Params, Residency, Role, RouteFacts, Secret, ServerKind, TemplateFamily, Thinking,
-    Timestamp,
+    Calling, Dialect, Fact, FactSource, Message, ModelRequest, Params, Residency, Role, RouteFacts, Secret, ServerKind, TemplateFamily,
+    Thinking, Timestamp,
 };
 use serde_json::json;
 
@@ -31,6 +31,7 @@ fn prepared(estimate: u32, max_output_tokens: Option<u32>) -> Prepared {
         model: krabba_types::ModelId::new("whatever"),
         messages: vec![Message::text(Role::User, "hi")],
         tools: Vec::new(),
+        calling: Calling::default(),
         max_output_tokens,
         thinking: Thinking::High,
         params: Params { temperature: Some(0.1), ..Params::default() },

@@ -20,8 +20,11 @@ pub enum ModelEvent {
     },
     /// A piece of a tool call on its way; for display only.
     ToolCallPart(ToolCallPart),
-    /// A call that arrived whole.
+    /// A call that arrived whole, of a tool that was offered, with arguments that are valid for its schema. Where no tool was
+    /// offered, a call as the server sent it.
     ToolCall(ToolCall),
+    /// What the model meant as a call and what is none. Nothing is done about it but to tell the model, once.
+    BrokenCall(BrokenCall),
     /// What the server is doing while nothing is said.
     Progress(Progress),
     /// The model that the server says is answering, when it is not the one that was asked for.
@@ -44,7 +47,7 @@ impl ModelEvent {
 
     /// Whether this is output of the model: what stops the first-token clock and commits an attempt.
     pub fn is_output(&self) -> bool {
-        matches!(self, Self::Text(_) | Self::Reasoning(_) | Self::ToolCallPart(_) | Self::ToolCall(_))
+        matches!(self, Self::Text(_) | Self::Reasoning(_) | Self::ToolCallPart(_) | Self::ToolCall(_) | Self::BrokenCall(_))
     }
 }
 
@@ -57,6 +60,37 @@ pub struct ToolCallPart {
     pub name: Option<String>,
     /// The next piece of the arguments' JSON text.
     pub arguments: String,
+}
+
+/// A call that may not be executed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BrokenCall {
+    /// The tool that it names, as far as it could be read.
+    pub name: Option<String>,
+    /// What is wrong with it.
+    pub problem: CallProblem,
+    /// One line for the model: what is wrong and what to do instead. Holds nothing of any untrusted text but, shortened, what
+    /// the model itself wrote.
+    pub message: String,
+    /// What the model wrote, marks included; never for a person's chat.
+    pub written: String,
+}
+
+/// What is wrong with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallProblem {
+    /// It cannot be read.
+    Unreadable,
+    /// It is not whole: the answer ended in the middle of it.
+    Unfinished,
+    /// No such tool was offered.
+    UnknownTool,
+    /// The arguments are not valid for the tool's schema.
+    Arguments,
+    /// It repeats what stands in a text that somebody else wrote. Not to be asked for again.
+    Copied,
 }
 
 /// What is going on before and between output.
@@ -96,7 +130,7 @@ pub enum DoneReason {
     Stop,
     /// The output budget ran out; shown to the person.
     Length,
-    /// The model wants tools to run.
+    /// The model wants tools to run; there was at least one call, be it a broken one.
     ToolCalls,
     /// An end marker came without a known finish reason.
     Unknown,

@@ -179,6 +179,13 @@ pub struct RouteFacts {
     pub writing_speed: Option<Fact<f64>>,
 }
 
+impl RouteFacts {
+    /// How tools are offered on this route. What nobody knows is tried the usual way; a server that refuses teaches us.
+    pub fn tool_mode(&self) -> ToolAbility {
+        self.tools.map_or(ToolAbility::Native, |tools| tools.value)
+    }
+}
+
 /// What a route is doing. `local` publishes `Cold`, `Loading`, `Ready` and `Busy`; `route` alone adds the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "state")]

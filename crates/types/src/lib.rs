@@ -24,13 +24,13 @@ pub use action::{
     Search, WorkspacePath,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use event::{DoneReason, ModelEvent, Progress, ToolCallPart};
+pub use event::{BrokenCall, CallProblem, DoneReason, ModelEvent, Progress, ToolCallPart};
 pub use facts::{Fact, FactSource, RouteFacts, RouteState, ServerKind, TemplateFamily, ToolAbility};
 pub use fault::{Fault, FaultKind, Phase};
 pub use ids::{AgentId, CallId, ModelId, ModelRef, ModelRefError, ProviderId, SessionId, TurnId};
 pub use label::Label;
-pub use message::{Image, Message, Part, Reasoning, ReasoningOrigin, Role, ToolCall, ToolResult};
+pub use message::{CallChannel, Image, Message, Part, Reasoning, ReasoningOrigin, Role, ToolCall, ToolResult};
 pub use place::{BoxId, Residency, ResidencyParseError};
-pub use request::{Dialect, JsonObject, ModelRequest, Params, Thinking, ToolSpec, UnknownDialect};
+pub use request::{Calling, Dialect, JsonObject, ModelRequest, Params, Thinking, ToolSpec, UnknownDialect};
 pub use secret::Secret;
 pub use usage::Usage;

@@ -102,6 +102,22 @@ pub struct ToolCall {
     pub name: String,
     /// The arguments; always an object.
     pub arguments: JsonObject,
+    /// How it came.
+    #[serde(default)]
+    pub channel: CallChannel,
+}
+
+/// How a call came from the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallChannel {
+    /// The server parsed it.
+    #[default]
+    Structured,
+    /// The server held the model to a schema.
+    Constrained,
+    /// The model wrote it into its text, and it was recovered from there.
+    Text,
 }
 
 /// The result of a tool call.

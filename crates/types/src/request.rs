@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Message, ModelId};
+use crate::{Message, ModelId, ToolAbility};
 
 /// A JSON object that passes through unread.
 pub type JsonObject = serde_json::Map<String, serde_json::Value>;
@@ -19,12 +19,31 @@ pub struct ModelRequest {
     pub messages: Vec<Message>,
     /// Sorted by the caller, the same in every request of a session.
     pub tools: Vec<ToolSpec>,
+    /// How calls of them are made and read.
+    pub calling: Calling,
     /// Budget for the answer in tokens. Always sent where set: several servers default to 512 or to no end at all.
     pub max_output_tokens: Option<u32>,
     /// How much to think.
     pub thinking: Thinking,
     /// Sampling and pass-through.
     pub params: Params,
+}
+
+/// How a model is to call the tools of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Calling {
+    /// The way in which they are offered. `context` gives the tools and the messages alike for all of them; how they look on the
+    /// wire is `llm`'s business. [`RouteFacts::tool_mode`](crate::RouteFacts::tool_mode) has the one for a route.
+    pub mode: ToolAbility,
+    /// Texts within the messages that somebody else wrote (a file of the workspace, a forwarded mail). Results of tools need not
+    /// be named here. A call that the model writes as text is not taken when it merely repeats one of them.
+    pub untrusted: Vec<String>,
+}
+
+impl Default for Calling {
+    fn default() -> Self {
+        Self { mode: ToolAbility::Native, untrusted: Vec::new() }
+    }
 }
 
 /// A tool as the model sees it.

@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "each test program uses its part of it")]
 
 use krabba_types::{
-    CallId, Image, JsonObject, Message, ModelId, ModelRef, ModelRequest, Params, Part, ProviderId, Reasoning, ReasoningOrigin, Role,
-    Thinking, ToolCall, ToolResult, ToolSpec,
+    CallChannel, CallId, Calling, Image, JsonObject, Message, ModelId, ModelRef, ModelRequest, Params, Part, ProviderId, Reasoning,
+    ReasoningOrigin, Role, Thinking, ToolCall, ToolResult, ToolSpec,
 };
 use serde_json::{Value, json};
 
@@ -29,6 +29,7 @@ pub(crate) fn request(messages: Vec<Message>) -> ModelRequest {
                 "required": ["path"]
             })),
         }],
+        calling: Calling::default(),
         max_output_tokens: Some(4_000),
         thinking: Thinking::Medium,
         params: Params {
@@ -49,7 +50,7 @@ pub(crate) fn reasoning(field: &str, text: &str, artefact: Option<Value>) -> Par
 }
 
 pub(crate) fn call(id: &str, arguments: Value) -> Part {
-    Part::ToolCall(ToolCall { id: CallId::new(id), name: "read".to_owned(), arguments: object(arguments) })
+    Part::ToolCall(ToolCall { id: CallId::new(id), name: "read".to_owned(), arguments: object(arguments), channel: CallChannel::default() })
 }
 
 pub(crate) fn result(id: &str, text: &str, is_error: bool) -> Message {

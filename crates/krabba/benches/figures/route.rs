@@ -15,8 +15,8 @@ use krabba_route::{
 };
 use krabba_store::Store;
 use krabba_types::{
-    AgentId, BoxId, Dialect, Message, ModelEvent, ModelId, ModelRef, ModelRequest, Params, ProviderId, Residency, Role, RouteFacts,
-    ServerKind, SystemClock, Thinking,
+    AgentId, BoxId, Calling, Dialect, Message, ModelEvent, ModelId, ModelRef, ModelRequest, Params, ProviderId, Residency, Role,
+    RouteFacts, ServerKind, SystemClock, Thinking,
 };
 
 use crate::server::{ONE_WORD, PACED, UNPACED};
@@ -124,6 +124,7 @@ fn request(model: ModelId) -> ModelRequest {
         model,
         messages: vec![Message::text(Role::User, "hi")],
         tools: Vec::new(),
+        calling: Calling::default(),
         max_output_tokens: Some(100),
         thinking: Thinking::Unspecified,
         params: Params::default(),

@@ -17,8 +17,8 @@ use krabba_route::{
 };
 use krabba_store::Store;
 use krabba_types::{
-    AgentId, BoxId, Dialect, Message, ModelEvent, ModelId, ModelRef, ModelRequest, Params, ProviderId, Residency, Role, RouteFacts, Secret,
-    SessionId, SystemClock, Thinking,
+    AgentId, BoxId, Calling, Dialect, Message, ModelEvent, ModelId, ModelRef, ModelRequest, Params, ProviderId, Residency, Role,
+    RouteFacts, Secret, SessionId, SystemClock, Thinking,
 };
 
 pub(crate) fn reference(text: &str) -> ModelRef {
@@ -134,6 +134,7 @@ impl Prompt for Talk {
             model: reference.model.clone(),
             messages: vec![Message::text(Role::User, words.trim())],
             tools: Vec::new(),
+            calling: Calling::default(),
             max_output_tokens: self.max_output,
             thinking: self.thinking,
             params: Params::default(),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use futures_util::StreamExt;
 use krabba_route::{Ask, Attempt, Prepared, Prompt, RouteEvent, Surface, TooLarge};
-use krabba_types::{FaultKind, Message, ModelEvent, ModelRef, ModelRequest, Params, Role, RouteFacts, Thinking};
+use krabba_types::{Calling, FaultKind, Message, ModelEvent, ModelRef, ModelRequest, Params, Role, RouteFacts, Thinking};
 use serde::Serialize;
 
 use crate::assemble::World;
@@ -46,6 +46,7 @@ impl Prompt for Ping {
             model: reference.model.clone(),
             messages: vec![Message::text(Role::User, "Reply with OK.")],
             tools: Vec::new(),
+            calling: Calling::default(),
             max_output_tokens: Some(BUDGET),
             thinking: Thinking::Off,
             params: Params::default(),
