@@ -135,7 +135,9 @@ pub(crate) enum Meaning {
     NoSuchModel,
     /// The field, or `api`.
     Unsupported(&'static str),
+    BadRequest,
     ContentPolicy,
+    Truncated,
     Malformed,
 }
 
@@ -152,7 +154,9 @@ fn settle(meaning: Meaning, error: &ErrorBody, retry_after: Option<Duration>) ->
         Meaning::Billing => FaultKind::Billing,
         Meaning::NoSuchModel => FaultKind::NoSuchModel,
         Meaning::Unsupported(field) => FaultKind::Unsupported { field: field.to_owned() },
+        Meaning::BadRequest => FaultKind::BadRequest,
         Meaning::ContentPolicy => FaultKind::ContentPolicy,
+        Meaning::Truncated => FaultKind::Truncated,
         Meaning::Malformed => FaultKind::Malformed,
     }
 }

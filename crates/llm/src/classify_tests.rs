@@ -104,7 +104,9 @@ fn fault_kind(text: &str) -> FaultKind {
         FaultKind::Auth,
         FaultKind::Billing,
         FaultKind::NoSuchModel,
+        FaultKind::BadRequest,
         FaultKind::ContentPolicy,
+        FaultKind::Truncated,
         FaultKind::Malformed,
     ];
     match name {

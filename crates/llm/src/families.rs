@@ -75,7 +75,7 @@ const WORDS: [(Meaning, &[&str]); 7] = [
 struct Family(Meaning, &'static [&'static str]);
 
 /// In this order: a narrow family stands before a wide one.
-const TEXTS: [Family; 69] = [
+const TEXTS: [Family; 71] = [
     // The prompt, or the prompt with its budget, is too long.
     Family(Meaning::Overflow, &["exceeds the available context size"]), // llama.cpp
     Family(Meaning::Overflow, &["maximum context length"]),             // OpenAI, vLLM, SGLang
@@ -139,6 +139,9 @@ const TEXTS: [Family; 69] = [
     Family(Meaning::Billing, &["insufficient credits"]),      // OpenRouter
     Family(Meaning::Billing, &["key limit exceeded"]),        // OpenRouter
     Family(Meaning::Billing, &["insufficient balance"]),      // DeepSeek, Moonshot
+    // A proxy whose own server hung up in the middle.
+    Family(Meaning::Truncated, &["response payload is not completed"]), // LiteLLM over aiohttp
+    Family(Meaning::Truncated, &["without sending complete message body"]), // LiteLLM over httpx
     // What the model on this server cannot do.
     Family(Meaning::Unsupported("tools"), &["does not support tools"]), // Ollama
     Family(Meaning::Unsupported("tools"), &["tool choice requires --enable-auto-tool-choice"]), // vLLM
@@ -172,11 +175,15 @@ const BROKEN: [&str; 8] = [
     "failed to allocate",
 ];
 
-/// The model's own output, or the conversation, could not be put through the template or its parser.
-const UNPARSED: [&str; 12] = [
-    "failed to parse input at pos",                // llama.cpp, its own output
-    "invalid diff:",                               // llama.cpp, older
-    "xml syntax error",                            // Ollama's parser of qwen3-coder
+/// The server could not read what its own model wrote.
+const UNPARSED: [&str; 3] = [
+    "failed to parse input at pos", // llama.cpp
+    "invalid diff:",                // llama.cpp, older
+    "xml syntax error",             // Ollama's parser of qwen3-coder
+];
+
+/// The conversation could not be put through the template, or is not what the server takes for one.
+const UNTEMPLATED: [&str; 9] = [
     "jinja",                                       // LM Studio, llama.cpp, Jan
     "unable to generate parser for this template", // llama.cpp
     "chat template",
@@ -231,6 +238,9 @@ pub(crate) fn of_text(text: &str, site: &Site) -> Option<Meaning> {
     if UNPARSED.iter().any(|words| text.contains(words)) {
         return Some(Meaning::Malformed);
     }
+    if UNTEMPLATED.iter().any(|words| text.contains(words)) {
+        return Some(Meaning::BadRequest);
+    }
     if NO_SUCH_PATH.iter().any(|words| text.contains(words)) {
         return Some(Meaning::Unsupported("api"));
     }
@@ -255,7 +265,7 @@ pub(crate) fn of_bare_status(status: Option<u16>, text: &str) -> Meaning {
         Some(404) => Meaning::Overloaded,
         Some(405 | 501) => Meaning::Unsupported("api"),
         Some(408 | 409 | 425 | 499) => Meaning::Overloaded,
-        Some(400..=499) => Meaning::Malformed,
+        Some(400..=499) => Meaning::BadRequest,
         Some(_) | None => Meaning::Overloaded,
     }
 }
@@ -287,6 +297,6 @@ fn thinking_field(dialect: Dialect) -> &'static str {
 pub(crate) fn not_lower_case() -> Vec<&'static str> {
     let words = WORDS.iter().flat_map(|(_, words)| words.iter());
     let texts = TEXTS.iter().flat_map(|Family(_, words)| words.iter());
-    let rest = BROKEN.iter().chain(&THINKING).chain(&UNPARSED).chain(&NO_SUCH_PATH);
+    let rest = BROKEN.iter().chain(&THINKING).chain(&UNPARSED).chain(&UNTEMPLATED).chain(&NO_SUCH_PATH);
     words.chain(texts).chain(rest).copied().filter(|text| text.to_lowercase() != **text).collect()
 }

@@ -124,6 +124,7 @@ impl Breaker {
             | FaultKind::Overflow { .. }
             | FaultKind::NoSuchModel
             | FaultKind::Unsupported { .. }
+            | FaultKind::BadRequest
             | FaultKind::ContentPolicy
             | FaultKind::Unreachable
             | FaultKind::Stalled

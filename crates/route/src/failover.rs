@@ -32,6 +32,7 @@
 //! | `Empty`, `OnlyReasoning` | thinking off and more room, once | next |
 //! | `Looping` | thinking off, once, when there is no other route | next |
 //! | `Truncated`, `Stalled`, … after text | once, when there is no other route | next |
+//! | `BadRequest` | never | next |
 //! | `ContentPolicy`, `Cancelled` | never | never |
 //!
 //! What is deliberately not here: retrying an unchanged request that failed before any output. A silent or refusing route
@@ -104,6 +105,19 @@ pub(crate) enum Change {
     Calmer,
     /// Nothing; the text that was shown is taken back.
     Nothing,
+}
+
+impl Change {
+    /// How it is asked the next time, for people.
+    pub(crate) fn words(&self) -> &'static str {
+        match self {
+            Self::Nothing => "once more",
+            Self::Calmer => "again without thinking",
+            Self::Key => "again with another key",
+            Self::SmallerPrompt => "again with less of the conversation",
+            Self::Load | Self::WithoutField(_) | Self::Dialect => "again in another way",
+        }
+    }
 }
 
 /// The state of one run.
@@ -202,7 +216,8 @@ impl Failover {
                 again.then_some(Move::Again(Change::Nothing))
             }
             FaultKind::NoSuchModel => (outlook.can_load && once(&mut self.here.load)).then_some(Move::Again(Change::Load)),
-            FaultKind::ContentPolicy | FaultKind::Cancelled => None,
+            // Sent again it would be refused again.
+            FaultKind::BadRequest | FaultKind::ContentPolicy | FaultKind::Cancelled => None,
         }
     }
 }

@@ -17,6 +17,7 @@ fn every_kind() -> Vec<FaultKind> {
         FaultKind::Billing,
         FaultKind::NoSuchModel,
         FaultKind::Unsupported { field: "store".to_owned() },
+        FaultKind::BadRequest,
         FaultKind::ContentPolicy,
         FaultKind::Unreachable,
         FaultKind::Stalled,

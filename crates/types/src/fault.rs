@@ -39,6 +39,7 @@ impl Fault {
             | FaultKind::Billing
             | FaultKind::NoSuchModel
             | FaultKind::Unsupported { .. }
+            | FaultKind::BadRequest
             | FaultKind::ContentPolicy
             | FaultKind::Unreachable
             | FaultKind::Stalled
@@ -64,6 +65,7 @@ impl Fault {
             | FaultKind::Billing
             | FaultKind::NoSuchModel
             | FaultKind::Unsupported { .. }
+            | FaultKind::BadRequest
             | FaultKind::Unreachable
             | FaultKind::Stalled
             | FaultKind::Truncated
@@ -131,6 +133,9 @@ pub enum FaultKind {
         /// The field's path in the request body.
         field: String,
     },
+    /// The server could not work with this request and names no field: a conversation that its template does not take, a 400
+    /// without better words. It says nothing about the server's health.
+    BadRequest,
     /// Refused for what it says; another model is not asked behind the person's back.
     ContentPolicy,
     /// No connection: refused, no such host, TLS, egress guard, reset before an answer.
@@ -164,6 +169,7 @@ impl FaultKind {
             Self::Billing => "billing",
             Self::NoSuchModel => "noSuchModel",
             Self::Unsupported { .. } => "unsupported",
+            Self::BadRequest => "badRequest",
             Self::ContentPolicy => "contentPolicy",
             Self::Unreachable => "unreachable",
             Self::Stalled => "stalled",

@@ -17,6 +17,7 @@ const FAULTS: &[&str] = &[
     "billing",
     "noSuchModel",
     "unsupported",
+    "badRequest",
     "contentPolicy",
     "unreachable",
     "stalled",
