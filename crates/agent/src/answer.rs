@@ -77,7 +77,7 @@ impl Answer {
             ModelEvent::Usage(usage) => self.usage.update(&usage),
             ModelEvent::Retracted => {
                 self.text.clear();
-                speaker.say(TurnEvent::Restarted { why: "what was shown was the model thinking aloud".to_owned() });
+                speaker.say(TurnEvent::Restarted { why: "the model was only thinking aloud; its answer begins now".to_owned() });
             }
             // The parts of a call are for display and there is nothing to display; the router turns final events into its own end.
             ModelEvent::ToolCallPart(_) | ModelEvent::Done(_) | ModelEvent::Failed(_) => {}

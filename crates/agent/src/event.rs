@@ -70,7 +70,7 @@ pub enum TurnEvent {
     Reasoning(String),
     /// All text of this turn so far is void; the answer begins anew.
     Restarted {
-        /// For the person.
+        /// For the person, one line: what happened, and what is done about it. Kept with the notices.
         why: String,
     },
     /// A line for the person.

@@ -218,7 +218,9 @@ impl TurnTask {
             }
             RouteEvent::Model(event) => listening.answer.take(event, listening.shown, &mut self.speaker),
             RouteEvent::Restarted { why } => {
+                listening.introduced = true;
                 listening.answer.restart();
+                listening.notices.push(why.clone());
                 self.speaker.say(TurnEvent::Restarted { why });
             }
             RouteEvent::Notice(line) => {

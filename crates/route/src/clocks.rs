@@ -18,6 +18,9 @@ use crate::servers::{LOOK_BUDGET, WHOLE_ROUND};
 /// How often an idle endpoint is asked for its state, and the longest that a local one is left alone after failures.
 pub const PROBE_INTERVAL: Duration = Duration::from_secs(20);
 
+/// The longest wait for a load on a route whose last one did not end, when another model can answer.
+const LOAD_AGAIN: Duration = Duration::from_secs(5);
+
 /// Waiting times of one provider, as configured. What is `None` takes its default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClockSettings {
@@ -90,6 +93,11 @@ impl Clocks {
     }
 }
 
+/// What is left of the `load` limit on a route whose last load did not end within it, when another model can answer.
+pub(crate) fn load_again(load: Duration) -> Duration {
+    LOAD_AGAIN.min(load / 10)
+}
+
 /// The clocks of a route for a person: name, limit, source and what starts it anew.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -146,6 +154,12 @@ impl ClockTable {
                 "stops when response headers are here; loading starts it anew",
             ),
             row("load", Some(clocks.load), source(settings.load, "load"), "a higher percentage starts it anew; not counted as first token"),
+            row(
+                "load, after one that did not end",
+                Some(load_again(clocks.load)),
+                "fixed: a tenth of load, 5 s at most".to_owned(),
+                "for a minute or more, with another model behind it; a load that ends gives the whole time back",
+            ),
             row(
                 "first token",
                 Some(clocks.first_token),

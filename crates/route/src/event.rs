@@ -11,9 +11,9 @@ pub enum RouteEvent {
     Attempt(AttemptStarted),
     /// What the model says and does. Never a final event: those become [`RouteEvent::End`] or another attempt.
     Model(ModelEvent),
-    /// Everything shown of this answer is void; it begins again.
+    /// Everything shown of this answer is void; it begins again, here or on another route.
     Restarted {
-        /// For a person, one line.
+        /// For a person, one line: what happened, and what is done about it.
         why: String,
     },
     /// One line for the person.

@@ -1,16 +1,17 @@
 //! What a route taught us, so that nobody learns it the hard way twice.
 //!
 //! The true window (out of an overflow, a pinned count or a truncated prompt), fields that the server refuses, the dialect
-//! that works, speeds. Kept in memory for the hot path, and in the store for the next start.
+//! that works, speeds, loads that did not end. Kept in memory for the hot path, and in the store for the next start.
 //!
 //! A learned window belongs to what the server claimed at that time. When the claim changes, because the model was loaded
 //! anew with another size, the lesson is over.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use krabba_store::{Store, StoreError};
-use krabba_types::{Clock, Dialect, Fact, FactSource, Usage};
+use krabba_types::{Clock, Dialect, Fact, FactSource, Timestamp, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -22,6 +23,12 @@ const TRUNCATION_SHARE: f64 = 0.85;
 
 /// How much of a new measurement enters a running average.
 const WEIGHT: f64 = 0.3;
+
+/// How long a load that did not end is remembered; doubled each time that it happens again.
+const FIRST_MEMORY: Duration = Duration::from_secs(60);
+
+/// The longest of these.
+const LONGEST_MEMORY: Duration = Duration::from_secs(1800);
 
 /// The window that a server really has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +51,8 @@ pub(crate) struct Lessons {
     pub(crate) writing_speed: Option<Fact<f64>>,
     /// Whether text of this route turned out to be reasoning, whose opening the template had kept to itself.
     pub(crate) orphan_close: Option<bool>,
+    /// How many times in a row a load did not end within its budget, and when the last one did not.
+    pub(crate) endless_loads: Option<Fact<u32>>,
     /// Not stored: how the server's counts relate to our estimates.
     ratio: Option<f64>,
     /// Not stored: the last total at which an answer ran out of room.
@@ -72,6 +81,10 @@ pub(crate) enum Lesson {
     WindowWasTooSmall,
     /// Whether an unopened reasoning block was closed.
     OrphanClose(bool),
+    /// A load did not end within its budget.
+    EndlessLoad,
+    /// It is loaded.
+    Loaded,
 }
 
 /// What the counts of a finished answer give away.
@@ -140,7 +153,18 @@ impl Lessons {
         self.ratio.is_some()
     }
 
-    fn take(&mut self, lesson: &Lesson, source: FactSource, at: krabba_types::Timestamp) {
+    /// How long it is remembered that loads do not end here; zero where they do.
+    pub(crate) fn memory_of_endless_loads(&self) -> Duration {
+        let doublings = self.endless_loads.map(|times| times.value.saturating_sub(1).min(16));
+        doublings.map_or(Duration::ZERO, |doublings| FIRST_MEMORY.saturating_mul(1 << doublings).min(LONGEST_MEMORY))
+    }
+
+    /// Whether to wait for a load here at length, at `now`.
+    pub(crate) fn loads_end(&self, now: Timestamp) -> bool {
+        self.endless_loads.is_none_or(|times| now.since(times.at) >= self.memory_of_endless_loads())
+    }
+
+    fn take(&mut self, lesson: &Lesson, source: FactSource, at: Timestamp) {
         match lesson {
             Lesson::Window(window) => self.window = Some(Fact::new(*window, source, at)),
             Lesson::WindowWasTooSmall => self.window = None,
@@ -153,11 +177,16 @@ impl Lessons {
                 average(&mut self.writing_speed, *writing, at);
             }
             Lesson::OrphanClose(seen) => self.orphan_close = Some(*seen),
+            Lesson::EndlessLoad => {
+                let times = self.endless_loads.map_or(0, |times| times.value).saturating_add(1);
+                self.endless_loads = Some(Fact::new(times, source, at));
+            }
+            Lesson::Loaded => self.endless_loads = None,
         }
     }
 }
 
-fn average(into: &mut Option<Fact<f64>>, measured: Option<f64>, at: krabba_types::Timestamp) {
+fn average(into: &mut Option<Fact<f64>>, measured: Option<f64>, at: Timestamp) {
     if let Some(measured) = measured.filter(|speed| speed.is_finite() && *speed > 0.0) {
         let value = into.map_or(measured, |before| before.value + WEIGHT * (measured - before.value));
         *into = Some(Fact::new(value, FactSource::Measured, at));
@@ -219,6 +248,8 @@ impl Learned {
                 Ok(())
             }
             Lesson::OrphanClose(seen) => write("orphanClose", json!(seen)),
+            Lesson::EndlessLoad => write("endlessLoads", json!(after.endless_loads.map_or(0, |times| times.value))),
+            Lesson::Loaded => self.store.forget_fact(route, "endlessLoads"),
         }
     }
 }
@@ -235,6 +266,10 @@ fn restore(lessons: &mut Lessons, name: &str, fact: Fact<Value>) {
         "readingSpeed" => lessons.reading_speed = value.as_f64().map(|speed| Fact::new(speed, source, at)),
         "writingSpeed" => lessons.writing_speed = value.as_f64().map(|speed| Fact::new(speed, source, at)),
         "orphanClose" => lessons.orphan_close = value.as_bool(),
+        "endlessLoads" => {
+            let times = value.as_u64().and_then(|times| u32::try_from(times).ok());
+            lessons.endless_loads = times.map(|times| Fact::new(times, source, at));
+        }
         _ => {
             let dialect = name.strip_prefix("dropped:").and_then(|dialect| dialect.parse().ok());
             if let (Some(dialect), Ok(fields)) = (dialect, serde_json::from_value(value)) {

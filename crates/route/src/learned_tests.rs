@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use krabba_store::Store;
-use krabba_types::{Dialect, FactSource, ManualClock, Timestamp, Usage};
+use krabba_types::{Clock, Dialect, FactSource, ManualClock, Timestamp, Usage};
 
 use crate::learned::{CountsTell, Learned, LearnedWindow, Lesson, Lessons};
 
@@ -62,6 +62,8 @@ fn lessons_survive_a_restart() {
         Lesson::Dialect(Dialect::OpenAiCompletions),
         Lesson::Speeds { reading: Some(400.0), writing: Some(20.0) },
         Lesson::OrphanClose(true),
+        Lesson::EndlessLoad,
+        Lesson::EndlessLoad,
     ];
     for lesson in &lessons {
         learned.learn("http://a.test/v1 x", lesson, FactSource::Measured).unwrap();
@@ -80,4 +82,23 @@ fn a_window_that_was_given_up_does_not_come_back() {
     learned.learn("r", &window, FactSource::LearnedFromOverflow).unwrap();
     learned.learn("r", &Lesson::WindowWasTooSmall, FactSource::Measured).unwrap();
     assert_eq!(Learned::load(store, clock).of("r").window, None);
+}
+
+#[test]
+fn a_load_that_never_ends_is_remembered_longer_each_time_and_forgotten_when_it_ends() {
+    let store = Arc::new(Store::open_in_memory().unwrap());
+    let clock = Arc::new(ManualClock::at(Timestamp(5)));
+    let learned = Learned::load(Arc::clone(&store), clock.clone());
+    let mut minutes = Vec::new();
+    for _ in 0..7 {
+        learned.learn("r", &Lesson::EndlessLoad, FactSource::Measured).unwrap();
+        let memory = learned.of("r").memory_of_endless_loads();
+        minutes.push(memory.as_secs() / 60);
+        assert!(!learned.of("r").loads_end(clock.now()));
+        clock.advance(memory);
+        assert!(learned.of("r").loads_end(clock.now()));
+    }
+    assert_eq!(minutes, [1, 2, 4, 8, 16, 30, 30]);
+    learned.learn("r", &Lesson::Loaded, FactSource::Measured).unwrap();
+    assert_eq!(Learned::load(store, clock).of("r"), Lessons::default());
 }

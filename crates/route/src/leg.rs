@@ -16,7 +16,7 @@ use krabba_types::{
 use tokio::time::{Instant, sleep};
 
 use crate::attempt::{Attempting, Came};
-use crate::clocks::{Clocks, PROBE_INTERVAL};
+use crate::clocks::{Clocks, PROBE_INTERVAL, load_again};
 use crate::event::{AttemptOutcome, AttemptStarted, RouteEvent};
 use crate::facts::server_kind;
 use crate::failover::{Change, Move, Outlook, Stage};
@@ -41,6 +41,7 @@ pub(crate) struct Leg<'a> {
     pub(crate) key: String,
     pub(crate) others: usize,
     pub(crate) clocks: Clocks,
+    pub(crate) patience: Patience,
     pub(crate) variation: Variation,
     /// Key profiles refused in this run.
     spent: Vec<String>,
@@ -48,6 +49,15 @@ pub(crate) struct Leg<'a> {
     /// The request before, after an overflow: it must not be sent again.
     overflowed: Option<ModelRequest>,
     number: Option<u32>,
+}
+
+/// How long a load is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// As long as its clock says.
+    Whole,
+    /// Shortly: the last one did not end, and another model can answer.
+    Short,
 }
 
 /// A request that was made, or not.
@@ -83,12 +93,18 @@ impl<'a> Leg<'a> {
     pub(crate) fn new(run: &'a mut Run, candidate: Candidate, others: usize) -> Option<Self> {
         let provider = run.inner.provider(&candidate.reference.provider)?.clone();
         let key = route_key(&provider, &candidate.reference);
-        let clocks = Clocks::of(&provider.clocks, &provider.residency);
+        let mut clocks = Clocks::of(&provider.clocks, &provider.residency);
+        let loads_end = run.inner.learned.of(&key).loads_end(run.inner.clock.now());
+        let patience = if loads_end || others == 0 { Patience::Whole } else { Patience::Short };
+        if patience == Patience::Short {
+            clocks.load = load_again(clocks.load);
+        }
         Some(Self {
             run,
             key,
             others,
             clocks,
+            patience,
             variation: Variation::default(),
             spent: Vec::new(),
             waiting_since: None,
@@ -285,27 +301,25 @@ impl<'a> Leg<'a> {
             crate::lessons::orphan_close(self).await;
         }
         if next == Move::Wait {
+            self.run.restart(&format!("{}; asking it again when it is ready", fault.message)).await;
             return self.wait(&fault).await;
         }
         self.waiting_since = None;
+        let ran_out = fault.kind == FaultKind::Loading && !outlook.may_wait;
+        let fault = if ran_out { crate::lessons::endless_load(self, fault).await } else { fault };
         let outcome = if broke_off { AttemptOutcome::BrokeOff } else { AttemptOutcome::Failed };
         self.run.attempted(&self.candidate, outcome, Some(fault.clone()), sent.took);
         crate::lessons::overflow(self, &fault, &sent).await;
         match next {
             Move::Again(Change::Load) => self.load(fault).await,
             Move::Again(change) => {
-                self.restart(&fault).await;
+                self.run.restart(&format!("{}; asking it {}", fault.message, change.words())).await;
                 self.change(change, &fault, sent);
                 None
             }
-            Move::Next => {
-                self.restart(&fault).await;
-                Some(Left::Next(fault))
-            }
-            Move::NextLarger => {
-                self.restart(&fault).await;
-                Some(Left::NextLarger(fault, self.window()))
-            }
+            // What is on the screen is taken back once it is known who answers instead.
+            Move::Next => Some(Left::Next(fault)),
+            Move::NextLarger => Some(Left::NextLarger(fault, self.window())),
             Move::GiveUp | Move::Wait => Some(Left::Stop(fault)),
         }
     }
@@ -352,20 +366,14 @@ impl<'a> Leg<'a> {
     }
 
     async fn wait(&mut self, fault: &Fault) -> Option<Left> {
-        self.waiting_since.get_or_insert_with(Instant::now);
+        let waited = self.waiting_since.get_or_insert_with(Instant::now).elapsed();
         let busy = fault.kind == FaultKind::Busy;
         let progress = if busy { Progress::Queued { position: 1 } } else { Progress::Loading { percent: None } };
         self.progress(progress).await;
-        sleep(fault.retry_after.map_or(LOADING_PAUSE, |asked| asked.clamp(LOADING_PAUSE, PROBE_INTERVAL))).await;
+        let pause = fault.retry_after.map_or(LOADING_PAUSE, |asked| asked.clamp(LOADING_PAUSE, PROBE_INTERVAL));
+        let left = if busy { pause } else { self.clocks.load.saturating_sub(waited) };
+        sleep(pause.min(left)).await;
         None
-    }
-
-    /// Whatever is on the screen of this answer is void.
-    async fn restart(&mut self, fault: &Fault) {
-        if std::mem::take(&mut self.run.record.shown) {
-            self.run.failover.retracted();
-            self.run.emitter.emit(RouteEvent::Restarted { why: fault.message.clone() }).await;
-        }
     }
 
     fn change(&mut self, change: Change, fault: &Fault, sent: Sent) {

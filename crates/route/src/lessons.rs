@@ -6,9 +6,10 @@ use krabba_local::{Countable, TokenCounter};
 use krabba_types::{DoneReason, FactSource, Fault, FaultKind, Message};
 
 use crate::attempt::Came;
+use crate::clocks::{load_again, seconds};
 use crate::event::RouteEvent;
 use crate::learned::{CountsTell, LearnedWindow, Lesson, is_truncated};
-use crate::leg::{Leg, Sent};
+use crate::leg::{Leg, Patience, Sent};
 
 /// Prompts smaller than this say little about reading speed.
 const MEASURABLE_PROMPT: u64 = 512;
@@ -29,6 +30,9 @@ const CERTAIN_SHARE: f64 = 0.6;
 /// After an answer.
 pub(crate) async fn take(leg: &mut Leg<'_>, came: &Came, sent: &Sent, reason: DoneReason) {
     keep_changes(leg).await;
+    if leg.run.inner.learned.of(&leg.key).endless_loads.is_some() {
+        learn(leg, Lesson::Loaded, FactSource::Measured).await;
+    }
     if came.retracted {
         orphan_close(leg).await;
     } else if came.reasoned && sent.streamed && leg.run.inner.learned.of(&leg.key).orphan_close.is_none() {
@@ -82,6 +86,22 @@ pub(crate) async fn overflow(leg: &mut Leg<'_>, fault: &Fault, sent: &Sent) {
     );
     learn(leg, Lesson::Window(LearnedWindow { tokens: limit, claimed: sent.claimed }), FactSource::LearnedFromOverflow).await;
     say_once(leg, line).await;
+}
+
+/// The time for loading is used up. Where another model can answer, the next turns do not wait as long for the same.
+pub(crate) async fn endless_load(leg: &Leg<'_>, fault: Fault) -> Fault {
+    let waited = seconds(leg.clocks.load);
+    if leg.patience == Patience::Short {
+        return Fault { message: format!("{}; it was waited for {waited} only, as its last load did not end", fault.message), ..fault };
+    }
+    learn(leg, Lesson::EndlessLoad, FactSource::Measured).await;
+    let next = if leg.others == 0 {
+        String::new()
+    } else {
+        let memory = leg.run.inner.learned.of(&leg.key).memory_of_endless_loads();
+        format!(" (in the next {} min {} at most)", memory.as_secs() / 60, seconds(load_again(leg.clocks.load)))
+    };
+    Fault { message: format!("{}; it was waited for {waited}{next}", fault.message), ..fault }
 }
 
 /// The window to ask the prompt for after an overflow: what the server named, corrected by how much more it counts than we

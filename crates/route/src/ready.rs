@@ -1,7 +1,7 @@
 //! Making a route's server ready: started, asked who it is, its slot waited for, its model loaded.
 
 use futures_util::StreamExt;
-use krabba_local::{Lease, LoadEvent, LoadOrder, Wanted};
+use krabba_local::{Lease, LoadError, LoadEvent, LoadOrder, Wanted};
 use krabba_types::{Fault, FaultKind, Phase, Progress, RouteState, ServerKind};
 use tokio::time::Instant;
 
@@ -100,6 +100,8 @@ impl Leg<'_> {
                 LoadEvent::Ended(Ok(_)) => return None,
                 LoadEvent::Ended(Err(error)) => {
                     let fault = Fault { message: error.to_string(), ..fault };
+                    let ran_out = matches!(error, LoadError::TimedOut { .. });
+                    let fault = if ran_out { crate::lessons::endless_load(self, fault).await } else { fault };
                     return Some(if self.others > 0 { Left::Next(fault) } else { Left::Stop(fault) });
                 }
             }

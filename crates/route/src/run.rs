@@ -139,9 +139,33 @@ impl Run {
         Err(previous.map_or_else(|| self.nobody_asked(), |fault| self.summary(fault)))
     }
 
-    /// The line about who is asked, if it is news.
+    /// Takes back what the route before left on the screen, and says who is asked now, if it is news. In one line.
     async fn announce(&mut self, candidate: &Candidate, previous: Option<&Fault>) {
-        let Some(wanted) = self.plan.wanted.clone() else { return };
+        let news = self.news(candidate, previous);
+        let line = match (previous, news) {
+            (Some(fault), None) if self.record.shown => format!("{}; asking {} instead", fault.message, candidate.reference),
+            (_, Some(line)) => line,
+            (_, None) => return,
+        };
+        if !self.restart(&line).await {
+            self.emitter.emit(RouteEvent::Notice(line)).await;
+        }
+    }
+
+    /// Whatever is on the screen of this answer is void, if there is anything; says whether there was. `line` tells why, and what is
+    /// done about it.
+    pub(crate) async fn restart(&mut self, line: &str) -> bool {
+        let shown = std::mem::take(&mut self.record.shown);
+        if shown {
+            self.failover.retracted();
+            self.emitter.emit(RouteEvent::Restarted { why: line.to_owned() }).await;
+        }
+        shown
+    }
+
+    /// The line about who is asked, if it is news.
+    fn news(&mut self, candidate: &Candidate, previous: Option<&Fault>) -> Option<String> {
+        let wanted = self.plan.wanted.clone()?;
         let at_home = |reference: &ModelRef| {
             let place = self.plan.candidates.iter().find(|candidate| candidate.reference == *reference);
             place.is_some_and(|candidate| !candidate.residency.leaves_home())
@@ -155,9 +179,7 @@ impl Run {
             (None, Some(state)) if candidate.reference != wanted => Instead::Held(state),
             (None, Some(_) | None) => Instead::Nothing,
         };
-        if let Some(line) = self.memory.before(&wanted, candidate, &instead) {
-            self.emitter.emit(RouteEvent::Notice(line)).await;
-        }
+        self.memory.before(&wanted, candidate, &instead)
     }
 
     /// What the configuration or the person wants and does not get is said once in a session: the first choice before
@@ -206,6 +228,11 @@ impl Run {
             if !failed.contains(&fault.message.as_str()) {
                 failed.push(&fault.message);
             }
+        }
+        // The line about the first time was said when it was asked once more.
+        let failures = self.record.attempts.iter().filter(|attempt| attempt.outcome == AttemptOutcome::BrokeOff);
+        if failures.filter(|attempt| attempt.fault.as_ref().is_some_and(|fault| fault.message == last.message)).count() == 2 {
+            return Fault { message: format!("{}, twice", last.message), ..last };
         }
         if failed.len() <= 1 || !last.next_route() || self.record.shown {
             return last;

@@ -63,7 +63,7 @@ async fn answer(lane: &Lane, input: Input) -> Result<bool> {
     let mut answered = false;
     while let Some(event) = turn.events.recv().await {
         match event {
-            TurnEvent::Notice(line) => eprintln!("[{line}]"),
+            TurnEvent::Notice(line) | TurnEvent::Restarted { why: line } => eprintln!("[{line}]"),
             TurnEvent::Ended(end) => {
                 let mut out = std::io::stdout().lock();
                 if !end.text.is_empty() {
@@ -78,7 +78,7 @@ async fn answer(lane: &Lane, input: Input) -> Result<bool> {
                     Outcome::Answered(_) | Outcome::Stopped | Outcome::Interrupted => {}
                 }
             }
-            TurnEvent::Status(_) | TurnEvent::Text(_) | TurnEvent::Reasoning(_) | TurnEvent::Restarted { .. } => {}
+            TurnEvent::Status(_) | TurnEvent::Text(_) | TurnEvent::Reasoning(_) => {}
         }
     }
     Ok(answered)

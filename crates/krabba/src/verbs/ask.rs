@@ -126,7 +126,7 @@ async fn follow(turn: &mut TurnHandle, endings: &mut Endings, show: Show, limit:
                 eprintln!("[the text above does not count: {why}]");
                 column = 0;
             }
-            TurnEvent::Notice(line) if show != Show::Nothing => {
+            TurnEvent::Notice(line) | TurnEvent::Restarted { why: line } if show != Show::Nothing => {
                 if column > 0 {
                     println!();
                     column = 0;

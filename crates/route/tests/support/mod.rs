@@ -17,7 +17,7 @@ use krabba_route::{
 };
 use krabba_store::Store;
 use krabba_types::{
-    AgentId, BoxId, Calling, Dialect, Message, ModelEvent, ModelId, ModelRef, ModelRequest, Params, ProviderId, Residency, Role,
+    AgentId, BoxId, Calling, Clock, Dialect, Message, ModelEvent, ModelId, ModelRef, ModelRequest, Params, ProviderId, Residency, Role,
     RouteFacts, Secret, SessionId, SystemClock, Thinking,
 };
 
@@ -72,11 +72,15 @@ pub(crate) fn house(settings: Settings) -> House {
 }
 
 pub(crate) fn house_with(settings: Settings, store: Arc<Store>) -> House {
+    house_at(settings, store, Arc::new(SystemClock))
+}
+
+pub(crate) fn house_at(settings: Settings, store: Arc<Store>, clock: Arc<dyn Clock>) -> House {
     let http = HttpClient::new(Egress::none());
     let caller = Caller::new(http.clone(), Redactor::new());
     let watcher = Watcher::new(http.clone());
     let services = Services::new(http.clone(), Path::new("/nonexistent"));
-    let router = Router::new(settings, http, caller, watcher, services, Arc::clone(&store), Arc::new(SystemClock));
+    let router = Router::new(settings, http, caller, watcher, services, Arc::clone(&store), clock);
     House { router, store }
 }
 
