@@ -297,6 +297,20 @@ async fn half_an_answer_is_taken_back_when_another_model_answers() {
 }
 
 #[tokio::test]
+async fn an_answer_that_breaks_off_twice_is_told_once_each_time() {
+    let dying = server_saying([text("Half an answer"), Step::Cut]).await;
+    let home = home_of(&[&dying]);
+    let mut terminal = Terminal::open(home.path(), &[]);
+    terminal.wait("/help for commands").await;
+    terminal.say("hi");
+    let screen = terminal.wait("broke off, twice").await;
+    // A row of the terminal is shorter than such a line.
+    let whole = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(whole.matches("broke off; asking it once more").count(), 1, "{screen}");
+    assert_eq!((whole.matches("broke off").count(), whole.matches("Half an answer").count()), (2, 1), "{screen}");
+}
+
+#[tokio::test]
 async fn several_lines_are_one_message_and_come_back_with_the_arrow_key() {
     let server = server_saying([text("Yes."), Step::End]).await;
     let home = home_of(&[&server]);
