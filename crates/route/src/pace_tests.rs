@@ -160,7 +160,7 @@ fn every_limit_is_printed_with_its_source() {
             ("connect", Some(2_500), "clocks.connect (openclaw.json:9:5)"),
             ("headers", None, "part of first token"),
             ("load", Some(300_000), "default for this machine"),
-        ("load, after one that did not end", Some(5_000), "fixed: a tenth of load, 5 s at most"),
+            ("load, after one that did not end", Some(5_000), "fixed: a tenth of load, 5 s at most"),
             ("first token", Some(900_000), "timeoutSeconds (openclaw.json:9:5)"),
             ("first token, signs of life only", Some(1_800_000), "fixed: at least the first-token limit"),
             ("gap", Some(900_000), "timeoutSeconds (openclaw.json:9:5)"),
