@@ -81,7 +81,7 @@ impl Lane {
     }
 
     fn inspection(&self, history: &History, reference: ModelRef) -> Inspection {
-        let facts = self.shared().router.facts(&reference);
+        let facts = self.shared().router.facts(&self.shared().settings.id, &reference);
         let view = View { shared: self.shared(), history, reference: &reference, facts: &facts };
         let mut conversation = history.conversation(&reference, None);
         // A prompt ends in a question. The next one is not there yet, and stands here as a single character.
@@ -134,6 +134,6 @@ fn plan(shared: &Shared, lane: &Lane, history: &History) -> Plan {
 
 fn first_route(shared: &Shared, lane: &Lane, history: &History) -> Option<(ModelRef, RouteFacts)> {
     let reference = plan(shared, lane, history).candidates.into_iter().next()?.reference;
-    let facts = shared.router.facts(&reference);
+    let facts = shared.router.facts(&shared.settings.id, &reference);
     Some((reference, facts))
 }

@@ -234,7 +234,7 @@ impl TurnTask {
 
     /// A picture that the model does not get to see is not passed over in silence.
     fn mention_blindness(&mut self, started: &AttemptStarted, listening: &mut Listening) {
-        if self.shows_picture() && !sees(&self.shared.router.facts(&started.reference)) {
+        if self.shows_picture() && !sees(&self.shared.router.facts(&self.shared.settings.id, &started.reference)) {
             let line = format!("{} is not known to see pictures; it is only told that there is one", started.reference);
             self.tell(line, &mut listening.notices);
         }

@@ -29,7 +29,7 @@ fn model_lines(plan: &Plan, context: &Context<'_>) -> Vec<String> {
         lines.extend(plan.refused.iter().map(|refused| format!("- not {}: {}", refused.reference, refused.why)));
         return lines;
     };
-    let facts = context.router.facts(&first.reference);
+    let facts = context.router.facts(context.agent.id(), &first.reference);
     let mut lines = vec![
         format!("- model: `{}` ({}), {}", first.reference, first.why, state_name(first.state)),
         format!("- endpoint: {} ({}, {})", first.endpoint, facts.server.name(), first.residency),

@@ -66,7 +66,7 @@ pub struct AgentDefaults {
     pub workspace: Option<String>,
     /// How long conversations are shortened. Kept for the context layer.
     pub compaction: Raw,
-    /// Sampling and pass-through for every model.
+    /// Sampling and pass-through for every model, beneath what is said about single ones.
     #[schemars(with = "ParamsForm")]
     pub params: JsonObject,
 }
@@ -106,7 +106,7 @@ pub struct ModelPolicy {
 /// One agent. What it does not say comes from the defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("x-entry" = true, "x-ignored" = ["agentDir", "agentRuntime", "contextTokens", "embeddedPi", "fastModeDefault", "groupChat", "heartbeat", "humanDelay", "identity", "memorySearch", "params",
+#[schemars(extend("x-entry" = true, "x-ignored" = ["agentDir", "agentRuntime", "embeddedPi", "fastModeDefault", "groupChat", "heartbeat", "humanDelay", "identity", "memorySearch",
     "reasoningDefault", "runtime", "sandbox", "skills", "subagents", "tools", "verboseDefault"]))]
 pub struct Agent {
     /// Its id.
@@ -119,8 +119,8 @@ pub struct Agent {
 
 /// An agent under `agents.entries`, whose id is its key.
 #[derive(JsonSchema)]
-#[schemars(rename_all = "camelCase", extend("x-entry" = true, "x-ignored" = ["id", "agentDir", "agentRuntime", "contextTokens", "embeddedPi", "fastModeDefault", "groupChat", "heartbeat", "humanDelay",
-    "identity", "memorySearch", "params", "reasoningDefault", "runtime", "sandbox", "skills", "subagents", "tools", "verboseDefault"]))]
+#[schemars(rename_all = "camelCase", extend("x-entry" = true, "x-ignored" = ["id", "agentDir", "agentRuntime", "embeddedPi", "fastModeDefault", "groupChat", "heartbeat", "humanDelay",
+    "identity", "memorySearch", "reasoningDefault", "runtime", "sandbox", "skills", "subagents", "tools", "verboseDefault"]))]
 pub(crate) struct AgentEntry {
     #[schemars(flatten)]
     _options: AgentOptions,
@@ -143,6 +143,12 @@ pub struct AgentOptions {
     pub models: Entries<ModelOptions>,
     /// Which models may be chosen by hand; replaces that of the defaults.
     pub model_policy: Option<ModelPolicy>,
+    /// Tokens that it uses of any window; only narrows it. Replaces that of the defaults.
+    #[schemars(range(min = 1))]
+    pub context_tokens: Option<u32>,
+    /// Sampling and pass-through for every model that it uses, over those of the model and of `agents.defaults.models`.
+    #[schemars(with = "ParamsForm")]
+    pub params: JsonObject,
     /// How much to think.
     #[serde(deserialize_with = "crate::forms::thinking")]
     #[schemars(with = "Option<ThinkingForm>")]

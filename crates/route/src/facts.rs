@@ -11,6 +11,7 @@ use crate::catalogue;
 use crate::learned::Lessons;
 use crate::queue::default_slots;
 use crate::settings::{ModelEntry, Provider};
+use crate::tuning::Tuned;
 
 /// The window of a hosted model that nobody knows anything about.
 const ASSUMED_HOSTED: u32 = 32_768;
@@ -22,6 +23,7 @@ pub(crate) struct Voices<'a> {
     pub(crate) entry: Option<&'a ModelEntry>,
     pub(crate) report: Option<&'a Report>,
     pub(crate) lessons: &'a Lessons,
+    pub(crate) tuned: &'a Tuned,
     pub(crate) dialect: Dialect,
     pub(crate) now: Timestamp,
 }
@@ -47,6 +49,12 @@ impl Voices<'_> {
         } else if known.window.source == FactSource::Assumed && self.provider.residency.leaves_home() {
             known.window.value = ASSUMED_HOSTED;
         }
+        // It narrows what is known, and stands for what nobody knows.
+        if let Some(tokens) = self.tuned.context_tokens
+            && (tokens < known.window.value || known.window.source == FactSource::Assumed)
+        {
+            known.window = Fact::new(tokens, FactSource::Configured, self.now);
+        }
         if known.family == TemplateFamily::Unknown {
             known.family = ServerModel::new(self.reference.model.as_str()).abilities.family;
         }
@@ -64,7 +72,7 @@ impl Voices<'_> {
     fn configured(&self) -> Configured {
         Configured {
             window: self.entry.and_then(|entry| entry.window),
-            max_output: self.entry.and_then(|entry| entry.max_output),
+            max_output: self.tuned.knobs.max_output,
             slots: self.provider.hosting.slots,
             // A built-in entry repeats the catalogue, which is not the owner's word.
             vision: self.entry.filter(|_| !self.provider.builtin).and_then(|entry| entry.vision),
@@ -92,7 +100,8 @@ impl Voices<'_> {
     /// Ollama's native API loads with the window that the request names, so that what is loaded now does not bind: the
     /// owner's word does, and then whatever we asked for first, because another value would load the model anew.
     fn ollama_window(&self, merged: Fact<u32>) -> Fact<u32> {
-        let configured = self.entry.and_then(|entry| entry.window).map(|window| Fact::new(window, FactSource::Configured, self.now));
+        let owners = [self.entry.and_then(|entry| entry.window), self.tuned.context_tokens];
+        let configured = owners.into_iter().flatten().min().map(|window| Fact::new(window, FactSource::Configured, self.now));
         let asked = self.lessons.num_ctx.map(|window| Fact::new(window, merged.source, merged.at));
         let window = configured.or(asked).unwrap_or(merged);
         let lesson = self.lessons.window.map(|learned| Fact::new(learned.value.tokens, learned.source, learned.at));

@@ -5,6 +5,7 @@ use crate::facts::Voices;
 use crate::learned::{LearnedWindow, Lessons};
 use crate::settings::Provider;
 use crate::test_settings::{provider, reference};
+use crate::tuning::Tuned;
 
 fn report(kind: ServerKind, loaded: Option<bool>, window: Option<u32>, max_window: Option<u32>) -> Report {
     let model = ServerModel { loaded, window, max_window, ..ServerModel::new("x") };
@@ -37,9 +38,19 @@ fn learned(tokens: u32, claimed: Option<u32>) -> Lessons {
 }
 
 fn window(provider: &Provider, report: Option<&Report>, lessons: &Lessons, dialect: Dialect) -> (u32, FactSource) {
+    capped(provider, report, lessons, dialect, None)
+}
+
+fn capped(
+    provider: &Provider,
+    report: Option<&Report>,
+    lessons: &Lessons,
+    dialect: Dialect,
+    context_tokens: Option<u32>,
+) -> (u32, FactSource) {
     let reference = reference(&format!("{}/x", provider.id));
-    let entry = provider.entry(&reference.model);
-    let voices = Voices { reference: &reference, provider, entry, report, lessons, dialect, now: Timestamp(9) };
+    let (entry, tuned) = (provider.entry(&reference.model), Tuned { context_tokens, ..Tuned::default() });
+    let voices = Voices { reference: &reference, provider, entry, report, lessons, tuned: &tuned, dialect, now: Timestamp(9) };
     let window = voices.facts().window;
     (window.value, window.source)
 }
@@ -82,10 +93,18 @@ fn what_nobody_knows_is_assumed_with_care() {
 
 #[test]
 fn a_hosted_model_of_the_catalogue_is_known() {
-    let (hosted, lessons) = (provider("anthropic", Residency::Hosted, &[]), Lessons::default());
+    let (hosted, lessons, tuned) = (provider("anthropic", Residency::Hosted, &[]), Lessons::default(), Tuned::default());
     let reference = reference("anthropic/claude-opus-4-6");
-    let voices =
-        Voices { reference: &reference, provider: &hosted, entry: None, report: None, lessons: &lessons, dialect: CHAT, now: Timestamp(9) };
+    let voices = Voices {
+        reference: &reference,
+        provider: &hosted,
+        entry: None,
+        report: None,
+        lessons: &lessons,
+        tuned: &tuned,
+        dialect: CHAT,
+        now: Timestamp(9),
+    };
     let facts = voices.facts();
     assert_eq!((facts.window.value, facts.window.source), (200_000, FactSource::Catalogue));
     assert_eq!(facts.vision.map(|vision| vision.value), Some(true));
@@ -103,8 +122,22 @@ fn a_route_that_refused_tools_is_known_to_have_none() {
         entry: None,
         report: None,
         lessons: &lessons,
+        tuned: &Tuned::default(),
         dialect: CHAT,
         now: Timestamp(9),
     };
     assert_eq!(voices.facts().tools.map(|tools| tools.value), Some(ToolAbility::None));
+}
+
+#[test]
+fn context_tokens_narrow_a_window_and_stand_for_one_that_nobody_knows() {
+    let (lessons, cap) = (Lessons::default(), Some);
+    let loaded = report(ServerKind::LmStudio, Some(true), Some(8_192), Some(262_144));
+    assert_eq!(capped(&with_window(None), Some(&loaded), &lessons, CHAT, cap(4_000)), (4_000, FactSource::Configured));
+    assert_eq!(capped(&with_window(None), Some(&loaded), &lessons, CHAT, cap(32_000)), (8_192, FactSource::LoadedInstance));
+    assert_eq!(capped(&with_window(None), None, &lessons, CHAT, cap(32_000)), (32_000, FactSource::Configured));
+    assert_eq!(capped(&with_window(Some(16_000)), None, &lessons, CHAT, cap(32_000)), (16_000, FactSource::Configured));
+    // Ollama loads as much as is asked for.
+    let ollama = report(ServerKind::Ollama, Some(true), Some(4_096), Some(40_960));
+    assert_eq!(capped(&with_window(None), Some(&ollama), &lessons, Dialect::Ollama, cap(16_000)), (16_000, FactSource::Configured));
 }

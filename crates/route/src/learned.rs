@@ -57,7 +57,7 @@ pub(crate) struct Lessons {
     ratio: Option<f64>,
     /// Not stored: the last total at which an answer ran out of room.
     pinned_at: Option<u64>,
-    /// Not stored: Ollama's `num_ctx`, which must not change from request to request.
+    /// Not stored: Ollama's `num_ctx` of the last request.
     pub(crate) num_ctx: Option<u32>,
 }
 
@@ -162,6 +162,14 @@ impl Lessons {
     /// Whether to wait for a load here at length, at `now`.
     pub(crate) fn loads_end(&self, now: Timestamp) -> bool {
         self.endless_loads.is_none_or(|times| now.since(times.at) >= self.memory_of_endless_loads())
+    }
+
+    /// The window to have Ollama load with. It grows for an agent that uses more of it, and never shrinks: each other value loads the
+    /// model anew.
+    pub(crate) fn num_ctx(&mut self, window: u32) -> u32 {
+        let tokens = self.num_ctx.map_or(window, |before| before.max(window));
+        self.num_ctx = Some(tokens);
+        tokens
     }
 
     fn take(&mut self, lesson: &Lesson, source: FactSource, at: Timestamp) {

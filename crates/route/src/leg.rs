@@ -201,11 +201,12 @@ impl<'a> Leg<'a> {
         let report = inner.report(&provider);
         let lessons = inner.learned.of(&self.key);
         let spoken = dialect(&provider, entry, &lessons, &self.variation);
-        let mut voices = inner.voices(&reference, &provider, report.as_deref(), &lessons);
+        let tuned = inner.settings.tuned(&self.run.plan.ask.agent, &reference, entry);
+        let mut voices = inner.voices(&reference, &provider, report.as_deref(), &lessons, &tuned);
         voices.dialect = spoken;
         let mut facts = voices.facts();
         let window = facts.window.value;
-        let num_ctx = (spoken == Dialect::Ollama).then(|| inner.learned.with(&self.key, |lessons| *lessons.num_ctx.get_or_insert(window)));
+        let num_ctx = (spoken == Dialect::Ollama).then(|| inner.learned.with(&self.key, |lessons| lessons.num_ctx(window)));
         // People and programs are told the window itself, not how much of it a prompt gets after an overflow.
         self.run.record.facts = Some(facts.clone());
         if let Some(smaller) = self.variation.window {
@@ -228,7 +229,7 @@ impl<'a> Leg<'a> {
             can_retract: self.run.failover.can_retract(),
             num_ctx,
         };
-        let request = parts.request(&prepared, inner.settings.params.get(&reference));
+        let request = parts.request(&prepared, &tuned.knobs.params);
         if self.overflowed.as_ref() == Some(&request) {
             let why = "the prompt cannot be made smaller".to_owned();
             return Tried::TooLarge(too_large(&reference, &why, facts.window.value));
@@ -396,7 +397,7 @@ impl<'a> Leg<'a> {
     }
 
     pub(crate) fn window(&self) -> u32 {
-        self.run.inner.facts(&self.candidate.reference).window.value
+        self.run.inner.facts(&self.run.plan.ask.agent, &self.candidate.reference).window.value
     }
 
     pub(crate) async fn progress(&self, progress: Progress) {

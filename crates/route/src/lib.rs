@@ -25,7 +25,7 @@
 //!
 //! | file | noun |
 //! |---|---|
-//! | `settings`, `catalogue` | what is configured, what is built in |
+//! | `settings`, `tuning`, `catalogue` | what is configured, what is built in |
 //! | `reference`, `closest`, `allow` | from a typed text to a model that may be chosen |
 //! | `residency`, `order`, `plan` | who may be asked, in which order |
 //! | `clocks`, `pace` | the limits on waiting, and one attempt's clocks running |
@@ -65,6 +65,7 @@ mod stream;
 mod target;
 mod told;
 mod trial;
+mod tuning;
 
 pub use allow::{Allow, AllowPattern, NotAllowed};
 pub use catalogue::{HostedModel, HostedProvider, aliases, catalogue, find as find_hosted, model as hosted_model, unsupported};
@@ -80,6 +81,7 @@ pub use residency::{ConfigError, ResidencyPolicy, check};
 pub use router::Router;
 pub use settings::{Alias, Configured, Cost, Extras, Hosting, Key, ModelEntry, Provider, ResidencySource, Selection, Settings};
 pub use stream::RunStream;
+pub use tuning::{Knobs, Tuning};
 
 #[cfg(test)]
 mod allow_tests;

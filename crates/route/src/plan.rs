@@ -51,6 +51,13 @@ pub struct Plan {
     pub(crate) ask: Ask,
 }
 
+impl Plan {
+    /// Whose choice of models it follows.
+    pub fn agent(&self) -> &AgentId {
+        &self.ask.agent
+    }
+}
+
 fn as_text<S: serde::Serializer>(policy: &ResidencyPolicy, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(policy)
 }

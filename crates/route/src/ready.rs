@@ -41,7 +41,7 @@ impl Leg<'_> {
     }
 
     pub(crate) async fn wait_for_slot(&mut self) -> Permit {
-        let slots = self.run.inner.facts(&self.candidate.reference).slots.map(|fact| fact.value);
+        let slots = self.run.inner.facts(&self.run.plan.ask.agent, &self.candidate.reference).slots.map(|fact| fact.value);
         let mut place = self.run.inner.queue.join(&self.provider.hosting.box_id, self.run.plan.ask.class(), slots);
         let joined = Instant::now();
         loop {

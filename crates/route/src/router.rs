@@ -8,7 +8,7 @@ use krabba_llm::Caller;
 use krabba_local::{LoadOrder, LoadStream, Loader, Report, Services, Wanted, Watcher};
 use krabba_net::HttpClient;
 use krabba_store::Store;
-use krabba_types::{BoxId, Clock, ModelRef, ProviderId, RouteFacts, RouteState, Timestamp};
+use krabba_types::{AgentId, BoxId, Clock, ModelRef, ProviderId, RouteFacts, RouteState, Timestamp};
 
 use crate::breaker::{Admission, Breaker};
 use crate::clocks::{ClockTable, Clocks};
@@ -27,6 +27,7 @@ use crate::settings::{ModelEntry, Provider, Settings};
 use crate::stream::RunStream;
 use crate::target::{Variation, dialect};
 use crate::told::Told;
+use crate::tuning::Tuned;
 
 /// Chooses routes and runs requests over them. Clones share everything.
 #[derive(Clone)]
@@ -123,9 +124,9 @@ impl Router {
         RunStream::of(move |emitter| Run::new(inner, plan, prompt, surface, emitter).drive())
     }
 
-    /// What is known about a route.
-    pub fn facts(&self, reference: &ModelRef) -> RouteFacts {
-        self.inner.facts(reference)
+    /// What is known about a route, as `agent` may use it.
+    pub fn facts(&self, agent: &AgentId, reference: &ModelRef) -> RouteFacts {
+        self.inner.facts(agent, reference)
     }
 
     /// What a route is doing.
@@ -210,7 +211,7 @@ impl Inner {
         self.settings.providers.iter().find(|provider| provider.id == *id)
     }
 
-    pub(crate) fn facts(&self, reference: &ModelRef) -> RouteFacts {
+    pub(crate) fn facts(&self, agent: &AgentId, reference: &ModelRef) -> RouteFacts {
         let Some(provider) = self.provider(&reference.provider) else {
             return krabba_local::facts_unseen(
                 krabba_types::ServerKind::Other,
@@ -221,7 +222,8 @@ impl Inner {
         };
         let lessons = self.learned.of(&route_key(provider, reference));
         let report = self.report(provider);
-        self.voices(reference, provider, report.as_deref(), &lessons).facts()
+        let tuned = self.settings.tuned(agent, reference, provider.entry(&reference.model));
+        self.voices(reference, provider, report.as_deref(), &lessons, &tuned).facts()
     }
 
     pub(crate) fn voices<'a>(
@@ -230,10 +232,11 @@ impl Inner {
         provider: &'a Provider,
         report: Option<&'a Report>,
         lessons: &'a Lessons,
+        tuned: &'a Tuned,
     ) -> Voices<'a> {
         let entry: Option<&ModelEntry> = provider.entry(&reference.model);
         let dialect = dialect(provider, entry, lessons, &Variation::default());
-        Voices { reference, provider, entry, report, lessons, dialect, now: self.clock.now() }
+        Voices { reference, provider, entry, report, lessons, tuned, dialect, now: self.clock.now() }
     }
 
     pub(crate) fn state(&self, reference: &ModelRef) -> RouteState {

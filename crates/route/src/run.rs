@@ -204,7 +204,7 @@ impl Run {
 
     fn too_small(&self, candidate: &Candidate, larger_than: Option<u32>) -> Option<Fault> {
         let needed = larger_than?;
-        let window = self.inner.facts(&candidate.reference).window.value;
+        let window = self.inner.facts(&self.plan.ask.agent, &candidate.reference).window.value;
         let kind = FaultKind::Overflow { limit: Some(window), asked: None };
         let message = format!("{} holds {window} tokens, which is no more than what was too little", candidate.reference);
         (window <= needed).then(|| Fault::new(kind, Phase::Connect, message))

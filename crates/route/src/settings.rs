@@ -12,6 +12,7 @@ use krabba_types::{AgentId, BoxId, Dialect, JsonObject, ModelId, ModelRef, Param
 use crate::allow::Allow;
 use crate::clocks::ClockSettings;
 use crate::residency::ResidencyPolicy;
+use crate::tuning::Tuning;
 
 /// Everything the router needs from the configuration.
 #[derive(Clone, Debug, Default)]
@@ -31,8 +32,6 @@ pub struct Settings {
     /// Where slot locks are kept, so that several processes share a box fairly; without it the queue holds for this
     /// process alone.
     pub slots_dir: Option<PathBuf>,
-    /// Parameters of `agents.defaults.models["provider/id"].params`, over those of the model entry.
-    pub params: BTreeMap<ModelRef, Params>,
 }
 
 /// A choice of models.
@@ -48,6 +47,8 @@ pub struct Selection {
     pub residency: Option<ResidencyPolicy>,
     /// Replaces the global allowlist for this agent.
     pub allow: Option<Allow>,
+    /// How models are used.
+    pub tuning: Tuning,
 }
 
 /// A model reference or alias as the user wrote it, with the place.
@@ -187,7 +188,7 @@ pub struct ModelEntry {
     pub reasoning: Option<bool>,
     /// Whether it takes pictures.
     pub vision: Option<bool>,
-    /// Tokens of prompt and answer together (`contextTokens`, else `contextWindow`).
+    /// Tokens of prompt and answer together (the smaller of `contextTokens` and `contextWindow`).
     pub window: Option<u32>,
     /// The longest answer, in tokens.
     pub max_output: Option<u32>,

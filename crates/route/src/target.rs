@@ -11,6 +11,7 @@ use crate::clocks::Clocks;
 use crate::learned::Lessons;
 use crate::prompt::Prepared;
 use crate::settings::{ModelEntry, Provider};
+use crate::tuning::over;
 
 /// The least room for an answer, whatever the arithmetic says.
 const LEAST_OUTPUT: u32 = 256;
@@ -137,14 +138,10 @@ impl Parts<'_> {
 
     /// What to send: the prompt's request with the parameters of the configuration beneath its own, and an answer budget
     /// that fits behind the prompt. The budget is always sent: several servers default to 512 tokens, or to no end at all.
-    pub(crate) fn request(&self, prepared: &Prepared, configured: Option<&Params>) -> ModelRequest {
+    pub(crate) fn request(&self, prepared: &Prepared, configured: &Params) -> ModelRequest {
         let mut request = prepared.request.clone();
         request.model = self.reference.model.clone();
-        let mut params = self.entry.map(|entry| entry.params.clone()).unwrap_or_default();
-        if let Some(configured) = configured {
-            params = over(params, configured);
-        }
-        request.params = over(params, &request.params);
+        request.params = over(configured.clone(), &request.params);
         let room = self.facts.window.value.saturating_sub(prepared.estimate).max(LEAST_OUTPUT);
         let limit = self.facts.max_output.map_or(room, |limit| limit.value);
         let mut budget = request.max_output_tokens.unwrap_or(limit);
@@ -155,21 +152,4 @@ impl Parts<'_> {
         request.max_output_tokens = Some(budget.min(room));
         request
     }
-}
-
-/// `upper` where it says something, else `lower`.
-fn over(lower: Params, upper: &Params) -> Params {
-    let mut params = Params {
-        temperature: upper.temperature.or(lower.temperature),
-        top_p: upper.top_p.or(lower.top_p),
-        top_k: upper.top_k.or(lower.top_k),
-        min_p: upper.min_p.or(lower.min_p),
-        seed: upper.seed.or(lower.seed),
-        stop: if upper.stop.is_empty() { lower.stop } else { upper.stop.clone() },
-        chat_template_kwargs: lower.chat_template_kwargs,
-        extra_body: lower.extra_body,
-    };
-    params.chat_template_kwargs.extend(upper.chat_template_kwargs.clone());
-    params.extra_body.extend(upper.extra_body.clone());
-    params
 }

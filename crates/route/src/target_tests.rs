@@ -2,7 +2,6 @@ use krabba_types::{
     Calling, Dialect, Fact, FactSource, Message, ModelRequest, Params, Residency, Role, RouteFacts, Secret, ServerKind, TemplateFamily,
     Thinking, Timestamp,
 };
-use serde_json::json;
 
 use crate::clocks::{ClockSettings, Clocks};
 use crate::learned::Lessons;
@@ -58,7 +57,9 @@ fn with_parts<T>(provider: &Provider, facts: &RouteFacts, variation: &Variation,
 
 fn budget(window: u32, limit: Option<u32>, estimate: u32, asked: Option<u32>, variation: &Variation) -> Option<u32> {
     let provider = provider("lmstudio", Residency::Device, &[]);
-    with_parts(&provider, &facts(window, limit), variation, |parts| parts.request(&prepared(estimate, asked), None).max_output_tokens)
+    with_parts(&provider, &facts(window, limit), variation, |parts| {
+        parts.request(&prepared(estimate, asked), &Params::default()).max_output_tokens
+    })
 }
 
 #[test]
@@ -76,21 +77,18 @@ fn the_calmer_try_has_more_room_and_does_not_think() {
     assert_eq!(budget(8_192, Some(4_096), 1_000, Some(1_000), &calmer), Some(2_000));
     assert_eq!(budget(8_192, Some(1_500), 1_000, Some(1_000), &calmer), Some(1_500));
     let provider = provider("lmstudio", Residency::Device, &[]);
-    let thinking = with_parts(&provider, &facts(8_192, None), &calmer, |parts| parts.request(&prepared(10, None), None).thinking);
+    let thinking =
+        with_parts(&provider, &facts(8_192, None), &calmer, |parts| parts.request(&prepared(10, None), &Params::default()).thinking);
     assert_eq!(thinking, Thinking::Off);
 }
 
 #[test]
-fn parameters_of_the_request_go_over_those_of_the_map_and_these_over_the_entrys() {
-    let mut provider = provider("lmstudio", Residency::Device, &["Qwen/X:8b@q4"]);
-    let extra = |value: serde_json::Value| json!({ "a": value }).as_object().cloned().unwrap();
-    provider.models[0].params =
-        Params { temperature: Some(0.9), top_p: Some(0.9), seed: Some(1), extra_body: extra(json!(1)), ..Params::default() };
-    let configured = Params { top_p: Some(0.5), extra_body: extra(json!(2)), ..Params::default() };
+fn parameters_of_the_request_go_over_configured_ones() {
+    let provider = provider("lmstudio", Residency::Device, &["Qwen/X:8b@q4"]);
+    let configured = Params { temperature: Some(0.9), top_p: Some(0.5), ..Params::default() };
     let request =
-        with_parts(&provider, &facts(8_192, None), &Variation::default(), |parts| parts.request(&prepared(10, None), Some(&configured)));
-    let expected = Params { temperature: Some(0.1), top_p: Some(0.5), seed: Some(1), extra_body: extra(json!(2)), ..Params::default() };
-    assert_eq!(request.params, expected);
+        with_parts(&provider, &facts(8_192, None), &Variation::default(), |parts| parts.request(&prepared(10, None), &configured));
+    assert_eq!(request.params, Params { temperature: Some(0.1), top_p: Some(0.5), ..Params::default() });
     assert_eq!(request.model.as_str(), "Qwen/X:8b@q4");
 }
 

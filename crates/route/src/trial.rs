@@ -6,7 +6,7 @@ use std::time::Duration;
 use krabba_types::{ModelRef, ServerKind, Timestamp};
 
 use crate::leg::reads_on;
-use crate::router::Inner;
+use crate::router::{Inner, route_key};
 use crate::settings::Provider;
 
 /// How long a server is thought to read on at most.
@@ -31,7 +31,7 @@ impl Trial {
     /// A request with about `estimate` tokens of prompt is about to be sent.
     pub(crate) fn begin(inner: &Arc<Inner>, reference: &ModelRef, provider: &Provider, server: ServerKind, estimate: u32) -> Self {
         inner.breaker(reference, provider, crate::breaker::Breaker::begin);
-        let speed = inner.facts(reference).reading_speed.map_or(ASSUMED_READING, |speed| speed.value.max(1.0));
+        let speed = inner.learned.of(&route_key(provider, reference)).reading_speed.map_or(ASSUMED_READING, |speed| speed.value.max(1.0));
         let reading = Duration::from_secs_f64(f64::from(estimate) / speed).min(LONGEST_READING);
         let began = inner.clock.now();
         Self { inner: Arc::clone(inner), reference: reference.clone(), provider: provider.clone(), server, reading, began, settled: false }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use krabba_route::{AttemptOutcome, Configured, ResidencyPolicy, RouteEvent, Settings, Surface};
 use krabba_testkit::{BootStyle, LoadStyle, Model, Overflow, Script, ScriptedServer, ServerError, Step, UsageStep, WhenFull};
-use krabba_types::{Dialect, DoneReason, FactSource, FaultKind, JsonObject, ModelEvent, Progress, Residency, Thinking};
+use krabba_types::{AgentId, Dialect, DoneReason, FactSource, FaultKind, JsonObject, ModelEvent, Progress, Residency, Thinking};
 use serde_json::json;
 use support::{Talk, ask, house, house_with, in_order, key, provider, reference, run, run_on};
 
@@ -134,7 +134,7 @@ async fn an_overflow_is_learned_and_not_repeated_unchanged() {
     assert_eq!(sent.len(), 2);
     assert!(sent[1] < sent[0] / 2, "{sent:?}");
     assert!(told.notices()[0].contains("holds 2000 tokens, not 8192"), "{:?}", told.notices());
-    let window = first.router.facts(&reference("one/m")).window;
+    let window = first.router.facts(&AgentId::new("main"), &reference("one/m")).window;
     assert_eq!((window.value, window.source), (2_000, FactSource::LearnedFromOverflow));
     // Another process knows it too, and does not overflow again.
     let again = house_with(settings(), Arc::clone(&first.store));
@@ -280,7 +280,7 @@ async fn a_silently_truncated_prompt_is_said_and_learned() {
     let house = house(in_order(vec![local("one", &one)]));
     let told = run(&house, &ask(), Talk::new(6_000)).await;
     assert!(told.notices().iter().any(|line| line.starts_with("the prompt was truncated by the server")), "{told:?}");
-    let window = house.router.facts(&reference("one/m")).window;
+    let window = house.router.facts(&AgentId::new("main"), &reference("one/m")).window;
     assert_eq!(window.source, FactSource::LearnedFromOverflow);
     assert!(window.value < 8_192);
 }
@@ -292,7 +292,7 @@ async fn our_own_overestimate_is_not_taken_for_the_servers_truncation() {
     let talk = Talk { overestimate: 2, ..Arc::into_inner(Talk::new(6_000)).unwrap() };
     let told = run(&house, &ask(), Arc::new(talk)).await;
     assert_eq!((told.notices(), told.text().as_str()), (vec![], "hello"));
-    assert_eq!(house.router.facts(&reference("one/m")).window.value, 32_768);
+    assert_eq!(house.router.facts(&AgentId::new("main"), &reference("one/m")).window.value, 32_768);
     assert_eq!(one.requests().iter().filter(|request| request.path == "/tokenize").count(), 1);
 }
 
@@ -396,7 +396,7 @@ async fn speeds_are_measured_and_shown() {
     let house = house(in_order(vec![local("one", &one)]));
     let told = run(&house, &ask(), Talk::new(1_000)).await;
     assert_eq!(told.end.usage.output_tokens, Some(100), "{told:?}");
-    let facts = house.router.facts(&reference("one/m"));
+    let facts = house.router.facts(&AgentId::new("main"), &reference("one/m"));
     assert_eq!(facts.writing_speed.map(|fact| fact.source), Some(FactSource::Measured));
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use krabba_config::{Agent, AgentOptions, Entries, KeyPath, Loaded, ModelChoice, ModelOptions, ModelPolicy, Privacy, sampling};
-use krabba_route::{Alias, Allow, AllowPattern, Configured, ResidencyPolicy, Selection};
-use krabba_types::{AgentId, ModelRef, Params};
+use krabba_route::{Alias, Allow, AllowPattern, Configured, Knobs, ResidencyPolicy, Selection, Tuning};
+use krabba_types::{AgentId, JsonObject, ModelRef};
 
 use super::origin::{origin, path};
 
@@ -15,7 +15,8 @@ pub(super) fn default_selection(loaded: &Loaded) -> Selection {
     let (primary, fallbacks) = chosen(loaded, &at, "model", defaults.model.as_ref());
     let (image, image_fallbacks) = chosen(loaded, &at, "imageModel", defaults.image_model.as_ref());
     let image = image.into_iter().chain(image_fallbacks.into_iter().flatten()).collect();
-    Selection { primary, fallbacks, image, residency: None, allow: None }
+    let tuning = tuning(&defaults.params, &defaults.models, defaults.context_tokens);
+    Selection { primary, fallbacks, image, residency: None, allow: None, tuning }
 }
 
 /// What single agents choose instead.
@@ -35,6 +36,7 @@ pub(super) fn agent_selections(loaded: &Loaded) -> BTreeMap<AgentId, Selection> 
                 // The global policy is the owner's last word: an agent narrows it and never widens it.
                 residency: options.privacy.as_ref().and_then(policy).map(|own| residency(loaded).tightened_by(&own)),
                 allow: agent_allow(loaded, &at, options),
+                tuning: tuning(&options.params, &options.models, options.context_tokens),
             };
             (id.clone(), selection)
         })
@@ -99,23 +101,16 @@ fn allowed(loaded: &Loaded, at: &KeyPath, policy: Option<&ModelPolicy>, models: 
     Some(Allow::Only { patterns, origin: place_of(loaded, at, &["models"]) })
 }
 
-/// `agents.defaults.models["…"].params` over everything that the model's own entry says.
-pub(super) fn params(loaded: &Loaded) -> BTreeMap<ModelRef, Params> {
-    let config = &loaded.config;
-    let mut all = BTreeMap::new();
-    for (reference, options) in config.agents.defaults.models.iter().filter(|(_, options)| !options.params.is_empty()) {
-        let Ok(reference) = ModelRef::parse(reference) else { continue };
-        let provider = config.models.providers.iter().map(|(_, provider)| provider).find(|provider| provider.id == reference.provider);
-        let model = provider.and_then(|provider| provider.models.iter().find(|model| model.id == reference.model));
-        let layers = [
-            Some(&config.agents.defaults.params),
-            provider.map(|provider| &provider.defaults.params),
-            model.map(|model| &model.params),
-            Some(&options.params),
-        ];
-        all.insert(reference, sampling(layers.into_iter().flatten()).params);
-    }
-    all
+/// How an agent, or all of them, use models.
+fn tuning(params: &JsonObject, models: &Entries<ModelOptions>, context_tokens: Option<u32>) -> Tuning {
+    let known = models.iter().filter(|(_, options)| !options.params.is_empty());
+    let models = known.filter_map(|(reference, options)| Some((ModelRef::parse(reference).ok()?, knobs(&options.params)))).collect();
+    Tuning { every: knobs(params), models, context_tokens }
+}
+
+fn knobs(params: &JsonObject) -> Knobs {
+    let sampling = sampling([params]);
+    Knobs { params: sampling.params, max_output: sampling.max_tokens }
 }
 
 fn chosen(loaded: &Loaded, at: &KeyPath, key: &str, choice: Option<&ModelChoice>) -> (Option<Configured>, Option<Vec<Configured>>) {

@@ -81,7 +81,7 @@ fn own(loaded: &Loaded, name: &str, provider: &Provider) -> Option<RouteProvider
             }),
             ttl: provider.stand.ttl,
         },
-        models: provider.models.iter().map(|model| entry(&loaded.config, provider, model)).collect(),
+        models: provider.models.iter().map(|model| entry(provider, model)).collect(),
         base_url,
         origin: origin(loaded, &path(["models", "providers", name])),
         builtin: false,
@@ -177,13 +177,9 @@ fn service(loaded: &Loaded, id: &ProviderId, service: &LocalService, base_url: &
     }
 }
 
-fn entry(config: &Config, provider: &Provider, model: &Model) -> ModelEntry {
-    let sampling = sampling([&config.agents.defaults.params, &provider.defaults.params, &model.params]);
-    let windows = [
-        model.context_window.or(provider.defaults.context_window),
-        model.context_tokens.or(provider.defaults.context_tokens),
-        config.agents.defaults.context_tokens,
-    ];
+fn entry(provider: &Provider, model: &Model) -> ModelEntry {
+    let sampling = sampling([&provider.defaults.params, &model.params]);
+    let windows = [model.context_window.or(provider.defaults.context_window), model.context_tokens.or(provider.defaults.context_tokens)];
     ModelEntry {
         id: model.id.clone(),
         name: model.name.clone(),

@@ -37,7 +37,6 @@ fn settings(loaded: &Loaded) -> Settings {
         allow: choices::allow(loaded),
         residency: choices::residency(loaded),
         slots_dir: None,
-        params: choices::params(loaded),
     }
 }
 

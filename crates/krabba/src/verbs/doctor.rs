@@ -211,7 +211,7 @@ fn routes(world: &World, findings: &mut Findings) -> Result<()> {
     let plan = world.router.plan(&Ask::new(agent.id().clone()));
     match plan.candidates.first() {
         Some(first) => {
-            let facts = world.router.facts(&first.reference);
+            let facts = world.router.facts(agent.id(), &first.reference);
             findings.ok(format!(
                 "{} would answer ({}, window {} tokens: {})",
                 first.reference, first.residency, facts.window.value, facts.window.source

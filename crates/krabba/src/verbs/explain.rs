@@ -45,7 +45,7 @@ async fn route(world: &World, reference: Option<&str>, json: bool) -> Result<()>
         println!("nobody would be asked");
     }
     for (number, candidate) in plan.candidates.iter().enumerate() {
-        let facts = world.router.facts(&candidate.reference);
+        let facts = world.router.facts(plan.agent(), &candidate.reference);
         println!("{}. {} ({})", number + 1, candidate.reference, candidate.why);
         println!("   {}, {}, {}", candidate.endpoint, facts.server.name(), candidate.residency);
         println!("   state: {}", super::state_words(candidate.state, SystemClock.now()));

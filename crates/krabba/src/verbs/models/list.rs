@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use krabba_route::{Ask, KnownBy, ListedModel, Provider, Router};
-use krabba_types::ModelRef;
+use krabba_types::{AgentId, ModelRef};
 use serde::Serialize;
 
 use super::Form;
@@ -62,7 +62,7 @@ pub(super) async fn run(home: &Home, wish: Wish) -> Result<ExitCode> {
 
 fn rows(world: &World, wish: &Wish) -> Result<Vec<Row>> {
     let router = &world.router;
-    let tags = tags(world)?;
+    let (tags, agent) = (tags(world)?, world.agent(None)?);
     let wanted_provider = wish.provider.as_ref().map(|provider| provider.trim().to_lowercase());
     let mut models = router.list();
     models.extend(named_alone(router, &tags, &models));
@@ -71,7 +71,7 @@ fn rows(world: &World, wish: &Wish) -> Result<Vec<Row>> {
         .filter(|model| wish.all || model.known_by == KnownBy::Configuration || tags.contains_key(&model.reference))
         .filter(|model| !wish.local || !model.residency.leaves_home())
         .filter(|model| wanted_provider.as_ref().is_none_or(|provider| provider == model.reference.provider.as_str()))
-        .map(|model| row(router, &tags, model))
+        .map(|model| row(router, agent.id(), &tags, model))
         .collect();
     rows.sort_by_key(|row| (rank(&row.tags), row.key.clone()));
     Ok(rows)
@@ -103,8 +103,8 @@ fn rank(tags: &[String]) -> usize {
     if tags.iter().any(|tag| tag == "default") { 0 } else { tags.iter().find_map(number).unwrap_or(usize::MAX) }
 }
 
-fn row(router: &Router, tags: &BTreeMap<ModelRef, Vec<String>>, model: ListedModel) -> Row {
-    let facts = router.facts(&model.reference);
+fn row(router: &Router, agent: &AgentId, tags: &BTreeMap<ModelRef, Vec<String>>, model: ListedModel) -> Row {
+    let facts = router.facts(agent, &model.reference);
     let provider = router.providers().iter().find(|provider| provider.id == model.reference.provider);
     let listed = router.report(&model.reference.provider).is_none_or(|report| report.model(&model.reference.model).is_some());
     let mut own = tags.get(&model.reference).cloned().unwrap_or_default();

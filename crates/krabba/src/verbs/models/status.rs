@@ -145,7 +145,7 @@ fn as_text(home: &Home, world: &World, plan: &Plan, probes: &[Probed], missing: 
     }
     println!("\nRoutes");
     for candidate in &plan.candidates {
-        let facts = world.router.facts(&candidate.reference);
+        let facts = world.router.facts(plan.agent(), &candidate.reference);
         println!(
             "- {} ({}): {}, window {} ({})",
             candidate.reference,
