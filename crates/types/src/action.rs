@@ -111,7 +111,7 @@ impl WorkspacePath {
     /// # Errors
     /// [`PathError`], when it is not below the root.
     pub fn join(&self, more: &str) -> Result<Self, PathError> {
-        Self::parse(&format!("{}/{more}", self.0).replace("//", "/").trim_start_matches('/').to_owned(), "/")
+        Self::parse(format!("{}/{more}", self.0).trim_start_matches('/'), "")
     }
 }
 

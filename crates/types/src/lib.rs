@@ -34,3 +34,8 @@ pub use place::{BoxId, Residency, ResidencyParseError};
 pub use request::{Calling, Dialect, JsonObject, ModelRequest, Params, Thinking, ToolSpec, UnknownDialect};
 pub use secret::Secret;
 pub use usage::Usage;
+
+#[cfg(test)]
+mod action_tests;
+#[cfg(test)]
+mod label_tests;
