@@ -1,6 +1,7 @@
 //! The witness that an action was allowed.
 
 use krabba_types::{Action, Exec, Label};
+use serde::{Deserialize, Serialize};
 
 /// An action that the reference monitor allowed, with the terms on which it did. There is no way to make one outside this crate,
 /// none to change one, and using it uses it up.
@@ -11,7 +12,7 @@ pub struct Authorized<A> {
 }
 
 /// The terms on which something is allowed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     /// How the workspace looks to a command.
     pub view: View,
@@ -22,7 +23,8 @@ pub struct Terms {
 }
 
 /// How the workspace looks to a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum View {
     /// As it is; changes stay.
     Direct,

@@ -14,6 +14,19 @@ pub enum Verdict {
     Asked(Box<Question>),
     /// It is not done.
     Denied(Denial),
+    /// It is not done, and nothing more is done in this conversation: a decoy that no honest action holds was about to leave.
+    Stopped(Denial),
+}
+
+/// What became of a question.
+#[derive(Debug, PartialEq)]
+pub enum Redeemed {
+    /// Nobody answered yet.
+    Pending,
+    /// The owner said yes; this is the one time that it counts.
+    Allowed(Authorized<Action>),
+    /// The owner said no, or nothing in time, or the yes was used before.
+    Denied(Denial),
 }
 
 /// What the owner is asked. Everything in it is made from the action itself, never from a model's prose.
@@ -37,11 +50,13 @@ pub struct Question {
 }
 
 /// An owner's answer to a question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
     /// Do it, this once.
     Approve,
+    /// Do it, this once; with the words that were typed for it.
+    Typed(String),
     /// Do not.
     Deny,
 }

@@ -120,7 +120,8 @@ impl Store {
         }
     }
 
-    /// Removes the session with its events, usage and lease. Their bytes are overwritten in the file, and the
+    /// Removes the session with its events, usage, lease, questions, grants and effects; the audit stays, which holds digests
+    /// alone. Their bytes are overwritten in the file, and the
     /// write-ahead log is emptied, so that nothing of it is left to find. Only ever at the person's word.
     ///
     /// # Errors
@@ -132,7 +133,9 @@ impl Store {
             let removed = transaction.execute("DELETE FROM session WHERE id = ?1", [id.as_str()])?;
             transaction.execute("DELETE FROM event WHERE session = ?1", [id.as_str()])?;
             transaction.execute("DELETE FROM usage WHERE session = ?1", [id.as_str()])?;
-            transaction.execute("DELETE FROM lease WHERE session = ?1", [id.as_str()])?;
+            for table in ["lease", "approval", "permit", "effect"] {
+                transaction.execute(&format!("DELETE FROM {table} WHERE session = ?1"), [id.as_str()])?;
+            }
             Ok(removed)
         })?;
         if removed == 0 {

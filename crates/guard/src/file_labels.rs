@@ -1,0 +1,78 @@
+//! Whose the files of one workspace are.
+//!
+//! A file that nothing is known about is the owner's: they put it into their workspace. What comes in through krabba is noted
+//! before it is written, by its place and its content, so that foreign text cannot wash itself clean on the disk.
+
+use std::sync::Arc;
+
+use krabba_store::{FileLabel, Store, StoreError};
+use krabba_types::{Label, WorkspacePath};
+
+/// Labels of the files of one workspace.
+#[derive(Clone, Debug)]
+pub struct FileLabels {
+    store: Arc<Store>,
+    workspace: String,
+}
+
+/// BLAKE3 of a content, in hex.
+pub fn content_hash(content: &[u8]) -> String {
+    blake3::hash(content).to_hex().to_string()
+}
+
+impl FileLabels {
+    /// Those of the workspace whose root is known as `workspace`.
+    pub fn new(store: Arc<Store>, workspace: impl Into<String>) -> Self {
+        Self { store, workspace: workspace.into() }
+    }
+
+    /// Notes whose the content is that is about to be written. To be called before the write.
+    ///
+    /// # Errors
+    /// What the store may meet; nothing may be written then.
+    pub fn label_file(&self, path: &WorkspacePath, content: &[u8], label: &Label) -> Result<(), StoreError> {
+        let file = FileLabel { path: path.as_str().to_owned(), content: content_hash(content), label: label.clone() };
+        // Most files are the owner's, and stay so: nothing to note, nothing to wait for.
+        if label.is_own() && self.file_label(path, content)?.is_own() {
+            return Ok(());
+        }
+        self.store.label_file(&self.workspace, &file)
+    }
+
+    /// Whose a file is that holds `content` now.
+    ///
+    /// # Errors
+    /// What the store may meet.
+    pub fn file_label(&self, path: &WorkspacePath, content: &[u8]) -> Result<Label, StoreError> {
+        let content = if content.is_empty() { None } else { Some(content_hash(content)) };
+        let mut label = Label::Minted;
+        if let Some(last) = self.store.label_of_path(&self.workspace, path.as_str())? {
+            label = label.join(&last.label);
+        }
+        if let Some(content) = content {
+            for same in self.store.labels_of_content(&self.workspace, &content)? {
+                label = label.join(&same.label);
+            }
+        }
+        Ok(label)
+    }
+
+    /// The join over all files that `exists` says are still there: the least that stands on what a command says, which may have
+    /// read any of them.
+    ///
+    /// # Errors
+    /// What the store may meet.
+    pub fn workspace_label(&self, exists: impl Fn(&str) -> bool) -> Result<Label, StoreError> {
+        let files = self.store.labels_of_workspace(&self.workspace)?;
+        let foreign = files.iter().filter(|file| !file.label.is_own() && exists(&file.path));
+        Ok(foreign.fold(Label::Minted, |label, file| label.join(&file.label)))
+    }
+
+    /// Notes that a file is gone. Its content stays known.
+    ///
+    /// # Errors
+    /// What the store may meet.
+    pub fn removed(&self, path: &WorkspacePath) -> Result<(), StoreError> {
+        self.store.forget_path(&self.workspace, path.as_str())
+    }
+}

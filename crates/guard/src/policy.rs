@@ -1,0 +1,194 @@
+//! What a policy is made of.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use krabba_types::{Action, Control, ForeignEffect};
+use serde::Serialize;
+
+use crate::rules::RULES;
+
+/// What decides: the rules in their order, and the few settings that bear on them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Policy {
+    /// The first whose conditions are met decides; where none is, the answer is no.
+    pub rules: &'static [Rule],
+    /// What can be kept apart from the workspace in a turn that foreign content has a say in.
+    pub throw_away: ThrowAway,
+    /// How long the owner has to answer.
+    pub patience: Duration,
+    /// The longest question, in bytes. What is longer cannot be shown whole, and is refused.
+    pub longest_question: usize,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { rules: &RULES, throw_away: ThrowAway::Commands, patience: Duration::from_secs(600), longest_question: 64 * 1024 }
+    }
+}
+
+impl Policy {
+    /// The rule that decides.
+    pub(crate) fn decide(&self, sink: Sink, met: &BTreeSet<Condition>) -> Option<&'static Rule> {
+        self.rules.iter().find(|rule| rule.applies(sink, met))
+    }
+
+    /// Tells this policy from every other.
+    pub(crate) fn version(&self) -> String {
+        crate::canonical::hash(self)
+    }
+}
+
+/// What can be kept apart from the workspace until the owner takes it over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ThrowAway {
+    /// Nothing: this machine's sandbox has no such view.
+    Nothing,
+    /// What commands change.
+    Commands,
+    /// What commands and file tools change.
+    CommandsAndFiles,
+}
+
+/// A line of the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Rule {
+    /// Its name, in refusals and in the audit.
+    pub id: &'static str,
+    /// What it is about; nothing for everything.
+    pub about: &'static [Sink],
+    /// All of these are met,
+    pub when: &'static [Condition],
+    /// and none of these.
+    pub unless: &'static [Condition],
+    /// What is decided.
+    pub decision: Decision,
+    /// Why, for a person and for the model.
+    pub why: &'static str,
+}
+
+impl Rule {
+    fn applies(&self, sink: Sink, met: &BTreeSet<Condition>) -> bool {
+        (self.about.is_empty() || self.about.contains(&sink))
+            && self.when.iter().all(|condition| met.contains(condition))
+            && !self.unless.iter().any(|condition| met.contains(condition))
+    }
+}
+
+/// What is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// Yes.
+    Allow,
+    /// Yes, kept apart from the workspace until the owner takes it over.
+    AllowApart,
+    /// The owner is asked.
+    Ask,
+    /// The owner is asked, and has to type words.
+    AskTyped,
+    /// No.
+    Deny,
+    /// No, and nothing more in this conversation.
+    Stop,
+}
+
+/// A kind of action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sink {
+    /// Looks something up in krabba.
+    Consult,
+    /// Reads files of the workspace.
+    Look,
+    /// Changes files of the workspace.
+    Change,
+    /// Runs a command.
+    Run,
+    /// Looks at a command in the background, or ends it.
+    Observe,
+    /// Types into a command in the background.
+    Type,
+    /// Gets a page.
+    Fetch,
+    /// Asks a search engine.
+    Search,
+    /// Calls a tool of an MCP server that only reads.
+    CallReading,
+    /// Calls a tool of an MCP server whose critical arguments are declared.
+    CallDeclared,
+    /// Calls a tool of an MCP server that nobody said anything about.
+    CallUndeclared,
+}
+
+impl Sink {
+    /// The kind of an action.
+    pub fn of(action: &Action) -> Self {
+        match action {
+            Action::Consult(_) => Self::Consult,
+            Action::Look(_) => Self::Look,
+            Action::Change(_) => Self::Change,
+            Action::Run(_) => Self::Run,
+            Action::Control(Control::Write { .. }) => Self::Type,
+            Action::Control(Control::List | Control::Poll { .. } | Control::Kill { .. }) => Self::Observe,
+            Action::Fetch(_) => Self::Fetch,
+            Action::Search(_) => Self::Search,
+            Action::Call(call) => match call.effect {
+                ForeignEffect::ReadOnly { .. } => Self::CallReading,
+                ForeignEffect::Declared { .. } => Self::CallDeclared,
+                ForeignEffect::Undeclared => Self::CallUndeclared,
+            },
+        }
+    }
+
+    /// The name, as the rules print it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Consult => "consult",
+            Self::Look => "look",
+            Self::Change => "change",
+            Self::Run => "run",
+            Self::Observe => "observe",
+            Self::Type => "type",
+            Self::Fetch => "fetch",
+            Self::Search => "search",
+            Self::CallReading => "call-reading",
+            Self::CallDeclared => "call-declared",
+            Self::CallUndeclared => "call-undeclared",
+        }
+    }
+}
+
+/// Something about an action and its scene that a rule may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Condition {
+    /// The turn works for somebody else than the owner.
+    Guest,
+    /// Foreign content has a say in the context.
+    Tainted,
+    /// Something was read in this context that the owner may not want to leave: a file, a command's output, a tool's result.
+    Private,
+    /// Every argument that decides who or what is affected is the owner's own word.
+    Vouched,
+    /// The rest of it holds no link, and nothing of the owner's, that the owner did not write.
+    PlainPayload,
+    /// The address stands word for word in a search result.
+    Found,
+    /// A file that steers the agent, or that other programs run.
+    ControlFile,
+    /// The memory that every conversation begins with.
+    Memory,
+    /// A new note that comes back as data.
+    NewNote,
+    /// A file is removed.
+    Removes,
+    /// Its name says that it cannot be undone.
+    Irreversible,
+    /// It wants to reach the network.
+    Network,
+    /// It can be kept apart from the workspace.
+    ThrowAway,
+}

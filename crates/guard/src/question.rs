@@ -1,0 +1,111 @@
+//! What the owner reads before they answer: made from the action itself, every character visible, nothing left out.
+
+use krabba_types::{Action, Control, Exec, FileChanges, ForeignCall};
+
+use crate::owner_words::OwnerWords;
+use crate::{Scene, Terms, View};
+
+/// The lines of a question.
+pub(crate) fn lines(action: &Action, terms: &Terms, scene: &Scene, words: &OwnerWords) -> Vec<String> {
+    let mut lines = Vec::new();
+    let origin = |value: &str| origin(value, scene, words);
+    match action {
+        Action::Consult(consult) => lines.push(format!("look up with {}: {}", visible(&consult.tool), visible(&consult.query))),
+        Action::Look(look) => lines.push(format!("{} {}", visible(&look.tool), visible(&look.path.to_string()))),
+        Action::Change(changes) => changed(changes, &mut lines),
+        Action::Run(exec) => command(exec, terms, &mut lines),
+        Action::Control(Control::List) => lines.push("list the commands in the background".to_owned()),
+        Action::Control(Control::Poll { process }) => lines.push(format!("read the output of {}", visible(process))),
+        Action::Control(Control::Kill { process }) => lines.push(format!("end {}", visible(process))),
+        Action::Control(Control::Write { process, text }) => {
+            lines.push(format!("type into {}:", visible(process)));
+            lines.extend(text.lines().map(|line| format!("  {}", visible(line))));
+        }
+        Action::Fetch(fetch) => {
+            lines.push("get a page from the web".to_owned());
+            lines.push(format!("  address: {} ({})", visible(&fetch.url), origin(&fetch.url)));
+        }
+        Action::Search(search) => {
+            lines.push(format!("ask the search engine {}", visible(&search.endpoint)));
+            lines.push(format!("  question: {} ({})", visible(&search.query), origin(&search.query)));
+        }
+        Action::Call(call) => foreign(call, &origin, &mut lines),
+    }
+    lines
+}
+
+fn changed(changes: &FileChanges, lines: &mut Vec<String>) {
+    for change in &changes.changes {
+        let verb = match (&change.before, &change.after) {
+            (_, None) => "remove",
+            (None, Some(_)) => "create",
+            (Some(_), Some(_)) => "change",
+        };
+        lines.push(format!("{verb} {}", visible(&change.path.to_string())));
+        lines.extend(change.diff.lines().map(|line| format!("  {}", visible(line))));
+    }
+}
+
+fn command(exec: &Exec, terms: &Terms, lines: &mut Vec<String>) {
+    lines.push(format!("run a command in the sandbox, in {}", visible(&exec.directory.to_string())));
+    lines.extend(exec.command.lines().map(|line| format!("  $ {}", visible(line))));
+    for (name, value) in &exec.environment {
+        lines.push(format!("  with {}={}", visible(name), visible(value)));
+    }
+    lines.push(match terms.view {
+        View::Direct => "  what it changes in the workspace stays".to_owned(),
+        View::Discardable => "  what it changes in the workspace is kept apart until you take it over".to_owned(),
+    });
+    if exec.hosts.is_empty() {
+        lines.push("  without a network".to_owned());
+    }
+    for host in &exec.hosts {
+        lines.push(format!("  it may reach {}, and send there whatever it can read", visible(host)));
+    }
+}
+
+fn foreign(call: &ForeignCall, origin: &dyn Fn(&str) -> String, lines: &mut Vec<String>) {
+    lines.push(format!("call {} of the server {}", visible(&call.tool), visible(&call.server)));
+    for (name, value) in &call.arguments {
+        let text = match value {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let mut parts = text.lines();
+        lines.push(format!("  {}: {} ({})", visible(name), visible(parts.next().unwrap_or_default()), origin(&text)));
+        lines.extend(parts.map(|line| format!("    {}", visible(line))));
+    }
+}
+
+/// Where a value comes from, as far as the context tells.
+fn origin(value: &str, scene: &Scene, words: &OwnerWords) -> String {
+    if words.hold(value) {
+        return "your words".to_owned();
+    }
+    let source = scene.said.iter().rev().find(|said| !value.trim().is_empty() && !said.label.is_own() && said.text.contains(value.trim()));
+    match source {
+        Some(said) => format!("from {}", visible(&said.label.to_string())),
+        None => "the model's words".to_owned(),
+    }
+}
+
+/// Every character visible: those that move the cursor, turn the direction or show nothing are written as their number.
+pub(crate) fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_hidden(character) {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}'
+            | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}'
+            | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
+}

@@ -1,0 +1,110 @@
+//! The default policy. Read from the top: the first rule whose conditions are met decides.
+
+use crate::policy::Condition::{
+    ControlFile, Found, Guest, Irreversible, Memory, Network, NewNote, PlainPayload, Private, Removes, Tainted, ThrowAway, Vouched,
+};
+use crate::policy::Decision::{Allow, AllowApart, Ask, AskTyped, Deny};
+use crate::policy::Sink::{CallDeclared, CallReading, CallUndeclared, Change, Consult, Fetch, Look, Observe, Run, Search, Type};
+use crate::policy::{Condition, Decision, Rule, Sink};
+
+const CALLS: &[Sink] = &[CallDeclared, CallUndeclared];
+
+const fn rule(
+    id: &'static str,
+    about: &'static [Sink],
+    when: &'static [Condition],
+    unless: &'static [Condition],
+    decision: Decision,
+    why: &'static str,
+) -> Rule {
+    Rule { id, about, when, unless, decision, why }
+}
+
+pub(crate) static RULES: [Rule; 33] = [
+    rule("guest-answers-only", &[], &[Guest], &[], Deny, "a guest gets answers; nothing is done for them"),
+    rule("consult", &[Consult], &[], &[], Allow, "it looks into what krabba itself holds"),
+    rule("workspace-read", &[Look], &[], &[], Allow, "what is read keeps its label"),
+    // Files.
+    rule(
+        "control-files-tainted",
+        &[Change],
+        &[ControlFile, Tainted],
+        &[],
+        Deny,
+        "a file that steers the agent or is run by other programs is not changed while foreign content has a say",
+    ),
+    rule("control-files", &[Change], &[ControlFile], &[], Ask, "the file steers the agent, or other programs run it"),
+    rule(
+        "memory-tainted",
+        &[Change],
+        &[Memory, Tainted],
+        &[],
+        Deny,
+        "every conversation begins with this memory; put it into a new file below memory/, where it keeps its label",
+    ),
+    rule("memory-note", &[Change], &[NewNote, Tainted], &[], Allow, "a new note comes back as data, with its label"),
+    rule("removal-tainted", &[Change], &[Removes, Tainted], &[], AskTyped, "a file would be gone while foreign content has a say"),
+    rule("workspace-write-apart", &[Change], &[Tainted, ThrowAway], &[], AllowApart, "foreign content has a say; the change is kept apart"),
+    rule("workspace-write-named", &[Change], &[Tainted, Vouched], &[], Allow, "the owner named the file; what is written keeps its label"),
+    rule("workspace-write-tainted", &[Change], &[Tainted], &[], Ask, "foreign content has a say, and the owner did not name the file"),
+    rule("workspace-write", &[Change], &[], &[], Allow, "the workspace is there to be worked in"),
+    // Commands.
+    rule("exec-network-named", &[Run], &[Network, Vouched], &[Tainted], Allow, "the owner named each host"),
+    rule("exec-network", &[Run], &[Network], &[], Ask, "a command with a way out can take anything along"),
+    rule(
+        "exec-apart",
+        &[Run],
+        &[Tainted, ThrowAway],
+        &[],
+        AllowApart,
+        "foreign content has a say; the command works on a view that can be thrown away",
+    ),
+    rule("exec-tainted", &[Run], &[Tainted], &[], Ask, "foreign content has a say, and this machine has no view that can be thrown away"),
+    rule("exec-sandbox", &[Run], &[], &[], Allow, "the sandbox holds whatever it does"),
+    rule("process", &[Observe], &[], &[], Allow, "the command was allowed when it began"),
+    rule("process-input-named", &[Type], &[Vouched], &[], Allow, "the owner wrote what is typed"),
+    rule(
+        "process-input-tainted",
+        &[Type],
+        &[Tainted],
+        &[],
+        Ask,
+        "foreign content has a say in what is typed into a command that began without it",
+    ),
+    rule("process-input", &[Type], &[], &[], Allow, "the command was allowed when it began"),
+    // The web.
+    rule("fetch-named", &[Fetch], &[Vouched], &[], Allow, "the owner wrote the address"),
+    rule(
+        "fetch-found",
+        &[Fetch],
+        &[Found],
+        &[Private],
+        Allow,
+        "the address stands in a search result, and nothing private could ride along",
+    ),
+    rule("fetch-clean", &[Fetch], &[], &[Tainted, Private], Allow, "the context holds the owner's words alone"),
+    rule("fetch-tainted", &[Fetch], &[], &[], Ask, "an address that the owner did not write can carry away what was read"),
+    rule("search-named", &[Search], &[Vouched], &[], Allow, "every word of the question is the owner's"),
+    rule("search-tainted", &[Search], &[Tainted], &[], Ask, "foreign content has a say in the question"),
+    rule("search", &[Search], &[], &[], Allow, "the owner chose the search engine"),
+    // MCP servers.
+    rule("foreign-read", &[CallReading], &[Vouched], &[], Allow, "it only reads, at a server that the owner chose"),
+    rule("foreign-read-elsewhere", &[CallReading], &[], &[], Ask, "the owner did not write where it goes"),
+    rule("foreign-call", CALLS, &[Vouched, PlainPayload], &[], Allow, "whoever or whatever is affected, the owner named it"),
+    rule(
+        "foreign-call-irreversible",
+        CALLS,
+        &[Irreversible],
+        &[],
+        AskTyped,
+        "its name says that it cannot be undone, and the owner did not write who or what is affected",
+    ),
+    rule(
+        "foreign-call-provenance",
+        CALLS,
+        &[],
+        &[],
+        Ask,
+        "the owner did not write who or what is affected, or something foreign or private rides along",
+    ),
+];
