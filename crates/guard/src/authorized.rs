@@ -53,10 +53,10 @@ impl Authorized<Action> {
     ///
     /// # Errors
     /// The whole of it, when it is something else.
-    pub fn into_exec(self) -> Result<Authorized<Exec>, Self> {
+    pub fn into_exec(self) -> Result<Authorized<Exec>, Box<Self>> {
         match self.action {
             Action::Run(exec) => Ok(Authorized { action: exec, terms: self.terms }),
-            action => Err(Self { action, terms: self.terms }),
+            action => Err(Box::new(Self { action, terms: self.terms })),
         }
     }
 }
