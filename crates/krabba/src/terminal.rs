@@ -29,6 +29,7 @@ use krabba_agent::{Agent, Lane};
 use crate::assemble::{Home, World};
 pub(crate) use chat::Hello;
 pub(crate) use footer::{grouped, short_name};
+pub(crate) use history::LineHistory;
 pub(crate) use local_time::circumstances;
 pub(crate) use recall::last_exchanges;
 pub(crate) use style::{printable_lines, wrapped_lines};
@@ -47,6 +48,8 @@ pub(crate) async fn run(home: &Home, world: &World, agent: &Agent, lane: Lane, h
 
 #[cfg(test)]
 mod editor_tests;
+#[cfg(test)]
+mod history_tests;
 #[cfg(test)]
 mod markdown_tests;
 #[cfg(test)]

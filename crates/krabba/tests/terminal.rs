@@ -425,6 +425,39 @@ fn run_piped(home: &Path, input: &str) -> std::process::Output {
 }
 
 #[tokio::test]
+async fn a_deleted_session_leaves_nothing_that_was_typed_in_it() {
+    let server = server_saying([text("Understood."), Step::End]).await;
+    let home = home_of(&[&server]);
+    for (session, words) in [("first", "the heron nests"), ("second", "the otter swims")] {
+        let mut terminal = Terminal::open(home.path(), &["chat", "--session-id", session]);
+        terminal.wait("kept as").await;
+        terminal.say(words);
+        terminal.wait_until("the answer", is_over).await;
+        terminal.press("\x04");
+        assert_eq!(terminal.end().await, 0);
+    }
+    let found = |words: &str| files(home.path()).iter().any(|bytes| bytes.windows(words.len()).any(|piece| piece == words.as_bytes()));
+    assert!(found("heron") && found("otter"), "nothing was kept");
+    let delete = async |session: &str| {
+        let mut terminal = Terminal::open(home.path(), &["sessions", "delete", session]);
+        assert_eq!(terminal.end().await, 0);
+    };
+    delete("first").await;
+    assert_eq!((found("heron"), found("otter")), (false, true));
+    // A line of a krabba that did not write down where it was typed goes with the last session.
+    let typed = home.path().join(".krabba/typed.jsonl");
+    std::fs::write(&typed, std::fs::read_to_string(&typed).unwrap() + "\"of old\"\n").unwrap();
+    delete("second").await;
+    assert_eq!((found("otter"), found("of old")), (false, false));
+}
+
+/// The bytes of every file below a directory.
+fn files(directory: &Path) -> Vec<Vec<u8>> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![std::fs::read(&path).unwrap()] }).collect()
+}
+
+#[tokio::test]
 async fn being_told_to_end_keeps_what_was_said_and_gives_the_terminal_back() {
     let server = server_saying([text("Half of it\nand "), Step::Stall]).await;
     let home = home_of(&[&server]);

@@ -258,9 +258,6 @@ impl Chat<'_> {
         {
             return self.answer_offer(&text);
         }
-        if let Err(error) = self.history.add(&text) {
-            self.view.alarm(&format!("what you typed is not kept for the arrow keys: {error}"))?;
-        }
         let context = krabba_command::Context {
             agent: self.agent,
             router: &self.world.router,
@@ -268,7 +265,16 @@ impl Chat<'_> {
             files: &self.files,
             now: SystemClock.now(),
         };
-        match krabba_command::run(&text, &context).await {
+        let reply = krabba_command::run(&text, &context).await;
+        // What is said with `/new` is said in the new session.
+        let session = match reply.as_ref().map(|reply| &reply.effect) {
+            Some(Effect::NewSession { session, .. }) => session,
+            Some(_) | None => self.lane.id(),
+        };
+        if let Err(error) = self.history.add(session, &text) {
+            self.view.alarm(&format!("what you typed is not kept for the arrow keys: {error}"))?;
+        }
+        match reply {
             Some(reply) => {
                 self.view.said(&text)?;
                 self.carry_out(reply)

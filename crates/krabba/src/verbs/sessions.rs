@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::assemble::Home;
 use crate::cli::SessionsVerb;
-use crate::terminal::printable_lines;
+use crate::terminal::{LineHistory, printable_lines};
 
 /// Lists, shows, exports or deletes stored conversations. No configuration is needed for that.
 pub(crate) fn run(home: &Home, verb: SessionsVerb) -> Result<ExitCode> {
@@ -23,7 +23,7 @@ pub(crate) fn run(home: &Home, verb: SessionsVerb) -> Result<ExitCode> {
         SessionsVerb::Export { id } => export(&store, &find(&store, &id)?)?,
         SessionsVerb::Delete { id } => {
             let session = find(&store, &id)?;
-            store.delete_session(&session.id)?;
+            delete(home, &store, &session)?;
             println!("Deleted {}", session.id);
         }
     }
@@ -42,6 +42,19 @@ fn find(store: &Store, id: &str) -> Result<Session> {
         (Some(_), others) => bail!("{} sessions begin with \"{id}\"; type more of it", others + 1),
         (None, _) => bail!("there is no session \"{id}\"; krabba sessions list shows all"),
     }
+}
+
+/// What was said, and what was typed to say it. The typed lines go first: as long as they could not be removed the session is still
+/// there to be deleted.
+fn delete(home: &Home, store: &Store, session: &Session) -> Result<()> {
+    let typed = LineHistory::new(&home.state_dir);
+    typed.forget(&session.id).context("what was typed in this session cannot be removed")?;
+    store.delete_session(&session.id)?;
+    if store.list_sessions()?.is_empty() {
+        // Lines of an older krabba, and commands in sessions in which nothing was said.
+        typed.forget_all().context("the last session is deleted; other lines that were typed cannot be removed")?;
+    }
+    Ok(())
 }
 
 fn list(store: &Store, json: bool) -> Result<()> {
