@@ -54,6 +54,7 @@ const WORDS: [(Meaning, &[&str]); 7] = [
             "invalid_authentication",
             "invalid_authentication_error",
             "unauthorized",
+            "no_db_connection", // LiteLLM without a database: only its master key is right
         ],
     ),
     (Meaning::RateLimited, &["rate_limit_exceeded", "rate_limit_error", "too_many_requests", "rate_limit_reached_error"]),

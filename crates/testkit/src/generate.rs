@@ -176,8 +176,8 @@ impl Job<'_> {
         let place = match self.admit(&model.id, window, &scene, &mut writer).await {
             Ok(Ok(place)) => place,
             Ok(Err(error)) => {
-                writer.replace(&error_answer(&scene, &error));
-                return settle(writer.end_with(&error_answer(&scene, &error).body).await);
+                writer.replace(&error_answer(scene.manners, scene.dialect, &error));
+                return settle(writer.end_with(&error_answer(scene.manners, scene.dialect, &error).body).await);
             }
             Err(stop) => return settle(Err(stop)),
         };

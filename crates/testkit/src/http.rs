@@ -148,11 +148,6 @@ impl Answer {
     pub(crate) fn text(status: u16, body: &str) -> Self {
         Self { status, headers: vec![("content-type".to_owned(), "text/plain; charset=utf-8".to_owned())], body: body.as_bytes().to_vec() }
     }
-
-    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
-        self
-    }
 }
 
 /// The reason phrase; clients do not read it, people who look at a capture do.

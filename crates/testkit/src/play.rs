@@ -73,7 +73,7 @@ impl Scene<'_> {
         if !self.rule.headers.keys().any(|name| name.eq_ignore_ascii_case("content-type")) {
             headers.push(("content-type".to_owned(), usual.to_owned()));
         }
-        headers.extend(self.manners.headers().into_iter().map(|(name, value)| (name.to_owned(), value)));
+        headers.extend(answer_headers(self.manners));
         headers.extend(self.rule.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
         Head { status: self.rule.status.unwrap_or(200), headers }
     }
@@ -121,16 +121,21 @@ fn ready_answer(scene: &Scene<'_>) -> Option<Answer> {
     let status = rule.status.unwrap_or(200);
     let answer = match (&rule.json, rule.steps.first()) {
         (Some(json), _) => Answer::json(status, json),
-        (None, Some(Step::Error(error))) if status >= 400 => error_answer(scene, &ServerError { status, ..error.clone() }),
-        (None, None) if status >= 400 => error_answer(scene, &ServerError::new(status, crate::http::reason(status))),
+        (None, Some(Step::Error(error))) if status >= 400 => {
+            error_answer(scene.manners, scene.dialect, &ServerError { status, ..error.clone() })
+        }
+        (None, None) if status >= 400 => error_answer(scene.manners, scene.dialect, &ServerError::new(status, crate::http::reason(status))),
         (None, None) => Answer { status, headers: Vec::new(), body: Vec::new() },
         (None, Some(_)) => return None,
     };
     Some(with_headers(answer, scene))
 }
 
-pub(crate) fn error_answer(scene: &Scene<'_>, error: &ServerError) -> Answer {
-    let mut answer = Answer::json(error.status, &scene.manners.error_body(scene.dialect, error));
+pub(crate) fn error_answer(manners: &dyn Manners, dialect: Option<Dialect>, error: &ServerError) -> Answer {
+    let mut answer = match error.plain {
+        true => Answer::text(error.status, &error.message),
+        false => Answer::json(error.status, &manners.error_body(dialect, error)),
+    };
     for (name, value) in &error.headers {
         answer.headers.push((name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
     }
@@ -142,8 +147,13 @@ pub(crate) fn with_headers(mut answer: Answer, scene: &Scene<'_>) -> Answer {
         answer.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         answer.headers.push((name.clone(), value.clone()));
     }
-    answer.headers.extend(scene.manners.headers().into_iter().map(|(name, value)| (name.to_owned(), value)));
+    answer.headers.extend(answer_headers(scene.manners));
     answer
+}
+
+fn answer_headers(manners: &dyn Manners) -> impl Iterator<Item = (String, String)> {
+    let headers = manners.headers().into_iter().chain(manners.generation_headers());
+    headers.map(|(name, value)| (name.to_owned(), value))
 }
 
 /// Sends a whole response.

@@ -38,7 +38,7 @@ pub(crate) async fn play_whole<W: AsyncWrite + Unpin>(scene: &Scene<'_>, mut wri
     for step in &scene.rule.steps {
         match step {
             Step::Error(error) => {
-                let answer = with_headers(error_answer(scene, error), scene);
+                let answer = with_headers(error_answer(scene.manners, scene.dialect, error), scene);
                 writer.replace(&answer);
                 return writer.end_with(&answer.body).await;
             }

@@ -23,6 +23,8 @@ pub struct ServerError {
     pub extra: JsonObject,
     /// Whether the server sends the bare words as `error`.
     pub bare: bool,
+    /// Whether the words are sent alone, as text.
+    pub plain: bool,
     /// Extra response headers (`retry-after`).
     pub headers: JsonObject,
 }
@@ -37,6 +39,7 @@ impl Default for ServerError {
             param: None,
             extra: JsonObject::new(),
             bare: false,
+            plain: false,
             headers: JsonObject::new(),
         }
     }
@@ -75,6 +78,12 @@ impl ServerError {
     /// Adds a response header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Sends the words alone, as text.
+    pub fn plain(mut self) -> Self {
+        self.plain = true;
         self
     }
 

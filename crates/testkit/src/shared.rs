@@ -12,7 +12,7 @@ use crate::http::{Answer, Request};
 use crate::journal::Journal;
 use crate::kinds::{Manners, Native, Trouble, View, manners};
 use crate::machine::{Machine, Window};
-use crate::play::{Scene, play, send_answer, settle};
+use crate::play::{Scene, error_answer, play, send_answer, settle};
 use crate::rule::{Delivery, Facts, Rule};
 use crate::script::{BootStyle, Strict};
 use crate::speech::Voice;
@@ -152,11 +152,7 @@ impl Shared {
 
     /// Answers with an error in the shape of server and dialect.
     pub(crate) async fn refuse<W: AsyncWrite + Unpin>(&self, dialect: Option<Dialect>, error: &ServerError, socket: &mut W) -> Finale {
-        let mut answer = Answer::json(error.status, &self.manners.error_body(dialect, error));
-        for (name, value) in &error.headers {
-            answer = answer.header(name, &value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-        }
-        self.send(answer, socket).await
+        self.send(error_answer(self.manners, dialect, error), socket).await
     }
 
     async fn send<W: AsyncWrite + Unpin>(&self, mut answer: Answer, socket: &mut W) -> Finale {

@@ -1,7 +1,8 @@
 //! LiteLLM proxy, default port 4000.
 //!
-//! Source: the proxy itself, measured at release 1.106.2: string codes, `litellm.<Class>: …` texts, `x-litellm-*` headers,
-//! health endpoints, 500 in place of 401 on `/v1/models`, no `[DONE]` after an error inside a stream.
+//! Source: the proxy itself, measured at release 1.106.2 with a master key and no database: string codes,
+//! `litellm.<Class>: …` texts, `x-litellm-*` headers on answers of models alone, health endpoints without a version, a bare
+//! 500 where no key is sent and a 400 where a wrong one is, no `[DONE]` after an error inside a stream.
 
 use krabba_types::Dialect;
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ impl Manners for LiteLlm {
         let answer = match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/health/liveliness" | "/health/liveness") => json!("I'm alive!"),
             ("GET", "/health/readiness") => {
-                json!({"status": "healthy", "db": "Not connected", "cache": null, "litellm_version": view.version})
+                json!({"status": "healthy", "db": "Not connected"})
             }
             ("GET", "/v1/models" | "/models") => usual::model_list(view, "openai"),
             ("GET", "/model/info" | "/v1/model/info") => json!({"data": view.models.iter().map(|now| json!({
@@ -46,7 +47,7 @@ impl Manners for LiteLlm {
         !path.starts_with("/health/")
     }
 
-    fn headers(&self) -> Vec<(&'static str, String)> {
+    fn generation_headers(&self) -> Vec<(&'static str, String)> {
         vec![("x-litellm-version", self.version().to_owned()), ("x-litellm-attempted-retries", "0".to_owned())]
     }
 
@@ -73,13 +74,10 @@ impl Manners for LiteLlm {
                 let message = "litellm.ServiceUnavailableError: ServiceUnavailableError: OpenAIException - Loading model";
                 ServerError::new(503, message)
             }
-            Trouble::WrongKey { sent: false } => {
-                ServerError::new(500, "Authentication Error, No api key passed in.").kind("auth_error").code("500")
-            }
-            Trouble::WrongKey { sent: true } => {
-                let message = "Authentication Error, Invalid proxy server token passed. Unable to find token in cache or `LiteLLM_VerificationTokenTable`";
-                ServerError::new(401, message).kind("auth_error")
-            }
+            // It looks for a database error in the missing key, and its client for databases is not there.
+            Trouble::WrongKey { sent: false } => ServerError::new(500, "Internal Server Error").plain(),
+            // Any key but the master key would be looked up in the database.
+            Trouble::WrongKey { sent: true } => ServerError::new(400, "No connected db.").kind("no_db_connection"),
             Trouble::Refused { .. } | Trouble::NoModelLoaded | Trouble::BadJson => usual::words(trouble),
         }
     }

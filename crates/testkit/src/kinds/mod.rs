@@ -52,6 +52,11 @@ pub(crate) trait Manners: Send + Sync {
         Vec::new()
     }
 
+    /// Further headers of what answers a generation request.
+    fn generation_headers(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
     /// Whether a request for an unlisted model is served by another, and by which.
     fn substitute<'a>(&self, _view: &'a View) -> Option<&'a ModelNow> {
         None
