@@ -60,7 +60,7 @@ pub use model::{Abilities, ReasoningAbility, ServerModel, Weights};
 pub use probe::probe;
 pub use recommend::{Recommendation, recommend};
 pub use report::{ProbeError, Report, ServerState, Tried, TriedOutcome};
-pub use residency::{infer_residency, model_residency, url_residency};
+pub use residency::{WhyHosted, infer_residency, model_residency, url_residency, why_hosted};
 pub use service::{ServiceSettings, ServiceState};
 pub use service_error::{CrashReport, ServiceError};
 pub use services::{Lease, Services};

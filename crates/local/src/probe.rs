@@ -120,8 +120,8 @@ impl Driver<'_> {
         if openai_style::recognise(&first) {
             return Some(self.unsigned(asker, first).await);
         }
-        if self.expected == Some(ServerKind::LiteLlm) {
-            let readiness = asker.get("/health/readiness").await?;
+        if self.expected == Some(ServerKind::LiteLlm) || litellm::may_be(&first) {
+            let readiness = asker.get("/health/readiness").await.unwrap_or_default();
             if litellm::recognise_readiness(&readiness) {
                 return Some(litellm::list(asker, first).await);
             }

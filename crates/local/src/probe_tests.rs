@@ -240,6 +240,31 @@ async fn litellm_is_never_asked_for_its_health() {
 }
 
 #[tokio::test]
+async fn litellm_that_answers_a_bare_500_wants_a_key() {
+    let server = TestServer::start(|asked| match asked.line.as_str() {
+        "GET /health/readiness" => Reply::json(200, r#"{"status":"healthy","db":"Not connected"}"#),
+        _ if asked.authorization.is_none() => Reply::page(500, "Internal Server Error"),
+        _ => Reply::json(400, r#"{"error":{"message":"No connected db.","type":"no_db_connection","param":null,"code":"400"}}"#),
+    })
+    .await;
+    let mut endpoint = Endpoint::new(server.url());
+    let without = ask(&endpoint).await;
+    assert_eq!(server.asked(), ["GET /v1/models", "GET /health/readiness"]);
+    endpoint.key = Some(Secret::new("sk-wrong"));
+    let with = ask(&endpoint).await;
+    assert_eq!((without.kind, without.state, without.hosted), (ServerKind::LiteLlm, ServerState::NeedsKey, true));
+    assert_eq!((with.kind, with.state), (ServerKind::LiteLlm, ServerState::KeyRefused));
+}
+
+#[tokio::test]
+async fn broken_server_is_not_taken_for_litellm() {
+    let server = TestServer::start(|_| Reply::page(500, "Internal Server Error")).await;
+    let error = probe(&client(), &Endpoint::new(server.url()), BUDGET).await.expect_err("an error");
+    let outcomes: Vec<TriedOutcome> = error.tried.into_iter().map(|tried| tried.outcome).collect();
+    assert_eq!(outcomes, [TriedOutcome::Status(500), TriedOutcome::Status(500)]);
+}
+
+#[tokio::test]
 async fn wanted_key_and_refused_key_are_told_apart() {
     let server = TestServer::start(|_| {
         Reply::json(401, r#"{"error":{"code":401,"message":"Invalid API Key","type":"authentication_error"}}"#)

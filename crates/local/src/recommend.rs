@@ -5,8 +5,8 @@ use krabba_types::{ModelId, Residency};
 
 use crate::machine::memory_needed;
 use crate::mismatch::tokens;
-use crate::residency::model_residency;
-use crate::{Machine, Report, ServerModel, ServerState, raise_window};
+use crate::residency::{model_residency, why_hosted};
+use crate::{Machine, Report, ServerModel, ServerState, WhyHosted, raise_window};
 
 /// Below this window a conversation with a system prompt has hardly any room.
 const SMALL_WINDOW: u32 = 8_192;
@@ -22,6 +22,8 @@ pub struct Recommendation {
     pub url: String,
     /// Its id.
     pub model: ModelId,
+    /// Why it counts as hosted. Then it is there and no more: whether to use it is its owner's decision.
+    pub hosted: Option<WhyHosted>,
     /// Why this one, in a sentence for a person.
     pub why: String,
     /// What to know about it, each a sentence with its remedy.
@@ -29,10 +31,14 @@ pub struct Recommendation {
 }
 
 /// Chooses among everything that `reports` list. First what is loaded, because it answers at once; then the largest that
-/// fits `machine`. Models that only make vectors, that run on somebody else's machine or whose server wants a key are not
-/// considered. None when nothing is left.
+/// fits `machine`. A model that counts as hosted is taken only where no other is. Models that only make vectors, and those whose
+/// server wants a key, are not considered. None when nothing is left.
 pub fn recommend(reports: &[Report], machine: &Machine) -> Option<Recommendation> {
-    let candidates: Vec<Candidate<'_>> = reports.iter().flat_map(|report| candidates_of(report, machine)).collect();
+    let all: Vec<Candidate<'_>> = reports.iter().flat_map(|report| candidates_of(report, machine)).collect();
+    let (candidates, hosted): (Vec<_>, Vec<_>) = all.into_iter().partition(|candidate| candidate.hosted.is_none());
+    if candidates.is_empty() {
+        return hosted.first().map(Candidate::as_hosted);
+    }
     let loaded = candidates.iter().filter(|candidate| candidate.is_loaded()).reduce(larger);
     let fitting = candidates.iter().filter(|candidate| candidate.fits != Some(false)).reduce(larger);
     let smallest = || candidates.iter().reduce(|one, other| if size(other.model) < size(one.model) { other } else { one });
@@ -42,6 +48,7 @@ pub fn recommend(reports: &[Report], machine: &Machine) -> Option<Recommendation
     Some(Recommendation {
         url: chosen.report.url.clone(),
         model: chosen.model.id.clone(),
+        hosted: None,
         why: chosen.why(machine),
         warnings: chosen.warnings(larger_on_disk),
     })
@@ -50,6 +57,7 @@ pub fn recommend(reports: &[Report], machine: &Machine) -> Option<Recommendation
 struct Candidate<'a> {
     report: &'a Report,
     model: &'a ServerModel,
+    hosted: Option<WhyHosted>,
     /// None where it is unknown, and for servers on other machines, whose memory we cannot see.
     fits: Option<bool>,
 }
@@ -60,13 +68,13 @@ fn candidates_of<'a>(report: &'a Report, machine: &Machine) -> Vec<Candidate<'a>
         ServerState::NeedsKey | ServerState::KeyRefused | ServerState::Failing { .. } => return Vec::new(),
     }
     let Ok(url) = Url::parse(&report.url) else { return Vec::new() };
-    let usable = report.models.iter().filter(|model| !model.abilities.embedding);
-    let with_place = usable.map(|model| (model, model_residency(&url, report, &model.id)));
-    let at_home = with_place.filter(|(_, place)| !place.leaves_home());
-    at_home
-        .map(|(model, place)| {
-            let fits = if place == Residency::Device { machine.fits(model) } else { None };
-            Candidate { report, model, fits }
+    // LiteLLM lists `openai/*` for "whatever is asked for".
+    let usable = report.models.iter().filter(|model| !model.abilities.embedding && !model.id.as_str().contains('*'));
+    usable
+        .map(|model| {
+            let on_device = model_residency(&url, report, &model.id) == Residency::Device;
+            let fits = if on_device { machine.fits(model) } else { None };
+            Candidate { report, model, hosted: why_hosted(&url, report, &model.id), fits }
         })
         .collect()
 }
@@ -83,6 +91,17 @@ fn size(model: &ServerModel) -> f64 {
 }
 
 impl Candidate<'_> {
+    /// What such models are made of is not told: there is nothing to compare.
+    fn as_hosted(&self) -> Recommendation {
+        Recommendation {
+            url: self.report.url.clone(),
+            model: self.model.id.clone(),
+            hosted: self.hosted.clone(),
+            why: format!("the first that {} lists", self.report.kind.name()),
+            warnings: self.hosted.iter().map(ToString::to_string).collect(),
+        }
+    }
+
     fn is_loaded(&self) -> bool {
         self.model.loaded == Some(true)
     }

@@ -1,6 +1,6 @@
-use krabba_types::{ModelId, ServerKind};
+use krabba_types::{ModelId, Residency, ServerKind};
 
-use crate::{Machine, Recommendation, Report, ServerModel, ServerState, recommend};
+use crate::{Machine, Recommendation, Report, ServerModel, ServerState, WhyHosted, recommend};
 
 fn machine() -> Machine {
     Machine { memory_bytes: Some(16_000_000_000), video_bytes: None, card: None }
@@ -43,6 +43,7 @@ fn loaded_model_goes_before_a_larger_cold_one() {
         Some(Recommendation {
             url: "http://localhost:1234/v1".to_owned(),
             model: ModelId::new("qwen3-4b-q4_k_m"),
+            hosted: None,
             why: "LM Studio has it loaded, so it answers at once (4.0 billion parameters, Q4_K_M)".to_owned(),
             warnings: vec![
                 "its window is only 4,096 tokens, which leaves little room for a conversation; reload it in LM Studio with a context length of 32768 (`lms load qwen3-4b-q4_k_m --context-length 32768`)".to_owned(),
@@ -61,12 +62,28 @@ fn embedding_model_is_never_recommended() {
 }
 
 #[test]
-fn cloud_model_behind_a_local_address_is_never_recommended() {
+fn cloud_model_behind_a_local_address_is_never_recommended_before_one_at_home() {
     let mut cloud = cold("gpt-oss:120b-cloud");
     cloud.loaded = Some(true);
     cloud.remote_host = Some("https://ollama.com".to_owned());
     let reports = [report(ServerKind::Ollama, vec![cloud, cold("qwen3:4b")]), report(ServerKind::LiteLlm, vec![cold("claude")])];
     assert_eq!(recommend(&reports, &machine()).map(|found| found.model), Some(ModelId::new("qwen3:4b")));
+}
+
+#[test]
+fn model_behind_a_proxy_is_offered_where_there_is_no_other_and_called_hosted() {
+    let proxy = report(ServerKind::LiteLlm, vec![cold("text-embedding-3"), cold("openai/*"), cold("local"), cold("claude")]);
+    let because = "LiteLLM may pass conversations on to others, so it counts as hosted";
+    assert_eq!(
+        recommend(&[proxy], &machine()),
+        Some(Recommendation {
+            url: "http://localhost:1234/v1".to_owned(),
+            model: ModelId::new("local"),
+            hosted: Some(WhyHosted { because: because.to_owned(), may_be: Some(Residency::Device) }),
+            why: "the first that LiteLLM lists".to_owned(),
+            warnings: vec![format!("{because}; if all that stands behind it is your own, `residency: \"device\"` of its provider says so")],
+        })
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use krabba_net::Url;
 use krabba_types::{ModelId, Residency, ServerKind};
 
-use crate::{Report, ServerModel, infer_residency, model_residency, url_residency};
+use crate::{Report, ServerModel, infer_residency, model_residency, url_residency, why_hosted};
 
 fn url(text: &str) -> Url {
     Url::parse(text).unwrap()
@@ -51,4 +51,24 @@ fn cloud_model_of_a_local_ollama_leaves_home_and_its_neighbour_does_not() {
     assert_eq!(place("gpt-oss:120b-cloud"), Residency::Hosted, "a name that the listing lost");
     assert_eq!(place("qwen3:8b"), Residency::Device);
     assert_eq!(infer_residency(&at, &report), Residency::Device);
+}
+
+#[test]
+fn owner_is_told_why_and_what_may_be_declared() {
+    let why = |at: &str, kind, model: &str, remote: Option<&str>| {
+        let mut report = Report::new(kind);
+        report.models = vec![ServerModel::new(model)];
+        report.models[0].remote_host = remote.map(str::to_owned);
+        why_hosted(&url(at), &report, &ModelId::new(model)).map(|why| (why.because, why.may_be))
+    };
+    let counts = |because: &str| format!("{because}, so it counts as hosted");
+    let proxy = counts("LiteLLM may pass conversations on to others");
+    assert_eq!(why("http://localhost:4000", ServerKind::LiteLlm, "m", Some("http://x")), Some((proxy.clone(), Some(Residency::Device))));
+    assert_eq!(why("http://192.168.1.20:4000", ServerKind::LiteLlm, "m", None), Some((proxy, Some(Residency::Lan))));
+    let far = counts("its address is outside of your own network");
+    assert_eq!(why("http://100.64.1.2:8000", ServerKind::Vllm, "m", None), Some((far, Some(Residency::Lan))));
+    let cloud = |elsewhere: &str| Some((counts(&format!("Ollama only passes it on to {elsewhere}")), None));
+    assert_eq!(why("http://localhost:11434", ServerKind::Ollama, "kimi-k2:1t", Some("ollama.com")), cloud("ollama.com"));
+    assert_eq!(why("http://localhost:11434", ServerKind::Ollama, "glm-4.6:cloud", None), cloud("somebody else's machine"));
+    assert_eq!(why("http://localhost:11434", ServerKind::Ollama, "qwen3:8b", None), None);
 }

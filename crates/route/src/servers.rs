@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use krabba_local::{Endpoint, Observation, Report, ServerState};
 use krabba_net::base_urls;
-use krabba_types::{ModelId, ModelRef, RouteState, ServerKind};
+use krabba_types::{ModelId, ModelRef, RouteState};
 use tokio::time::timeout;
 
 use crate::attempt::{Look, Looking};
 use crate::clocks::PROBE_INTERVAL;
-use crate::facts::server_kind;
 use crate::router::Inner;
 use crate::settings::Provider;
 
@@ -54,8 +53,8 @@ impl Inner {
             key: provider.keys.first().map(|key| key.secret.clone()),
             headers: provider.headers.clone(),
             box_id: provider.hosting.box_id.clone(),
-            // LiteLLM without a key answers its listing with a bare 500 and gives no other sign.
-            kind_hint: Some(server_kind(provider, None)).filter(|kind| *kind == ServerKind::LiteLlm),
+            // A name may be wrong, and what a server answers is not.
+            kind_hint: None,
             probe: provider.hosting.probe,
         }
     }

@@ -1,6 +1,9 @@
 //! LiteLLM's proxy. `/health` really calls every model behind it, which wakes them and may cost money: it is never asked.
-//! `/health/readiness` is public. Without a key `/v1/models` answers 401, or 500 in some versions. In 1.106 neither the
-//! listing's headers nor readiness tell the version; readiness says `{"status":"healthy","db":"Not connected"}`.
+//! `/health/readiness` is public. In 1.106 neither the listing's headers nor readiness tell the version; readiness says
+//! `{"status":"healthy","db":"Not connected"}`.
+//!
+//! Without a key `/v1/models` answers 401, or 500 with words about the key, or, where its client for databases is not
+//! installed, 500 without any sign of who says so. Without a database a wrong key gets 400 `No connected db.`.
 
 use krabba_types::ServerKind;
 use serde_json::Value;
@@ -10,9 +13,19 @@ use crate::report::ServerState;
 use crate::servers::openai_style;
 use crate::{Report, ServerModel, wire};
 
-/// By its headers; LiteLLM sets them on errors too.
+/// By its headers, which most of its errors have too, or by its words about a key.
 pub(crate) fn recognise(answer: &Answer) -> bool {
-    answer.litellm_version.is_some()
+    answer.litellm_version.is_some() || speaks_of_the_key(answer)
+}
+
+/// Whether readiness is worth asking: some LiteLLM answers so to whoever sends no key, and no healthy server does.
+pub(crate) fn may_be(answer: &Answer) -> bool {
+    answer.status == 500 && answer.json.is_none()
+}
+
+fn speaks_of_the_key(answer: &Answer) -> bool {
+    let kind = answer.json.as_ref().and_then(|body| wire::text(body, "/error/type"));
+    kind == Some("no_db_connection") || (answer.status >= 400 && answer.complaint().starts_with("Authentication Error,"))
 }
 
 /// Whether the answer to `/health/readiness` is LiteLLM's: its version, or the state of its database, which no other server
@@ -28,18 +41,19 @@ pub(crate) async fn list(asker: &mut Asker<'_>, first: Answer) -> Report {
     // What stands behind it is not told reliably, so a conversation may leave the house here.
     report.hosted = true;
     report.version = first.litellm_version.clone();
-    if report.version.is_none() {
+    if report.version.is_none() && first.success().is_some() {
         let readiness = asker.get("/health/readiness").await;
         let body = readiness.as_ref().and_then(Answer::success);
         report.version = body.and_then(|body| wire::text(body, "/litellm_version")).map(str::to_owned);
     }
+    let about_the_key = first.is_locked() || speaks_of_the_key(&first) || (first.status == 500 && !asker.has_key());
     match first.success() {
         Some(body) => report.models = openai_style::parse(body),
-        None if asker.has_key() && first.is_locked() => report.state = ServerState::KeyRefused,
-        None if asker.has_key() => {
+        None if about_the_key && asker.has_key() => report.state = ServerState::KeyRefused,
+        None if about_the_key => report.state = ServerState::NeedsKey,
+        None => {
             report.state = ServerState::Failing { reason: format!("LiteLLM answers with status {}: {}", first.status, first.complaint()) }
         }
-        None => report.state = ServerState::NeedsKey,
     }
     if asker.has_key() && report.state == ServerState::Up {
         let info = asker.get("/model/info").await;
