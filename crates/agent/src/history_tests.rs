@@ -204,7 +204,7 @@ fn answer_to_a_guest_is_not_the_owners_own_material() {
     assert_eq!(history(&events).label_of_answer(&route()), guest);
     events.push(next(4, &untrusted));
     events.push(next(5, &guest));
-    assert_eq!(history(&events).label_of_answer(&route()), untrusted);
+    assert_eq!(history(&events).label_of_answer(&route()), guest.join(&untrusted));
     let cut = Record::Cut(CutRecord { keep_from: 9, route: None }).event(None, Label::System, Timestamp(1)).unwrap();
     events.push(Event { seq: 6, turn: None, kind: cut.kind, body: cut.body, label: cut.label, ..events[0].clone() });
     assert_eq!(history(&events).label_of_answer(&route()), Label::Minted);
