@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgMatches, Args, Parser, Subcommand};
 use krabba_types::Thinking;
 
 /// A private AI agent that lives on your own machine.
@@ -15,6 +15,12 @@ pub(crate) struct Cli {
     /// What to do; without it, a conversation.
     #[command(subcommand)]
     pub(crate) verb: Option<Verb>,
+}
+
+/// Whether the verb was asked for JSON, whichever it is.
+pub(crate) fn wants_json(matches: &ArgMatches) -> bool {
+    let here = matches.try_get_one::<bool>("json").ok().flatten() == Some(&true);
+    here || matches.subcommand().is_some_and(|(_, matches)| wants_json(matches))
 }
 
 /// Where configuration and state are.

@@ -29,6 +29,7 @@ macro_rules! eprint {
 
 mod assemble;
 mod cli;
+mod failure;
 mod onboard;
 mod output;
 mod terminal;
@@ -36,59 +37,22 @@ mod verbs;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use krabba_config::{Paint, render};
+use clap::{CommandFactory, FromArgMatches};
 
-use crate::assemble::{ConfigErrors, Forbidden};
-
-/// sysexits.h `EX_CONFIG`; service managers are told not to restart on it.
-pub(crate) const CONFIG_ERROR: u8 = 78;
+use crate::cli::Cli;
+use crate::failure::Reader;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let matches = Cli::command().get_matches();
+    let reader = if cli::wants_json(&matches) { Reader::Program } else { Reader::Person };
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     // One thread is enough: a person waits for one model. Work that waits for the disk has threads of its own.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("krabba: no runtime: {error}");
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return failure::report(&anyhow::Error::new(error).context("no runtime"), reader),
     };
     let done = runtime.block_on(verbs::run(cli));
     // Every task was ended and waited for by its owner. Waiting for idle threads too costs milliseconds on a busy machine.
     runtime.shutdown_background();
-    match done {
-        Ok(code) => code,
-        Err(error) => report(&error),
-    }
-}
-
-fn report(error: &anyhow::Error) -> ExitCode {
-    if let Some(ConfigErrors(diagnostics)) = error.downcast_ref() {
-        eprint!("{}", render(diagnostics, Paint::Plain));
-        return ExitCode::from(CONFIG_ERROR);
-    }
-    if let Some(forbidden) = error.downcast_ref::<Forbidden>() {
-        eprintln!("krabba: {forbidden}");
-        return ExitCode::from(CONFIG_ERROR);
-    }
-    // A closed pipe is how `krabba … | head` ends.
-    if error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)) {
-        return ExitCode::SUCCESS;
-    }
-    eprintln!("krabba: {}", words(error));
-    ExitCode::FAILURE
-}
-
-/// The error with its causes, without those whose words an error above them has said already.
-pub(crate) fn words(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| {
-        if said.is_empty() {
-            cause
-        } else if said.contains(&cause) {
-            said
-        } else {
-            format!("{said}: {cause}")
-        }
-    })
+    done.unwrap_or_else(|error| failure::report(&error, reader))
 }

@@ -14,6 +14,7 @@ use krabba_store::{Store, StoredEvent};
 use krabba_types::{AgentId, Clock, Dialect, ModelRef, SessionId, SystemClock, Thinking};
 
 use super::{Home, choices, providers};
+use crate::failure::Failure;
 
 /// The rooms, put together. Dropped without [`World::close`] it loses nothing that was promised, but services that it
 /// started may outlive it.
@@ -148,10 +149,8 @@ impl World {
             (None, None | Some("main")) => AgentId::new("main"),
             (None, Some(name)) => {
                 let known: Vec<&str> = agents.list.iter().map(|agent| agent.id.as_str()).collect();
-                anyhow::bail!(
-                    "there is no agent \"{name}\"; there is {}",
-                    if known.is_empty() { "main".to_owned() } else { known.join(", ") }
-                );
+                let known = if known.is_empty() { "main".to_owned() } else { known.join(", ") };
+                return Err(Failure::UnknownAgent(format!("there is no agent \"{name}\"; there is {known}")).into());
             }
         };
         let thinking = found.and_then(|agent| agent.options.thinking_default).or(agents.defaults.thinking_default);

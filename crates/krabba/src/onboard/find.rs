@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal, stdin};
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use krabba_local::{
     Discovery, Endpoint, Machine, Recommendation, Report, ServerModel, ServerState, Surroundings, Tried, TriedOutcome, discover, probe,
     recommend,
@@ -13,6 +13,7 @@ use krabba_net::{Egress, HttpClient, Reach, Url, base_urls, reach};
 use krabba_types::{Secret, ServerKind};
 
 use crate::assemble::Home;
+use crate::failure::Failure;
 use crate::terminal::grouped;
 
 /// What a person waits for.
@@ -35,7 +36,7 @@ pub(super) struct Found {
 /// When there is no usable server: what was tried, what answered, and what to start.
 pub(super) async fn find(home: &Home) -> Result<Found> {
     let discovery = look_around(home).await;
-    found(&discovery).ok_or_else(|| anyhow!(nothing(&discovery)))
+    found(&discovery).ok_or_else(|| Failure::Unserved(nothing(&discovery)).into())
 }
 
 /// The same; where all there is wants a key, a person on a terminal is asked for it.
@@ -49,7 +50,7 @@ pub(super) async fn find_or_ask(home: &Home) -> Result<Found> {
     }
     match discovery.found.iter().find(|report| report.state == ServerState::NeedsKey) {
         Some(locked) if stdin().is_terminal() => find_at(&locked.url).await,
-        Some(_) | None => bail!("{}", nothing(&discovery)),
+        Some(_) | None => Err(Failure::Unserved(nothing(&discovery)).into()),
     }
 }
 

@@ -16,8 +16,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::assemble::{Home, World};
 use crate::cli::Ask;
-use crate::onboard;
 use crate::terminal::{circumstances, printable_lines};
+use crate::{failure, onboard};
 
 /// Runs one turn.
 pub(crate) async fn run(home: &Home, flags: Ask) -> Result<ExitCode> {
@@ -169,10 +169,10 @@ fn code(end: &TurnEnd) -> ExitCode {
 fn print_json(end: &TurnEnd) -> Result<ExitCode> {
     let (status, error) = match &end.outcome {
         Outcome::Answered(_) => ("ok", Value::Null),
-        Outcome::Failed(fault) => ("error", json!({ "fault": fault.kind.name(), "message": fault.message })),
+        Outcome::Failed(fault) => ("error", failure::fault(fault.kind.name(), &fault.message)),
         Outcome::Stopped => ("stopped", Value::Null),
         Outcome::Interrupted => ("interrupted", Value::Null),
-        Outcome::Broken(why) => ("error", json!({ "fault": "broken", "message": why })),
+        Outcome::Broken(why) => ("error", failure::fault("broken", why)),
     };
     let payloads = if end.text.is_empty() { json!([]) } else { json!([{ "text": end.text }]) };
     let model = end.model.as_ref().or(end.answered.as_ref().map(|answered| &answered.model));

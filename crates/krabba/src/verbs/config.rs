@@ -6,9 +6,9 @@ use anyhow::Result;
 use krabba_config::{EditError, Edited, KeyPath, Paint, adopt, render, schema, set, unset};
 use serde_json::{Value, json};
 
-use crate::CONFIG_ERROR;
 use crate::assemble::{ConfigErrors, Home, World};
 use crate::cli::ConfigVerb;
+use crate::failure::CONFIG_ERROR;
 
 /// Reads, checks or changes the configuration file.
 pub(crate) fn run(home: &Home, verb: ConfigVerb) -> Result<ExitCode> {

@@ -14,8 +14,8 @@ use serde::Serialize;
 
 use crate::assemble::{ConfigErrors, Home, World};
 use crate::cli::Output;
+use crate::failure::{CONFIG_ERROR, words};
 use crate::onboard;
-use crate::{CONFIG_ERROR, words};
 
 /// Below this window a conversation has hardly any room.
 const SMALL_WINDOW: u32 = 8_192;

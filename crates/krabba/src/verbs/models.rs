@@ -13,7 +13,8 @@ use krabba_config::{Loaded, Paint, render};
 
 use crate::assemble::Home;
 use crate::cli::{ModelsVerb, Output};
-use crate::{CONFIG_ERROR, onboard};
+use crate::failure::CONFIG_ERROR;
+use crate::onboard;
 
 /// Lists, judges and chooses models.
 pub(crate) async fn run(home: &Home, verb: Option<ModelsVerb>) -> Result<ExitCode> {

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use krabba_agent::{Extent, History, Outcome, Record};
 use krabba_store::{Event, Session, Store};
 use krabba_types::{Part, SessionId};
@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::assemble::Home;
 use crate::cli::SessionsVerb;
+use crate::failure::Failure;
 use crate::terminal::{LineHistory, printable_lines};
 
 /// Lists, shows, exports or deletes stored conversations. No configuration is needed for that.
@@ -39,8 +40,8 @@ fn find(store: &Store, id: &str) -> Result<Session> {
         store.list_sessions()?.into_iter().filter(|session| !id.is_empty() && session.id.as_str().starts_with(id)).collect();
     match (matching.pop(), matching.len()) {
         (Some(session), 0) => Ok(session),
-        (Some(_), others) => bail!("{} sessions begin with \"{id}\"; type more of it", others + 1),
-        (None, _) => bail!("there is no session \"{id}\"; krabba sessions list shows all"),
+        (Some(_), others) => Err(Failure::WhichSession(format!("{} sessions begin with \"{id}\"; type more of it", others + 1)).into()),
+        (None, _) => Err(Failure::WhichSession(format!("there is no session \"{id}\"; krabba sessions list shows all")).into()),
     }
 }
 

@@ -205,6 +205,49 @@ async fn json_output_is_json_with_openclaws_names() {
 }
 
 #[tokio::test]
+async fn a_program_that_asks_for_json_gets_it_when_the_verb_fails_too() {
+    let desk = ScriptedServer::start(Script::lm_studio().model("qwen3-8b").reply("from the desk")).await.unwrap();
+    let (good, broken) = (Home::with_config(&two_servers(&desk, "")), Home::with_config(MANY_ERRORS));
+    let private = Home::with_config(&two_servers(&desk, "").replacen('{', "{ privacy: { residency: 'device' },", 1));
+    let file = good.write("file", "no directory").display().to_string();
+    let closed = format!("http://127.0.0.1:{}", closed_port());
+    let say = ["agent", "--message", "hi", "--json"];
+    for (home, arguments, code, kind, words) in [
+        (&broken, say.to_vec(), 78, "config", "krabba.json5:3:10: "),
+        (&broken, vec!["explain", "route", "--json"], 78, "config", "krabba.json5:3:10: "),
+        (&private, say.to_vec(), 78, "config", "anthropic"),
+        (&good, [&say[..], &["--model", "qwen3-9b"]].concat(), 1, "noSuchModel", "did you mean"),
+        (&good, [&say[..], &["--agent", "nobody"]].concat(), 1, "noAgent", "nobody"),
+        (&good, [&say[..], &["--state-dir", &file]].concat(), 1, "state", &file),
+        (&good, [&say[..], &["--image", "not-there.png"]].concat(), 1, "failed", "not-there.png"),
+        (&good, vec!["explain", "timeouts", "qwen3-9b", "--json"], 1, "noSuchModel", "did you mean"),
+        (&good, vec!["sessions", "show", "nobody", "--json"], 1, "noSession", "nobody"),
+        (&good, vec!["config", "get", "no.such.key", "--json"], 1, "failed", "no.such.key"),
+        (&good, vec!["models", "scan", &closed, "--json"], 1, "noServer", &closed),
+    ] {
+        let ended = home.run(&arguments).await.code(code);
+        let failed = ended.json();
+        assert_eq!((&failed["ok"], &failed["status"]), (&false.into(), &"error".into()), "{ended}");
+        let error = &failed["error"];
+        assert_eq!((&error["kind"], &error["code"]), (&kind.into(), &kind.into()), "{ended}");
+        assert!(error["message"].as_str().unwrap().contains(words), "{ended}");
+        assert!(!ended.err.is_empty(), "a person is told as well: {ended}");
+    }
+    let error = broken.run(&say).await.json()["error"].clone();
+    assert_eq!(error["diagnostics"].as_array().unwrap().len(), 6, "{error}");
+    let error = good.run(&[&say[..], &["--model", "qwen3-9b"]].concat()).await.json()["error"].clone();
+    assert_eq!(error["closest"][0], "lmstudio/qwen3-8b", "{error}");
+
+    // A turn that began and failed tells the same beside everything else.
+    let dead = Home::with_config(&format!(
+        "{{ models: {{ providers: {{ box: {{ baseUrl: '{closed}', models: [{{ id: 'm' }}] }} }} }}, agents: {{ defaults: {{ model: 'box/m' }} }} }}"
+    ));
+    let turn = dead.run(&say).await.code(1).json();
+    assert_eq!((&turn["status"], &turn["error"]["kind"]), (&"error".into(), &"unreachable".into()), "{turn}");
+    assert_eq!(attempts(&turn), ["box/m failed unreachable"]);
+}
+
+#[tokio::test]
 async fn one_row_that_cannot_be_read_does_not_end_a_conversation() {
     let desk = ScriptedServer::start(Script::any().reply("here")).await.unwrap();
     let home = Home::with_config(&two_servers(&desk, ""));
