@@ -20,10 +20,10 @@ pub enum ModelEvent {
     },
     /// A piece of a tool call on its way; for display only.
     ToolCallPart(ToolCallPart),
-    /// A call that arrived whole, of a tool that was offered, with arguments that are valid for its schema. Where no tool was
-    /// offered, a call as the server sent it.
+    /// A call that arrived whole, as the server sent it. Nobody has compared it yet with the tools that were offered and their
+    /// schemas.
     ToolCall(ToolCall),
-    /// What the model meant as a call and what is none. Nothing is done about it but to tell the model, once.
+    /// What the model meant as a call and what is none. Nothing is done about it but to tell the model, once. Not sent yet.
     BrokenCall(BrokenCall),
     /// What the server is doing while nothing is said.
     Progress(Progress),
