@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use jsonc_parser::ParseOptions;
-use jsonc_parser::cst::{CstArray, CstContainerNode, CstInputValue, CstLeafNode, CstNode, CstObject, CstRootNode};
+use jsonc_parser::cst::{CstArray, CstContainerNode, CstInputValue, CstLeafNode, CstNode, CstObject, CstObjectProp, CstRootNode};
 use serde_json::Value as Json;
 
 use crate::files::{Disk, Files, Overlay};
@@ -284,15 +284,16 @@ fn put(node: CstNode, steps: &[Step], value: &Json, quotes: Quotes) -> Option<()
 
 fn put_key(object: &CstObject, key: &str, rest: &[Step], value: &Json, quotes: Quotes) -> Option<()> {
     match (object.get(key), rest.is_empty()) {
-        (Some(property), true) => property.set_value(input(value)),
+        (Some(property), true) => {
+            property.set_value(input(value));
+            unquote(&property.value()?, quotes);
+        }
         (Some(property), false) => return put(property.value()?, rest, value, quotes),
         (None, last) => {
             let new = if last { input(value) } else { CstInputValue::Object(Vec::new()) };
             let property = object.append(key, new);
-            match quotes {
-                Quotes::Needed if is_plain(key) => property.name()?.as_string_lit()?.set_raw_value(key.to_owned()),
-                Quotes::Needed | Quotes::Always => {}
-            }
+            unquote_name(&property, quotes);
+            unquote(&property.value()?, quotes);
             if !last {
                 return put(property.value()?, rest, value, quotes);
             }
@@ -304,16 +305,36 @@ fn put_key(object: &CstObject, key: &str, rest: &[Step], value: &Json, quotes: Q
 fn put_index(array: &CstArray, at: usize, rest: &[Step], value: &Json, quotes: Quotes) -> Option<()> {
     match array.elements().into_iter().nth(at) {
         None if rest.is_empty() => {
-            array.append(input(value));
+            unquote(&array.append(input(value)), quotes);
             Some(())
         }
         None => None,
-        Some(element) if rest.is_empty() => replace(element, input(value)),
+        Some(element) if rest.is_empty() => {
+            unquote(&replace(element, input(value))?, quotes);
+            Some(())
+        }
         Some(element) => put(element, rest, value, quotes),
     }
 }
 
-fn replace(node: CstNode, value: CstInputValue) -> Option<()> {
+/// New keys are made with quotes; takes off those that the file's style does without.
+fn unquote(node: &CstNode, quotes: Quotes) {
+    for property in node.as_object().iter().flat_map(CstObject::properties) {
+        unquote_name(&property, quotes);
+        property.value().iter().for_each(|value| unquote(value, quotes));
+    }
+    node.as_array().iter().flat_map(CstArray::elements).for_each(|element| unquote(&element, quotes));
+}
+
+fn unquote_name(property: &CstObjectProp, quotes: Quotes) {
+    let literal = property.name().and_then(|name| name.as_string_lit());
+    match (quotes, literal, property.decoded_name()) {
+        (Quotes::Needed, Some(literal), Some(name)) if is_plain(&name) => literal.set_raw_value(name),
+        (Quotes::Needed | Quotes::Always, _, _) => {}
+    }
+}
+
+fn replace(node: CstNode, value: CstInputValue) -> Option<CstNode> {
     match node {
         CstNode::Container(CstContainerNode::Object(node)) => node.replace_with(value),
         CstNode::Container(CstContainerNode::Array(node)) => node.replace_with(value),
@@ -324,7 +345,6 @@ fn replace(node: CstNode, value: CstInputValue) -> Option<()> {
         CstNode::Leaf(CstLeafNode::WordLit(node)) => node.replace_with(value),
         CstNode::Container(_) | CstNode::Leaf(_) => None,
     }
-    .map(|_| ())
 }
 
 fn take(node: CstNode, steps: &[Step]) -> Option<()> {

@@ -69,6 +69,16 @@ fn new_key_is_written_in_the_style_of_the_file() {
 }
 
 #[test]
+fn whole_entry_is_written_in_the_style_of_the_file() {
+    let scene = Scene::new(TEXT);
+    scene.set("models.providers.box-2", "{ baseUrl: 'http://box:1234/v1', models: [{ id: 'a' }, { id: 'b' }] }").unwrap();
+    let models = ["a", "b"].map(|id| format!("          {{\n            id: \"{id}\",\n          }},\n")).concat();
+    let added =
+        format!("      \"box-2\": {{\n        baseUrl: \"http://box:1234/v1\",\n        models: [\n{models}        ],\n      }},\n");
+    assert_eq!(scene.text(), TEXT.replace("// stays\n", &format!("// stays\n{added}")));
+}
+
+#[test]
 fn key_with_slashes_and_a_list_entry_can_be_set() {
     let scene = Scene::new(TEXT);
     scene.set("agents.defaults.models[\"lmstudio/qwen3:8b\"].alias", "Quick").unwrap();

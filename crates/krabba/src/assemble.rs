@@ -14,5 +14,7 @@ mod providers;
 mod providers_tests;
 mod world;
 
+pub(crate) use choices::permits;
 pub(crate) use home::{ConfigErrors, Home};
+pub(crate) use keys::usual_variable;
 pub(crate) use world::{Forbidden, World};

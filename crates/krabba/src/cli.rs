@@ -73,10 +73,13 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         verb: ExplainVerb,
     },
-    /// Find servers, choose a model, write the configuration.
+    /// Find servers, choose a model, write the configuration; with a URL, add a server to it.
     Onboard {
         /// A server on another machine or port (http://192.168.1.20:1234).
         url: Option<String>,
+        /// The environment variable that holds the server's key.
+        #[arg(long, value_name = "VARIABLE", requires = "url")]
+        key_env: Option<String>,
     },
 }
 

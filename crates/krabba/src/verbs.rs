@@ -8,6 +8,8 @@ mod explain;
 mod models;
 mod sessions;
 
+pub(crate) use models::set_default;
+
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -15,6 +17,7 @@ use krabba_types::{RouteState, Timestamp};
 
 use crate::assemble::Home;
 use crate::cli::{Cli, Talk, Verb};
+use crate::onboard::Named;
 
 /// Runs the verb of the command line.
 pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
@@ -28,7 +31,10 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Verb::Sessions { verb }) => sessions::run(&home, verb),
         Some(Verb::Doctor { fix, output }) => doctor::run(&home, fix, output).await,
         Some(Verb::Explain { verb }) => explain::run(&home, verb).await,
-        Some(Verb::Onboard { url }) => chat::after_onboarding(&home, url.as_deref()).await,
+        Some(Verb::Onboard { url, key_env }) => {
+            let named = url.map(|url| Named { url, key_env });
+            chat::after_onboarding(&home, named.as_ref()).await
+        }
     }
 }
 

@@ -29,6 +29,11 @@ pub struct ServerModel {
 }
 
 impl ServerModel {
+    /// Whether it can be talked to: it does more than make vectors, and is no pattern for whatever is asked for (LiteLLM's `openai/*`).
+    pub fn converses(&self) -> bool {
+        !self.abilities.embedding && !self.id.as_str().contains('*')
+    }
+
     /// An entry that says nothing but the id. Size, quantisation and family are read off the name, as far as it tells.
     pub fn new(id: impl Into<String>) -> Self {
         let id = id.into();

@@ -68,8 +68,7 @@ fn candidates_of<'a>(report: &'a Report, machine: &Machine) -> Vec<Candidate<'a>
         ServerState::NeedsKey | ServerState::KeyRefused | ServerState::Failing { .. } => return Vec::new(),
     }
     let Ok(url) = Url::parse(&report.url) else { return Vec::new() };
-    // LiteLLM lists `openai/*` for "whatever is asked for".
-    let usable = report.models.iter().filter(|model| !model.abilities.embedding && !model.id.as_str().contains('*'));
+    let usable = report.models.iter().filter(|model| model.converses());
     usable
         .map(|model| {
             let on_device = model_residency(&url, report, &model.id) == Residency::Device;

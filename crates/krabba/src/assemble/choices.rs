@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use krabba_config::{Agent, AgentOptions, Entries, KeyPath, Loaded, ModelChoice, ModelOptions, ModelPolicy, Privacy, sampling};
 use krabba_route::{Alias, Allow, AllowPattern, Configured, Knobs, ResidencyPolicy, Selection, Tuning};
-use krabba_types::{AgentId, JsonObject, ModelRef};
+use krabba_types::{AgentId, JsonObject, ModelRef, Residency};
 
 use super::origin::{origin, path};
 
@@ -46,6 +46,11 @@ pub(super) fn agent_selections(loaded: &Loaded) -> BTreeMap<AgentId, Selection> 
 /// How far conversations may travel at all.
 pub(super) fn residency(loaded: &Loaded) -> ResidencyPolicy {
     policy(&loaded.config.privacy).unwrap_or_default()
+}
+
+/// Whether conversations may travel to `place`.
+pub(crate) fn permits(loaded: &Loaded, place: &Residency) -> bool {
+    residency(loaded).permits(place)
 }
 
 fn policy(privacy: &Privacy) -> Option<ResidencyPolicy> {

@@ -50,6 +50,13 @@ impl Home {
         self.location.path.symlink_metadata().is_ok() || self.place.flag.is_some() || self.env.get("KRABBA_CONFIG").is_some()
     }
 
+    /// The same home, once krabba's own file is the one in use.
+    pub(crate) fn with_own_file(&self) -> Self {
+        let location = Location { path: self.place.own_file(), ownership: Ownership::Ours };
+        let (place, state_dir, env) = (self.place.clone(), self.state_dir.clone(), self.env.clone());
+        Self { place, location, state_dir, env, working_directory: self.working_directory.clone() }
+    }
+
     /// Whether the configuration file may be written.
     pub(crate) fn is_ours(&self) -> bool {
         self.location.ownership == Ownership::Ours

@@ -15,6 +15,11 @@ const LOCAL_VARIABLES: [(&str, &str); 6] = [
     ("ollama", "OLLAMA_API_KEY"),
 ];
 
+/// The variable from which the key of a server comes when the provider has this name, for those that people run themselves.
+pub(crate) fn usual_variable(id: &str) -> Option<&'static str> {
+    LOCAL_VARIABLES.iter().find(|(provider, _)| *provider == id).map(|(_, variable)| *variable)
+}
+
 /// What there is, and what is wanted when there is nothing.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
@@ -35,9 +40,9 @@ pub(super) fn keys(id: &str, provider: Option<&Provider>, row: Option<&HostedPro
             None => {}
         }
     }
-    let local = LOCAL_VARIABLES.iter().filter(|(provider, _)| *provider == id).map(|(_, variable)| *variable);
+    let local = usual_variable(id);
     let hosted = row.map(|row| row.key_variables).unwrap_or_default().iter().copied();
-    for variable in local.chain(hosted) {
+    for variable in local.into_iter().chain(hosted) {
         if let Some(text) = env.get(variable) {
             let source = env.origin(variable).unwrap_or("environment");
             keys.add(&format!("{id}:{}", variable.to_lowercase()), Secret::new(text), format!("{variable} ({source})"));

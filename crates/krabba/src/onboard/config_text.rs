@@ -1,45 +1,38 @@
 //! The configuration that a first run writes: short, commented, and easy to change by hand.
 
-use krabba_types::{Dialect, ModelId, Secret};
-
-/// What the person chose.
-#[derive(Clone, Debug)]
-pub(crate) struct Choice {
-    /// The key under `models.providers`.
-    pub(crate) provider: String,
-    /// The name of the software, for a comment.
-    pub(crate) server: String,
-    /// The URL that answered.
-    pub(crate) base_url: String,
-    /// The wire format.
-    pub(crate) dialect: Dialect,
-    /// The key that the server wants, if any.
-    pub(crate) key: Option<Secret>,
-    /// The models that the server has, the chosen one first.
-    pub(crate) models: Vec<ModelId>,
-    /// Hosted models that may step in.
-    pub(crate) fallbacks: Vec<String>,
-}
+use super::entry::{Entry, Key};
 
 /// The text of the file.
-pub(crate) fn config_text(choice: &Choice) -> String {
-    let chosen = choice.models.first().map(ModelId::as_str).unwrap_or_default();
-    let primary = quoted(&format!("{}/{chosen}", choice.provider));
+pub(crate) fn config_text(entry: &Entry, fallbacks: &[String]) -> String {
+    let primary = quoted(&entry.reference());
     let mut text = String::from(
         "// krabba's configuration. JSON5: comments and trailing commas are fine. `krabba config validate` checks it.\n\
          // All keys: `krabba config schema`, or docs/config.md in the source.\n{\n",
     );
     text.push_str("  models: {\n    providers: {\n");
-    text.push_str(&format!("      // {}, found on the first run.\n", comment(&choice.server)));
-    text.push_str(&format!("      {}: {{\n        baseUrl: {},\n", quoted(&choice.provider), quoted(&choice.base_url)));
-    if let Some(key) = &choice.key {
-        text.push_str(&format!("        apiKey: {}, // or \"${{SOME_VARIABLE}}\"\n", quoted(key.expose())));
+    text.push_str(&format!("      // {}, found on the first run.\n", comment(&entry.server)));
+    text.push_str(&format!("      {}: {{\n        baseUrl: {},\n", quoted(&entry.id), quoted(&entry.base_url)));
+    if let Some(key) = &entry.key {
+        let other = match key {
+            Key::Typed(_) => " // or \"${SOME_VARIABLE}\"",
+            Key::Variable(_) => "",
+        };
+        text.push_str(&format!("        apiKey: {},{other}\n", quoted(&key.written())));
     }
-    text.push_str(&format!("        api: {},\n", quoted(choice.dialect.name())));
+    text.push_str(&format!("        api: {},\n", quoted(entry.dialect.name())));
+    if let Some(why) = &entry.hosted {
+        text.push_str(&format!("        // {}.\n", comment(&why.because)));
+        if let Some(place) = &why.may_be {
+            text.push_str(&format!(
+                "        // If all that stands behind it is your own:\n        // residency: {},\n",
+                quoted(&place.to_string())
+            ));
+        }
+    }
     text.push_str(
         "        // Windows and abilities are asked from the server; `contextWindow` here would only narrow them.\n        models: [\n",
     );
-    for model in &choice.models {
+    for model in &entry.models {
         text.push_str(&format!("          {{ id: {} }},\n", quoted(model.as_str())));
     }
     text.push_str("        ],\n      },\n    },\n  },\n");
@@ -48,9 +41,9 @@ pub(crate) fn config_text(choice: &Choice) -> String {
         "        // Asked in this order when it does not answer. A hosted model here is your permission to use it,\n        \
          // for example \"anthropic/claude-sonnet-4-5\" with the key in ANTHROPIC_API_KEY.\n",
     );
-    let fallbacks: Vec<String> = choice.fallbacks.iter().map(|reference| quoted(reference)).collect();
-    text.push_str(&format!("        fallbacks: [{}],\n      }},\n    }},\n  }},\n", fallbacks.join(", ")));
-    if choice.fallbacks.is_empty() {
+    let quoted_fallbacks: Vec<String> = fallbacks.iter().map(|reference| quoted(reference)).collect();
+    text.push_str(&format!("        fallbacks: [{}],\n      }},\n    }},\n  }},\n", quoted_fallbacks.join(", ")));
+    if fallbacks.is_empty() && entry.hosted.is_none() {
         text.push_str(
             "  // Forbids anything beyond your own network, whatever else this file says:\n  // privacy: { residency: \"lan\" },\n",
         );

@@ -1,10 +1,9 @@
 //! Looking for servers, and telling what was found.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{IsTerminal, stdin};
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use krabba_local::{
     Discovery, Endpoint, Machine, Recommendation, Report, ServerModel, ServerState, Surroundings, Tried, TriedOutcome, discover, probe,
     recommend,
@@ -12,7 +11,10 @@ use krabba_local::{
 use krabba_net::{Egress, HttpClient, Reach, Url, base_urls, reach};
 use krabba_types::{Secret, ServerKind};
 
-use crate::assemble::Home;
+use super::Named;
+use super::entry::{Key, is_hosted, provider_name};
+use super::question::{self, somebody_is_there};
+use crate::assemble::{Home, usual_variable};
 use crate::failure::Failure;
 use crate::terminal::grouped;
 
@@ -24,10 +26,19 @@ const BUDGET: Duration = Duration::from_millis(2_800);
 pub(super) struct Found {
     /// In the order in which they were found.
     pub(super) reports: Vec<Report>,
-    /// The key that a person typed for the one server that they named.
-    pub(super) key: Option<Secret>,
+    /// The key of the one server that a person named.
+    pub(super) key: Option<Key>,
+    /// A person named the server, or typed its key: their word that it may be used, however far a conversation travels there.
+    pub(super) named: bool,
     /// The model to begin with.
     pub(super) recommendation: Recommendation,
+}
+
+impl Found {
+    /// What the recommended model's server says about itself.
+    pub(super) fn recommended(&self) -> Result<&Report> {
+        self.reports.iter().find(|report| report.url == self.recommendation.url).context("the recommended server is gone")
+    }
 }
 
 /// Looks on the usual ports of this machine.
@@ -49,7 +60,7 @@ pub(super) async fn find_or_ask(home: &Home) -> Result<Found> {
         return Ok(found);
     }
     match discovery.found.iter().find(|report| report.state == ServerState::NeedsKey) {
-        Some(locked) if stdin().is_terminal() => find_at(&locked.url).await,
+        Some(locked) if somebody_is_there() => find_at(home, &Named { url: locked.url.clone(), key_env: None }).await,
         Some(_) | None => Err(Failure::Unserved(nothing(&discovery)).into()),
     }
 }
@@ -63,40 +74,78 @@ async fn look_around(home: &Home) -> Discovery {
 fn found(discovery: &Discovery) -> Option<Found> {
     let reports = discovery.found.clone();
     let recommendation = recommend(&reports, &Machine::detect())?;
-    Some(Found { reports, key: None, recommendation })
+    Some(Found { reports, key: None, named: false, recommendation })
 }
 
-/// Asks the server at a URL that a person named; asks them for the key if it wants one.
+/// Asks the server at a URL that a person named. If it wants a key, the variable that they named is used, else the one that is usual for
+/// such a server, else they are asked.
 ///
 /// # Errors
 /// When nothing usable is there.
-pub(super) async fn find_at(url: &str) -> Result<Found> {
+pub(super) async fn find_at(home: &Home, named: &Named) -> Result<Found> {
+    let url = &named.url;
     let egress = Egress::none();
-    for candidate in base_urls(url) {
-        egress.allow(&candidate);
-    }
+    base_urls(url).iter().for_each(|candidate| egress.allow(candidate));
     let http = HttpClient::new(egress);
     let mut endpoint = Endpoint::new(url);
-    let mut report = probe(&http, &endpoint, BUDGET * 2).await?;
-    while matches!(report.state, ServerState::NeedsKey | ServerState::KeyRefused) {
-        let why = if report.state == ServerState::KeyRefused { "does not take this key" } else { "wants a key" };
-        // Without a key most servers do not say what they are.
-        let server = if report.kind == ServerKind::Other { "the server" } else { report.kind.name() };
-        let Some(key) = super::choose::ask_key(&format!("{server} at {url} {why}. Key (it is not shown): "))? else {
-            bail!("{server} at {url} {why}");
-        };
-        endpoint.key = Some(key);
-        report = probe(&http, &endpoint, BUDGET * 2).await?;
+    let mut key = match &named.key_env {
+        Some(variable) if value_of(home, variable).is_none() => bail!("{variable} is not set"),
+        Some(variable) => Some(Key::Variable(variable.clone())),
+        None => None,
+    };
+    loop {
+        endpoint.key = key.as_ref().and_then(|key| secret(home, key));
+        let report = probe(&http, &endpoint, BUDGET * 2).await?;
+        match &report.state {
+            ServerState::NeedsKey | ServerState::KeyRefused => key = Some(other_key(home, &report, url, key.as_ref())?),
+            ServerState::Failing { reason } => bail!("{} at {url}: {reason}", report.kind.name()),
+            ServerState::Up | ServerState::Loading { .. } => return found_at(report, url, key),
+        }
     }
-    if let ServerState::Failing { reason } = &report.state {
-        bail!("{} at {url}: {reason}", report.kind.name());
-    }
+}
+
+fn found_at(report: Report, url: &str, key: Option<Key>) -> Result<Found> {
     // A box of one's own network has its own memory, of which nothing is known here.
     let reports = vec![report];
     match recommend(&reports, &Machine::default()) {
-        Some(recommendation) => Ok(Found { reports, key: endpoint.key, recommendation }),
+        Some(recommendation) => Ok(Found { reports, key, named: true, recommendation }),
         None => bail!("the server at {url} answers, but has no model to talk to; load or download one there"),
     }
+}
+
+/// The key to try next, after `tried`.
+fn other_key(home: &Home, report: &Report, url: &str, tried: Option<&Key>) -> Result<Key> {
+    let usual = usual_variable(provider_name(report.kind));
+    if let (None, Some(variable)) = (tried, usual)
+        && value_of(home, variable).is_some()
+    {
+        return Ok(Key::Variable(variable.to_owned()));
+    }
+    // Without a key most servers do not say what they are.
+    let server = if report.kind == ServerKind::Other { "the server" } else { report.kind.name() };
+    let why = match tried {
+        None => "wants a key".to_owned(),
+        Some(Key::Typed(_)) => "does not take this key".to_owned(),
+        Some(Key::Variable(variable)) => format!("does not take the key in {variable}"),
+    };
+    match question::key(&format!("{server} at {url} {why}. Key (it is not shown): "))? {
+        Some(key) => Ok(Key::Typed(key)),
+        None => {
+            let usual = usual.filter(|_| tried.is_none()).map(|variable| format!("set {variable}, or ")).unwrap_or_default();
+            bail!("{server} at {url} {why}; {usual}name the variable that holds it: krabba onboard {url} --key-env VARIABLE")
+        }
+    }
+}
+
+fn secret(home: &Home, key: &Key) -> Option<Secret> {
+    match key {
+        Key::Typed(secret) => Some(secret.clone()),
+        Key::Variable(variable) => value_of(home, variable).map(Secret::new),
+    }
+}
+
+fn value_of<'a>(home: &'a Home, variable: &str) -> Option<&'a str> {
+    home.env.get(variable).filter(|value| !value.is_empty())
 }
 
 /// What was tried, what answered, what to start.
@@ -175,7 +224,10 @@ pub(crate) fn describe_model(report: &Report, model: &ServerModel) -> String {
         parts.push(quantization.clone());
     }
     if let Some(host) = &model.remote_host {
-        parts.push(format!("runs at {host}, not here"));
+        parts.push(format!("passed on to {host}"));
+    }
+    if is_hosted(report, &model.id).is_some() {
+        parts.push("counts as hosted".to_owned());
     }
     format!("{} ({})", parts.join(" · "), report.kind.name())
 }

@@ -11,6 +11,7 @@ use krabba_types::{Residency, SessionId};
 
 use crate::assemble::{Home, World};
 use crate::cli::Talk;
+use crate::onboard::Named;
 use crate::terminal::{Hello, last_exchanges, short_name};
 use crate::{onboard, terminal};
 
@@ -21,8 +22,8 @@ pub(crate) async fn run(home: &Home, flags: Talk) -> Result<ExitCode> {
 }
 
 /// `krabba onboard [URL]`: the first run, and on a terminal the first conversation.
-pub(crate) async fn after_onboarding(home: &Home, url: Option<&str>) -> Result<ExitCode> {
-    let loaded = onboard::onboard(home, url).await?;
+pub(crate) async fn after_onboarding(home: &Home, named: Option<&Named>) -> Result<ExitCode> {
+    let loaded = onboard::onboard(home, named).await?;
     if stdin().is_terminal() && stdout().is_terminal() {
         return talk(home, loaded, Talk::default()).await;
     }

@@ -6,6 +6,8 @@ mod probe;
 mod scan;
 mod status;
 
+pub(crate) use change::set_default;
+
 use std::process::ExitCode;
 
 use anyhow::Result;

@@ -48,7 +48,7 @@ pub(crate) async fn list(asker: &mut Asker<'_>, first: Answer) -> Report {
     }
     let about_the_key = first.is_locked() || speaks_of_the_key(&first) || (first.status == 500 && !asker.has_key());
     match first.success() {
-        Some(body) => report.models = openai_style::parse(body),
+        Some(body) => report.models = parse(body),
         None if about_the_key && asker.has_key() => report.state = ServerState::KeyRefused,
         None if about_the_key => report.state = ServerState::NeedsKey,
         None => {
@@ -62,6 +62,17 @@ pub(crate) async fn list(asker: &mut Asker<'_>, first: Answer) -> Report {
         }
     }
     report
+}
+
+/// `GET /v1/models`. A pattern such as `openai/*` is listed as all that LiteLLM's price table holds of it, each with its
+/// `mode`: most of those draw, speak or transcribe, and cannot be talked to.
+pub(crate) fn parse(body: &Value) -> Vec<ServerModel> {
+    let cannot_talk =
+        |entry: &&Value| wire::text(entry, "/mode").is_some_and(|mode| !matches!(mode, "chat" | "responses" | "completion" | "embedding"));
+    let mute: Vec<&str> = wire::list(body, "/data").iter().filter(cannot_talk).filter_map(|entry| wire::text(entry, "/id")).collect();
+    let mut models = openai_style::parse(body);
+    models.retain(|model| !mute.contains(&model.id.as_str()));
+    models
 }
 
 /// `GET /model/info`. Its figures come out of LiteLLM's price table and not from the server, so the window is an upper

@@ -40,6 +40,15 @@ fn price_table_of_litellm_is_a_bound_and_no_window() {
 }
 
 #[test]
+fn model_of_litellm_that_draws_or_speaks_is_not_offered() {
+    let listed = litellm::parse(&json!({"object": "list", "data": [
+        {"id": "local", "owned_by": "openai"}, {"id": "openai/sora-2", "owned_by": "openai", "mode": "video_generation"},
+        {"id": "openai/tts-1", "mode": "audio_speech"}, {"id": "openai/gpt-5", "mode": "chat"}, {"id": "openai/gpt-5-pro", "mode": "responses"},
+    ]}));
+    assert_eq!(listed.iter().map(|model| model.id.as_str()).collect::<Vec<_>>(), ["local", "openai/gpt-5", "openai/gpt-5-pro"]);
+}
+
+#[test]
 fn litellm_that_hides_its_version_is_no_model_of_this_machine() {
     let readiness = |json| Answer { status: 200, json: Some(json), ..Answer::default() };
     assert!(litellm::recognise_readiness(&readiness(json!({"status": "healthy", "db": "Not connected"}))));

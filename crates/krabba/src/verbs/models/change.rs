@@ -11,7 +11,7 @@ use crate::assemble::{Home, World};
 use crate::cli::{AliasesVerb, FallbacksVerb};
 
 /// `models set REF`.
-pub(super) async fn set_default(home: &Home, text: &str) -> Result<ExitCode> {
+pub(crate) async fn set_default(home: &Home, text: &str) -> Result<ExitCode> {
     let (world, reference) = resolve(home, text).await?;
     let defaults = &world.loaded.config.agents.defaults;
     // A bare string is the short form of the object; one that has no more to say stays one.

@@ -45,7 +45,7 @@ async fn probe_loaded(home: &Home, found: &onboard::Looked, report: &Report) -> 
     let world = World::assemble(home, home.load_text(&text)?)?;
     world.router.look().await;
     let mut probes = Vec::new();
-    for model in report.models.iter().filter(|model| model.loaded == Some(true) && !model.abilities.embedding) {
+    for model in report.models.iter().filter(|model| model.loaded == Some(true) && model.converses()) {
         if let Some(provider) = world.router.providers().first() {
             probes.push(probe(&world, &ModelRef::new(provider.id.clone(), model.id.clone())).await?);
         }
