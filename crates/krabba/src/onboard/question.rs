@@ -12,8 +12,11 @@ pub(super) fn somebody_is_there() -> bool {
     stdin().is_terminal() && stdout().is_terminal()
 }
 
-/// Prints a line in rows that end between words.
+/// Prints a line, on a terminal in rows that end between words.
 pub(super) fn print_wrapped(text: &str) {
+    if !stdout().is_terminal() {
+        return println!("{text}");
+    }
     let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
     wrapped_lines(text, columns, 4).iter().for_each(|row| println!("{row}"));
 }

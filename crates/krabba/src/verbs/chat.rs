@@ -52,6 +52,8 @@ async fn talk(home: &Home, loaded: Loaded, flags: Talk) -> Result<ExitCode> {
 }
 
 async fn hello(world: &World, agent: &Agent, lane: &Lane, flags: &Talk) -> Result<Hello> {
+    // A proxy on this machine is one only once it has said what it is.
+    world.router.look().await;
     let session = lane.view().await?;
     let plan = world.router.plan(&Ask { sticky: session.settings.model, ..Ask::new(agent.id().clone()) });
     let version = env!("CARGO_PKG_VERSION");

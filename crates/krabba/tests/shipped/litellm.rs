@@ -46,6 +46,7 @@ async fn nothing_is_lost_or_hidden_behind_a_litellm_proxy() {
     let models = [("tiny", &*tiny_url), ("small", &*small_url), ("loading", &*loading_url), ("cut", &*cut_url)];
     let proxy = LiteLlm::start(&proxied(&models)).await.unwrap();
 
+    is_set_up_with_its_key(&proxy).await;
     let home = |extra: &str| Home::with_config(&config(&proxy, &models, extra));
     let keyless = home("").run(&["agent", "--message", "hi"]).await.code(1);
     keyless.warns(&["LiteLLM at", "wants a key; set apiKey of provider \"litellm\""]);
@@ -92,6 +93,20 @@ async fn nothing_is_lost_or_hidden_behind_a_litellm_proxy() {
     assert_eq!(asked(), before, "a private conversation went through a proxy");
     let declared = keyed(private_home(&proxy, &models, "residency: \"device\","));
     declared.run(&["agent", "--message", "hi", "--model", "litellm/loading"]).await.code(0).says(&["loaded by now"]);
+}
+
+/// Without its key it answers a bare 500 and tells only beside it who it is; with a wrong one it complains of its database.
+async fn is_set_up_with_its_key(proxy: &LiteLlm) {
+    let (home, url) = (Home::new(), proxy.url());
+    let onboard = ["onboard", &*url];
+    home.run(&onboard).await.code(1).warns(&["LiteLLM at http://", "wants a key", "set LITELLM_API_KEY"]);
+    let home = home.variable("LITELLM_API_KEY", "sk-not-this").secret("sk-not-this");
+    home.run(&onboard).await.code(1).warns(&["LiteLLM at http://", "does not take the key in LITELLM_API_KEY"]);
+    let home = home.variable("LITELLM_API_KEY", LiteLlm::KEY).secret(LiteLlm::KEY);
+    home.run(&onboard).await.code(0).says(&["litellm/tiny: LiteLLM may pass conversations on to others, so it counts as hosted"]);
+    home.run(&["agent", "--message", "hi"]).await.code(0).says(&[LlamaServer::REPLY]);
+    let home = home.variable("LITELLM_API_KEY", "sk-not-this");
+    home.run(&["agent", "--message", "hi"]).await.code(1).warns(&["LiteLLM at", "refused the key"]);
 }
 
 /// The same where no conversation may leave this machine.

@@ -9,6 +9,7 @@ mod interrupted;
 mod litellm;
 mod llama_server;
 mod loading;
+mod onboarding;
 mod openclaw;
 mod secrets;
 mod support;

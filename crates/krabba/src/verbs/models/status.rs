@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use krabba_route::{Ask, Plan, Provider};
-use krabba_types::{Clock, ModelRef, SystemClock};
+use krabba_local::infer_residency;
+use krabba_net::Url;
+use krabba_route::{Ask, Plan, Provider, ResidencySource};
+use krabba_types::{Clock, ModelRef, Residency, SystemClock};
 use serde_json::{Value, json};
 
 use super::Form;
@@ -76,7 +78,7 @@ fn as_json(home: &Home, world: &World, plan: &Plan, probes: &[Probed], missing: 
                 "endpoint": provider.shown_url(),
                 "url": world.router.report(&provider.id).map(|report| report.url.clone()),
                 "api": provider.dialect.name(),
-                "residency": provider.residency,
+                "residency": residency(world, provider),
                 "effective": effective(world, provider),
                 "server": world.router.report(&provider.id).map(|report| report.kind.name()),
                 "version": world.router.report(&provider.id).and_then(|report| report.version.clone()),
@@ -169,9 +171,16 @@ fn as_text(home: &Home, world: &World, plan: &Plan, probes: &[Probed], missing: 
     }
 }
 
+/// How far away it is: as declared, else as its address and what it said of itself tell.
+fn residency(world: &World, provider: &Provider) -> Residency {
+    let report = world.router.report(&provider.id).filter(|_| provider.hosting.residency_source == ResidencySource::Inferred);
+    let said = report.and_then(|report| Some(infer_residency(&Url::parse(&report.url).ok()?, &report)));
+    said.unwrap_or_else(|| provider.residency.clone())
+}
+
 fn server_line(world: &World, provider: &Provider) -> String {
     let key = provider.keys.first().map_or_else(String::new, |key| format!(", key from {}", key.source));
-    let head = format!("{} ({}, {}, {}{key})", provider.id, provider.shown_url(), provider.dialect, provider.residency);
+    let head = format!("{} ({}, {}, {}{key})", provider.id, provider.shown_url(), provider.dialect, residency(world, provider));
     if provider.residency.leaves_home() {
         return head;
     }
