@@ -72,7 +72,9 @@ async fn write(home: &Home, loaded: &Loaded, found: &Found, entry: &Entry) -> Re
     let (file, reference) = (home.shown(&home.location.path), entry.reference());
     println!("Added provider \"{}\" to {file}, {}.", entry.id, counted(entry.models.len()));
     if let Some(why) = &entry.hosted {
-        print_wrapped(&format!("note: {}", why.because));
+        if !somebody_is_there() {
+            println!("note: {}", why.because);
+        }
         if let Some(place) = &why.may_be {
             let declare = format!("krabba config set models.providers.{}.residency {place}", entry.id);
             print_wrapped(&format!("  if all that stands behind it is your own: {declare}"));

@@ -13,7 +13,7 @@ use krabba_types::{Secret, ServerKind};
 
 use super::Named;
 use super::entry::{Key, is_hosted, provider_name};
-use super::question::{self, somebody_is_there};
+use super::question::{self, says_not_no, somebody_is_there};
 use crate::assemble::{Home, usual_variable};
 use crate::failure::Failure;
 use crate::terminal::grouped;
@@ -77,8 +77,8 @@ fn found(discovery: &Discovery) -> Option<Found> {
     Some(Found { reports, key: None, named: false, recommendation })
 }
 
-/// Asks the server at a URL that a person named. If it wants a key, the variable that they named is used, else the one that is usual for
-/// such a server, else they are asked.
+/// Asks the server at a URL that a person named. If it wants a key, the variable that they named is used; else they are asked, and where
+/// they cannot be, the variable that is usual for such a server is used.
 ///
 /// # Errors
 /// When nothing usable is there.
@@ -89,6 +89,9 @@ pub(super) async fn find_at(home: &Home, named: &Named) -> Result<Found> {
     let http = HttpClient::new(egress);
     let mut endpoint = Endpoint::new(url);
     let mut key = match &named.key_env {
+        Some(variable) if !is_known_to_the_file(variable) => {
+            bail!("\"{variable}\" cannot stand in the configuration: names of variables there are capital letters, digits and _")
+        }
         Some(variable) if value_of(home, variable).is_none() => bail!("{variable} is not set"),
         Some(variable) => Some(Key::Variable(variable.clone())),
         None => None,
@@ -115,14 +118,16 @@ fn found_at(report: Report, url: &str, key: Option<Key>) -> Result<Found> {
 
 /// The key to try next, after `tried`.
 fn other_key(home: &Home, report: &Report, url: &str, tried: Option<&Key>) -> Result<Key> {
+    // Without a key most servers do not say what they are.
+    let server = if report.kind == ServerKind::Other { "the server" } else { report.kind.name() };
     let usual = usual_variable(provider_name(report.kind));
-    if let (None, Some(variable)) = (tried, usual)
-        && value_of(home, variable).is_some()
+    // Whoever listens there may only say that it is such a server; a key goes out at a person's word.
+    let may_have = |variable: &str| says_not_no(&format!("{server} at {url} wants a key. Give it the one in {variable}?"));
+    if let (None, Some(variable)) = (tried, usual.filter(|variable| value_of(home, variable).is_some()))
+        && (!somebody_is_there() || may_have(variable)?)
     {
         return Ok(Key::Variable(variable.to_owned()));
     }
-    // Without a key most servers do not say what they are.
-    let server = if report.kind == ServerKind::Other { "the server" } else { report.kind.name() };
     let why = match tried {
         None => "wants a key".to_owned(),
         Some(Key::Typed(_)) => "does not take this key".to_owned(),
@@ -142,6 +147,12 @@ fn secret(home: &Home, key: &Key) -> Option<Secret> {
         Key::Typed(secret) => Some(secret.clone()),
         Key::Variable(variable) => value_of(home, variable).map(Secret::new),
     }
+}
+
+/// Whether `${variable}` means something there.
+fn is_known_to_the_file(variable: &str) -> bool {
+    let capital = |c: char| c.is_ascii_uppercase() || c == '_';
+    variable.starts_with(capital) && variable.chars().all(|c| capital(c) || c.is_ascii_digit())
 }
 
 fn value_of<'a>(home: &'a Home, variable: &str) -> Option<&'a str> {

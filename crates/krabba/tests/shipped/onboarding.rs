@@ -41,6 +41,7 @@ async fn a_litellm_that_somebody_named_is_set_up_with_the_key_of_a_variable() {
     let home = Home::new();
     home.run(&onboard).await.code(1).warns(&["LiteLLM at http://", "wants a key", "set LITELLM_API_KEY", "--key-env VARIABLE"]);
     home.run(&["onboard", &url, "--key-env", "PROXY_KEY"]).await.code(1).warns(&["PROXY_KEY is not set"]);
+    home.run(&["onboard", &url, "--key-env", "proxy-key"]).await.code(1).warns(&["\"proxy-key\" cannot stand in the configuration"]);
     let home = home.variable("LITELLM_API_KEY", "sk-wrong").secret("sk-wrong");
     home.run(&onboard).await.code(1).warns(&["LiteLLM at http://", "does not take the key in LITELLM_API_KEY", "--key-env VARIABLE"]);
     assert!(!home.path(".krabba/krabba.json5").exists());

@@ -32,6 +32,20 @@ async fn a_litellm_asks_for_its_key_and_says_that_it_counts_as_hosted() {
 }
 
 #[tokio::test]
+async fn a_key_of_the_environment_is_given_away_at_the_persons_word_only() {
+    let server = ScriptedServer::start(Script::litellm().model("tiny").key("sesame")).await.unwrap();
+    for (answer, then) in [("n", "Key (it is not shown)"), ("", "litellm/tiny (hosted)")] {
+        let home = tempfile::tempdir().unwrap();
+        let mut terminal = Terminal::open_with(home.path(), &["onboard", &server.url()], &[("LITELLM_API_KEY", "sesame")]);
+        terminal.wait("Give it the one in LITELLM_API_KEY? [Y/n]").await;
+        terminal.say(answer);
+        terminal.wait(then).await;
+        let was_given = server.requests().iter().any(|request| request.header("authorization") == Some("Bearer sesame"));
+        assert_eq!(was_given, answer.is_empty());
+    }
+}
+
+#[tokio::test]
 async fn a_proxy_that_is_all_there_is_is_asked_about() {
     let server = ScriptedServer::start(Script::litellm().model("tiny").reply("Through the proxy.")).await.unwrap();
     let url = server.url();
