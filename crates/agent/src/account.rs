@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use krabba_route::Attempt;
+use krabba_route::{Attempt, Timing};
 use krabba_store::{UsageRow, UsageTiming};
-use krabba_types::{Part, Timestamp, Usage};
+use krabba_types::{Part, SessionId, Timestamp, TurnId, Usage};
 
 use crate::TurnEnd;
 use crate::record::{AttemptRecord, ContextRecord, Counted, EndRecord, TimingRecord};
@@ -52,25 +52,37 @@ fn attempt_record(attempt: &Attempt) -> AttemptRecord {
     }
 }
 
+/// What one answer cost: the attempts that led to it.
+pub(crate) struct Account<'a> {
+    pub(crate) session: &'a SessionId,
+    pub(crate) turn: &'a TurnId,
+    /// How many attempts the turn had before.
+    pub(crate) before: usize,
+    pub(crate) attempts: &'a [Attempt],
+    pub(crate) usage: &'a Usage,
+    pub(crate) timing: Timing,
+}
+
 /// The router counts tokens of the last attempt; the others brought nothing.
-pub(crate) fn usage_rows(end: &TurnEnd, at: Timestamp) -> Vec<UsageRow> {
-    let last = end.attempts.len();
-    (1_u32..)
-        .zip(&end.attempts)
-        .map(|(number, attempt)| {
-            let is_last = usize::try_from(number).is_ok_and(|number| number == last);
+pub(crate) fn usage_rows(account: &Account<'_>, at: Timestamp) -> Vec<UsageRow> {
+    let first = u32::try_from(account.before).unwrap_or(u32::MAX).saturating_add(1);
+    let last = account.attempts.len().saturating_sub(1);
+    (first..)
+        .zip(account.attempts.iter().enumerate())
+        .map(|(number, (index, attempt))| {
+            let is_last = index == last;
             UsageRow {
-                session: end.session.clone(),
-                turn: end.turn.clone(),
+                session: account.session.clone(),
+                turn: account.turn.clone(),
                 attempt: number,
                 reference: attempt.reference.clone(),
                 endpoint: attempt.endpoint.clone(),
                 residency: attempt.residency.clone(),
                 fault: attempt.fault.as_ref().map(|fault| fault.kind.name().to_owned()),
-                tokens: if is_last { end.usage.clone() } else { Usage::default() },
+                tokens: if is_last { account.usage.clone() } else { Usage::default() },
                 timing: UsageTiming {
-                    queued_ms: is_last.then_some(end.timing.queued_ms),
-                    first_token_ms: end.timing.first_token_ms.filter(|_| is_last),
+                    queued_ms: is_last.then_some(account.timing.queued_ms),
+                    first_token_ms: account.timing.first_token_ms.filter(|_| is_last),
                     total_ms: Some(attempt.ms),
                 },
                 at,

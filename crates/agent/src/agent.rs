@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::AgentError;
+use crate::hands::Hands;
 use crate::lane::{Lane, LaneState};
 use crate::meters::Meters;
 
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) router: Arc<Router>,
     pub(crate) settings: AgentSettings,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) hands: Hands,
     pub(crate) owner: LeaseOwner,
     pub(crate) meters: Meters,
     pub(crate) tasks: TaskTracker,
@@ -46,13 +48,14 @@ pub(crate) struct Shared {
 }
 
 impl Agent {
-    /// An agent that thinks with `router` and remembers in `store`.
-    pub fn new(store: Arc<Store>, router: Arc<Router>, settings: AgentSettings, clock: Arc<dyn Clock>) -> Self {
+    /// An agent that thinks with `router`, acts with `hands` and remembers in `store`.
+    pub fn new(store: Arc<Store>, router: Arc<Router>, settings: AgentSettings, hands: Hands, clock: Arc<dyn Clock>) -> Self {
         let shared = Shared {
             store,
             router,
             settings,
             clock,
+            hands,
             owner: LeaseOwner::new(),
             meters: Meters::default(),
             tasks: TaskTracker::new(),
@@ -70,6 +73,11 @@ impl Agent {
     /// How much it thinks where neither the session nor the turn says.
     pub fn thinking(&self) -> Thinking {
         self.shared.settings.thinking
+    }
+
+    /// What it acts with.
+    pub fn hands(&self) -> &Hands {
+        &self.shared.hands
     }
 
     /// The lane of a session, which need not exist yet. Two lanes of one session share one queue.

@@ -1,7 +1,9 @@
 //! An answer while it comes: what was said so far, and what of it a listener hears.
 
 use krabba_route::AttemptStarted;
-use krabba_types::{Fault, FaultKind, JsonObject, ModelEvent, ModelId, ModelRef, Part, Phase, Reasoning, ReasoningOrigin, Usage};
+use krabba_types::{
+    BrokenCall, Fault, FaultKind, JsonObject, ModelEvent, ModelId, ModelRef, Part, Phase, Reasoning, ReasoningOrigin, ToolCall, Usage,
+};
 
 use crate::record::{AssistantRecord, Extent};
 use crate::say::Speaker;
@@ -29,8 +31,10 @@ pub(crate) struct Answer {
     pub(crate) usage: Usage,
     pub(crate) model: Option<ModelId>,
     pub(crate) route: Option<ModelRef>,
-    /// The first tool that the model called although it was offered none.
-    pub(crate) called: Option<String>,
+    /// The calls that came whole.
+    pub(crate) calls: Vec<ToolCall>,
+    /// What was meant as a call and is none.
+    pub(crate) broken: Vec<BrokenCall>,
 }
 
 impl Answer {
@@ -66,8 +70,8 @@ impl Answer {
                 }
             }
             ModelEvent::ReasoningArtefact { field, artefact } => self.artefacts.push((field, artefact)),
-            ModelEvent::ToolCall(call) => self.called = self.called.take().or(Some(as_name(&call.name))),
-            ModelEvent::BrokenCall(call) => self.called = self.called.take().or(Some(as_name(call.name.as_deref().unwrap_or("?")))),
+            ModelEvent::ToolCall(call) => self.calls.push(call),
+            ModelEvent::BrokenCall(broken) => self.broken.push(broken),
             ModelEvent::Progress(progress) => {
                 if let Some(status) = Status::of_progress(&progress) {
                     speaker.say(TurnEvent::Status(status));
@@ -101,9 +105,10 @@ impl Answer {
 
     /// No success is silent: an end without a word is a failure, and says what came instead.
     pub(crate) fn nothing_said(&self) -> Fault {
-        let message = match &self.called {
-            Some(tool) => format!(
-                "the model wanted to use a tool (\"{tool}\") that it does not have, and said nothing else; try to say it differently"
+        let message = match self.calls.first() {
+            Some(call) => format!(
+                "the model wanted to use a tool (\"{}\") that it does not have, and said nothing else; try to say it differently",
+                as_name(&call.name)
             ),
             None => "the model ended its answer without a word; try again, or another model with /model".to_owned(),
         };

@@ -8,6 +8,9 @@ pub enum AgentError {
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The reference monitor could not decide; nothing was done.
+    #[error(transparent)]
+    Guard(#[from] krabba_guard::GuardError),
     /// A value has no stored form.
     #[error("cannot write down what happened in this turn: {0}")]
     Record(#[from] serde_json::Error),

@@ -1,6 +1,7 @@
 //! What a listener of a turn hears.
 
 use krabba_context::Circumstances;
+use krabba_guard::Question;
 use krabba_route::{Attempt, ContextMeter, ResidencyPolicy, Surface, Timing};
 use krabba_types::{Label, ModelId, ModelRef, Part, SessionId, Thinking, TurnId, Usage};
 use serde::Serialize;
@@ -75,8 +76,28 @@ pub enum TurnEvent {
     },
     /// A line for the person.
     Notice(String),
+    /// A line of a tool that works.
+    Output(String),
+    /// A tool is done, or was not allowed to begin.
+    Acted(Box<Acted>),
+    /// The owner is asked; answered with [`crate::Lane::answer`], or by any other process on the same state.
+    Asked(Box<Question>),
     /// The turn is over and stored.
     Ended(Box<TurnEnd>),
+}
+
+/// What a tool did, for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Acted {
+    /// The tool's name.
+    pub tool: String,
+    /// What it was to do, in one line; the tool's name where it could not be told.
+    pub what: String,
+    /// Whether it failed or was refused.
+    pub is_error: bool,
+    /// What there is to look at: a diff, or the first lines of what came.
+    pub shown: String,
 }
 
 /// How a turn ended.
@@ -89,6 +110,8 @@ pub struct TurnEnd {
     pub turn: TurnId,
     /// The answer, as far as it came.
     pub text: String,
+    /// Who else had a hand in it: the origins of everything foreign that the model had read. Empty for what is made from the owner's own.
+    pub unverified: Vec<String>,
     /// Who answered.
     pub answered: Option<ModelRef>,
     /// The model that the server named, when it is another one than was asked for.

@@ -16,9 +16,10 @@ use std::collections::{BTreeMap, HashMap};
 use krabba_context::{ABORTED_LINE, Entry};
 use krabba_route::ResidencyPolicy;
 use krabba_store::{Event, EventKind, StoredEvent};
-use krabba_types::{Label, Message, ModelRef, Part, Residency, Role, Thinking, Timestamp, TurnId};
+use krabba_types::{Label, Message, ModelRef, Part, Residency, Role, Thinking, Timestamp, ToolCall, TurnId};
 
 use crate::record::{AssistantRecord, Change, CutRecord, EndRecord, Extent, Record, UserRecord};
+use crate::scene::Material;
 
 /// A session, worked out from its events.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +28,7 @@ pub struct History {
     turns: Vec<Turn>,
     by_id: HashMap<TurnId, usize>,
     settings: SessionSettings,
+    material: Vec<Material>,
     cut_by_person: u64,
     cut_by_route: BTreeMap<ModelRef, u64>,
     unreadable: Vec<u64>,
@@ -118,6 +120,23 @@ impl History {
         self.turns.iter().filter(|turn| turn.end.is_none()).filter_map(|turn| Some((turn.id.clone()?, turn.at?))).collect()
     }
 
+    /// The calls of a turn that have no result yet.
+    pub(crate) fn open_calls(&self, turn: &TurnId) -> Vec<ToolCall> {
+        let turn = self.turns.iter().find(|candidate| candidate.id.as_ref() == Some(turn));
+        let parts = || turn.into_iter().flat_map(|turn| &turn.said).flat_map(|said| &said.message.parts);
+        let answered = |call: &ToolCall| parts().any(|part| matches!(part, Part::ToolResult(result) if result.call == call.id));
+        let calls = parts().filter_map(|part| match part {
+            Part::ToolCall(call) => Some(call),
+            Part::Text(_) | Part::Image(_) | Part::Reasoning(_) | Part::ToolResult(_) => None,
+        });
+        calls.filter(|call| !answered(call)).cloned().collect()
+    }
+
+    /// What was said and brought, with its labels.
+    pub(crate) fn material(&self) -> &[Material] {
+        &self.material
+    }
+
     /// The `seq` of the first event that `route` still gets to see.
     pub fn cut_for(&self, route: &ModelRef) -> u64 {
         self.cut_by_route.get(route).copied().unwrap_or(0).max(self.cut_by_person)
@@ -177,8 +196,12 @@ impl History {
             }
         };
         match record {
-            Record::User(user) => self.turn(event).say(event, user_message(user)),
+            Record::User(user) => {
+                self.material.extend(Material::of_user(event.seq, &event.label, &user));
+                self.turn(event).say(event, user_message(user));
+            }
             Record::Assistant(assistant) => {
+                self.material.extend(Material::of_assistant(event.seq, &event.label, &assistant));
                 self.settings.last_route = Some(assistant.route.clone());
                 self.turn(event).answer(event, assistant);
             }
@@ -186,6 +209,7 @@ impl History {
                 self.turn(event).say(event, Message { role: Role::Assistant, parts: vec![Part::ToolCall(call)] });
             }
             Record::Result(result) => {
+                self.material.extend(Material::of_result(event.seq, &event.label, &result));
                 self.turn(event).say(event, Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] });
             }
             Record::Started(_) => self.turn(event).at = Some(event.at),

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use krabba_guard::Answer;
 use krabba_store::{Session, Store};
 use krabba_types::{Label, SessionId, TurnId};
 use tokio::sync::mpsc;
@@ -10,6 +11,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use crate::agent::Shared;
+use crate::hands::Arriving;
 use crate::history::{History, SessionSettings};
 use crate::queue::Queue;
 use crate::record::{Change, CutRecord, EndRecord, Record};
@@ -42,6 +44,7 @@ pub struct TurnHandle {
     /// What happens in it. [`TurnEvent::Ended`] is the last; then the channel is closed.
     pub events: mpsc::Receiver<TurnEvent>,
     stop: CancellationToken,
+    give_way: CancellationToken,
     _stop_on_drop: DropGuard,
 }
 
@@ -49,6 +52,11 @@ impl TurnHandle {
     /// Stops the turn. Its end still comes through `events`.
     pub fn stop(&self) {
         self.stop.cancel();
+    }
+
+    /// Asks the turn to end between two steps, because there is something else to be said ([`crate::Outcome::Steered`]).
+    pub fn give_way(&self) {
+        self.give_way.cancel();
     }
 
     /// What stops the turn, for somebody else to hold.
@@ -86,7 +94,11 @@ impl Lane {
     pub fn turn(&self, input: Input) -> TurnHandle {
         let turn = TurnId::new(Uuid::now_v7().to_string());
         let stop = self.shared.closing.child_token();
+        let give_way = CancellationToken::new();
         let (sender, events) = mpsc::channel(CHANNEL);
+        if self.shared.hands.arriving == Arriving::Interrupt {
+            self.state.queue.stop_all();
+        }
         let place = self.state.queue.enter(turn.clone(), stop.clone());
         let task = TurnTask {
             shared: Arc::clone(&self.shared),
@@ -94,16 +106,26 @@ impl Lane {
             turn: turn.clone(),
             input,
             stop: stop.clone(),
+            give_way: give_way.clone(),
             speaker: Speaker::new(sender),
         };
         // Owned by the agent, whose `close` waits for it; ended by the handle.
         self.shared.tasks.spawn(task.run(place));
-        TurnHandle { turn, events, _stop_on_drop: stop.clone().drop_guard(), stop }
+        TurnHandle { turn, events, _stop_on_drop: stop.clone().drop_guard(), stop, give_way }
     }
 
     /// Stops the turn that works here and those that wait; gives their number.
     pub fn stop(&self) -> usize {
         self.state.queue.stop_all()
+    }
+
+    /// Answers a question of [`TurnEvent::Asked`]. `by` names the surface, for the audit.
+    ///
+    /// # Errors
+    /// When there is no such question, it was answered or has run out, or words are missing that have to be typed.
+    pub async fn answer(&self, question: String, answer: Answer, by: &'static str) -> Result<(), AgentError> {
+        let monitor = Arc::clone(&self.shared.hands.monitor);
+        self.shared.stored(move |_| Ok(monitor.settle(&question, &answer, by)?)).await
     }
 
     /// The session as it is now.

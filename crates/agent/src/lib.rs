@@ -20,10 +20,15 @@
 //! This crate knows no configuration, no channel and no HTTP.
 
 mod account;
+mod acting;
 mod agent;
 mod answer;
+mod asking;
+mod course;
+mod ending;
 mod error;
 mod event;
+mod hands;
 mod history;
 mod inspection;
 mod lane;
@@ -33,7 +38,9 @@ mod prompt;
 mod queue;
 mod record;
 mod say;
+mod scene;
 mod status;
+mod steps;
 mod turn;
 
 #[cfg(test)]
@@ -47,7 +54,8 @@ mod say_tests;
 
 pub use agent::{Agent, AgentSettings};
 pub use error::AgentError;
-pub use event::{Input, TurnEnd, TurnEvent, Waiting};
+pub use event::{Acted, Input, TurnEnd, TurnEvent, Waiting};
+pub use hands::{Arriving, Hands, Limits};
 pub use history::{History, SessionSettings};
 pub use inspection::{Compacted, Inspection};
 pub use lane::{Lane, SessionView, TurnHandle};

@@ -20,20 +20,32 @@ pub(crate) struct Listening {
     pub(crate) left_home: bool,
     /// A line was said about the route that is asked next.
     pub(crate) introduced: bool,
+    /// Whether there are tools to call.
+    acts: Acts,
     /// The attempt that is going on, and since when.
     current: Option<(AttemptStarted, Instant)>,
 }
 
+/// Whether a call of the model can be followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Acts {
+    Yes,
+    No,
+}
+
 /// What came of asking the models.
+#[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) outcome: Outcome,
     pub(crate) answer: Answer,
     pub(crate) notices: Vec<String>,
     pub(crate) report: Report,
+    /// How many attempts the turn had before.
+    pub(crate) numbered: usize,
 }
 
 /// The router's account of a run.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Report {
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) timing: Timing,
@@ -41,7 +53,7 @@ pub(crate) struct Report {
 }
 
 impl Listening {
-    pub(crate) fn new(history: &History) -> Self {
+    pub(crate) fn new(history: &History, acts: Acts) -> Self {
         let shown = if history.settings().shows_reasoning { ReasoningShown::Yes } else { ReasoningShown::No };
         Self {
             answer: Answer::default(),
@@ -49,12 +61,13 @@ impl Listening {
             shown,
             left_home: history.settings().left_home,
             introduced: false,
+            acts,
             current: None,
         }
     }
 
     fn with(self, outcome: Outcome, report: Report) -> Asked {
-        Asked { outcome, answer: self.answer, notices: self.notices, report }
+        Asked { outcome, answer: self.answer, notices: self.notices, report, numbered: 0 }
     }
 
     /// Another route is asked, or the same one again.
@@ -89,29 +102,45 @@ impl Listening {
             self.answer.route = end.answered;
         }
         let outcome = match end.outcome {
-            Ok(_) if self.answer.text.is_empty() => Outcome::Failed(self.answer.nothing_said()),
+            Ok(_) if self.answer.text.is_empty() && !self.has_calls() => Outcome::Failed(self.answer.nothing_said()),
             Ok(reason) => Outcome::Answered(reason),
             Err(fault) if fault.kind == FaultKind::Cancelled => Outcome::Stopped,
             Err(fault) => Outcome::Failed(fault),
         };
         self.with(outcome, Report { attempts: end.attempts, timing: end.timing, context: end.context })
     }
+
+    /// Whether the answer goes on with calls, be they broken ones.
+    fn has_calls(&self) -> bool {
+        self.acts == Acts::Yes && !(self.answer.calls.is_empty() && self.answer.broken.is_empty())
+    }
 }
 
 impl Asked {
+    /// The end of a turn between two answers.
+    pub(crate) fn between(outcome: Outcome, last: Self) -> Self {
+        let mut answer = Answer::default();
+        answer.route = last.answer.route;
+        let report = Report { context: last.report.context, ..Report::default() };
+        Self { outcome, answer, notices: Vec::new(), report, numbered: last.numbered }
+    }
+
     /// Says what an end alone does not show.
-    pub(crate) fn explain(&mut self, speaker: &mut Speaker) {
+    pub(crate) fn explain(&self, speaker: &mut Speaker, notices: &mut Vec<String>) {
         let line = match &self.outcome {
             Outcome::Answered(DoneReason::Length) => {
                 "the answer is cut off: the limit for its length was reached (say \"go on\", or raise maxTokens)"
             }
             Outcome::Answered(DoneReason::Unknown) => "the server did not say why the answer ended; it may be incomplete",
-            Outcome::Answered(DoneReason::ToolCalls) => "the model also wanted to use a tool; it has none",
-            Outcome::Answered(DoneReason::Stop) | Outcome::Failed(_) | Outcome::Stopped | Outcome::Interrupted | Outcome::Broken(_) => {
-                return;
-            }
+            Outcome::Answered(DoneReason::ToolCalls) => "the model also wanted to use a tool, which was not done",
+            Outcome::Answered(DoneReason::Stop)
+            | Outcome::Failed(_)
+            | Outcome::Stopped
+            | Outcome::Steered
+            | Outcome::Interrupted
+            | Outcome::Broken(_) => return,
         };
         speaker.say(TurnEvent::Notice(line.to_owned()));
-        self.notices.push(line.to_owned());
+        notices.push(line.to_owned());
     }
 }

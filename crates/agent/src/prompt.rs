@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use krabba_context::{Built, Entry, Input, Meter, Pictures, PromptError, build};
 use krabba_route::{Prepared, Prompt, TooLarge};
-use krabba_types::{Calling, ModelRef, ModelRequest, Params, RouteFacts, Thinking, TurnId};
+use krabba_types::{Calling, ModelRef, ModelRequest, Params, RouteFacts, Thinking, ToolAbility, ToolSpec, TurnId};
 
 use crate::agent::Shared;
 use crate::history::History;
@@ -55,6 +55,7 @@ impl Prompt for SessionPrompt {
     fn request(&self, reference: &ModelRef, facts: &RouteFacts) -> Result<Prepared, TooLarge> {
         let conversation = self.history.conversation(reference, Some(&self.turn));
         let view = View { shared: &self.shared, history: &self.history, reference, facts };
+        let tools = view.tools();
         let built = view.build(&conversation).map_err(|error| too_large(&error, facts.window.value))?;
         let keep_from = built.cut.as_ref().filter(|cut| cut.dropped > 0).map(|cut| cut.keep_from);
         // A window that turned out smaller makes a second request for the same route; its cut is the one that counts.
@@ -67,7 +68,7 @@ impl Prompt for SessionPrompt {
             request: ModelRequest {
                 model: reference.model.clone(),
                 messages: built.messages,
-                tools: Vec::new(),
+                tools,
                 calling: Calling { mode: facts.tool_mode(), untrusted: Vec::new() },
                 max_output_tokens: Some(built.room),
                 thinking: self.thinking,
@@ -86,6 +87,14 @@ pub(crate) struct View<'a> {
 }
 
 impl View<'_> {
+    /// The tools that are offered on this route.
+    pub(crate) fn tools(&self) -> Vec<ToolSpec> {
+        match self.facts.tool_mode() {
+            ToolAbility::Native | ToolAbility::Text | ToolAbility::Constrained => self.shared.hands.specs(),
+            ToolAbility::None => Vec::new(),
+        }
+    }
+
     pub(crate) fn build(&self, conversation: &[Entry]) -> Result<Built, PromptError> {
         self.with_input(conversation, build)
     }
@@ -93,6 +102,7 @@ impl View<'_> {
     /// Hands `work` everything that a prompt depends on.
     pub(crate) fn with_input<T>(&self, conversation: &[Entry], work: impl FnOnce(&Input<'_>) -> T) -> T {
         let meter: Meter = self.shared.meters.of(self.reference);
+        let tools = self.tools();
         work(&Input {
             system: &self.shared.settings.system,
             history: conversation,
@@ -102,7 +112,7 @@ impl View<'_> {
             pictures: if sees(self.facts) { Pictures::Shown } else { Pictures::Stubbed },
             window: self.facts.window.value,
             max_output: self.facts.max_output.map(|limit| limit.value),
-            tools: &[],
+            tools: &tools,
             meter: &meter,
         })
     }

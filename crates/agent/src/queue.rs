@@ -55,6 +55,12 @@ impl Place {
         tickets.iter().position(|ticket| ticket.turn == self.turn).unwrap_or(0)
     }
 
+    /// How many turns wait behind this one.
+    pub(crate) fn behind(&self) -> usize {
+        let tickets = self.queue.borrow();
+        tickets.iter().rev().take_while(|ticket| ticket.turn != self.turn).count()
+    }
+
     /// Waits until the queue changed.
     pub(crate) async fn moved(&mut self) {
         if self.seen.changed().await.is_err() {

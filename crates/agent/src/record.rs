@@ -76,6 +76,8 @@ pub struct AssistantRecord {
 pub enum Extent {
     /// All of it.
     Whole,
+    /// All of it, and calls follow, or what we said about it: the turn goes on.
+    Step,
     /// It was stopped or broke off; the person saw this much.
     Aborted,
 }
@@ -116,6 +118,8 @@ pub enum Outcome {
     Failed(Fault),
     /// The person stopped it.
     Stopped,
+    /// The person said something else meanwhile, which is answered with everything that was found out until then.
+    Steered,
     /// The program ended before the turn did. Written when the next turn of the session begins.
     Interrupted,
     /// We could not do our own part (the history could not be written); the words say what and what to do.
@@ -127,7 +131,7 @@ impl Outcome {
     pub fn is_answer(&self) -> bool {
         match self {
             Self::Answered(_) => true,
-            Self::Failed(_) | Self::Stopped | Self::Interrupted | Self::Broken(_) => false,
+            Self::Failed(_) | Self::Stopped | Self::Steered | Self::Interrupted | Self::Broken(_) => false,
         }
     }
 }

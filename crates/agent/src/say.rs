@@ -84,7 +84,17 @@ impl Speaker {
                 self.kept.retain(|kept| !matches!(kept, TurnEvent::Text(_) | TurnEvent::Reasoning(_)));
                 self.kept.push_back(TurnEvent::Restarted { why });
             }
-            TurnEvent::Notice(_) | TurnEvent::Ended(_) => self.kept.push_back(event),
+            TurnEvent::Output(_) => {
+                // A person who is that far behind sees the end of it.
+                let lines = self.kept.iter().filter(|kept| matches!(kept, TurnEvent::Output(_))).count();
+                if lines >= CHANNEL
+                    && let Some(first) = self.kept.iter().position(|kept| matches!(kept, TurnEvent::Output(_)))
+                {
+                    self.kept.remove(first);
+                }
+                self.kept.push_back(event);
+            }
+            TurnEvent::Notice(_) | TurnEvent::Acted(_) | TurnEvent::Asked(_) | TurnEvent::Ended(_) => self.kept.push_back(event),
         }
     }
 }

@@ -31,6 +31,13 @@ pub enum Status {
         /// Tokens so far, estimated.
         tokens: u64,
     },
+    /// A tool works.
+    Acting {
+        /// What it does, in one line.
+        what: String,
+    },
+    /// The owner is asked whether something may be done.
+    Asking,
     /// The answer comes.
     Answering,
 }

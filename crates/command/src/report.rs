@@ -90,6 +90,7 @@ fn last_line(end: &EndRecord) -> Option<String> {
         Outcome::Answered(_) => "answered",
         Outcome::Failed(fault) => return Some(format!("- last turn: failed: {fault}")),
         Outcome::Stopped => return Some("- last turn: stopped".to_owned()),
+        Outcome::Steered => return Some("- last turn: went on with your next message".to_owned()),
         Outcome::Interrupted => return Some("- last turn: interrupted when krabba was ended".to_owned()),
         Outcome::Broken(why) => return Some(format!("- last turn: {why}")),
     };

@@ -4,6 +4,7 @@
 //! slash commands go through `krabba-command`, which knows no terminal. Where standard input or output is no terminal,
 //! [`plain`] reads a message a line and prints answers, without any escape code.
 
+mod approval;
 mod chat;
 mod editor;
 mod footer;
@@ -27,6 +28,7 @@ use anyhow::Result;
 use krabba_agent::{Agent, Lane};
 
 use crate::assemble::{Home, World};
+pub(crate) use approval::{acted_line, from_elsewhere};
 pub(crate) use chat::Hello;
 pub(crate) use footer::{grouped, short_name};
 pub(crate) use history::LineHistory;

@@ -34,6 +34,11 @@ impl Catalogue {
         self.tools.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.tools.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// What the model sees of all of them, by name.
     pub fn specs(&self) -> Vec<ToolSpec> {
         self.tools.read().unwrap_or_else(PoisonError::into_inner).values().map(|tool| tool.spec().clone()).collect()

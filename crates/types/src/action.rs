@@ -30,6 +30,40 @@ pub enum Action {
     Call(ForeignCall),
 }
 
+impl Action {
+    /// What it is in one line, for a person who watches. What a person decides by is made by `guard`, whole and escaped.
+    pub fn title(&self) -> String {
+        let text = match self {
+            Self::Consult(consult) => format!("{} \"{}\"", consult.tool, consult.query),
+            Self::Look(look) => format!("{} {}", look.tool, look.path),
+            Self::Change(changes) => {
+                let paths: Vec<String> = changes.changes.iter().map(|change| change.path.to_string()).collect();
+                format!("{} {}", changes.tool, paths.join(", "))
+            }
+            Self::Run(exec) => format!("run `{}`", exec.command),
+            Self::Control(Control::List) => "list what runs in the background".to_owned(),
+            Self::Control(Control::Poll { process }) => format!("look at process {process}"),
+            Self::Control(Control::Write { process, .. }) => format!("type into process {process}"),
+            Self::Control(Control::Kill { process }) => format!("end process {process}"),
+            Self::Fetch(fetch) => format!("get {}", fetch.url),
+            Self::Search(search) => format!("search the web for \"{}\"", search.query),
+            Self::Call(call) => format!("{} at {}", call.tool, call.server),
+        };
+        one_line(&text)
+    }
+}
+
+/// The longest title, in characters.
+const TITLE: usize = 120;
+
+fn one_line(text: &str) -> String {
+    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(TITLE).collect();
+    if line.len() < text.len() {
+        line.push('…');
+    }
+    line
+}
+
 /// What is looked up in krabba itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Consult {

@@ -2,11 +2,13 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "each test uses a part of this, and ends where its set-up fails")]
 
+pub(crate) mod tools;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use krabba_agent::{Agent, AgentSettings, Input, TurnEnd, TurnEvent, TurnHandle};
+use krabba_agent::{Agent, AgentSettings, Hands, Input, TurnEnd, TurnEvent, TurnHandle};
 use krabba_context::SystemPrompt;
 use krabba_llm::Caller;
 use krabba_local::{Services, Watcher};
@@ -14,7 +16,7 @@ use krabba_net::{Egress, HttpClient, Redactor};
 use krabba_route::{ClockSettings, Configured, Extras, Hosting, ModelEntry, Provider, ResidencySource, Router, Selection, Settings};
 use krabba_store::Store;
 use krabba_testkit::{Script, ScriptedServer};
-use krabba_types::{AgentId, BoxId, Dialect, ModelId, ProviderId, Residency, SystemClock, Thinking};
+use krabba_types::{AgentId, BoxId, Clock, Dialect, ModelId, ProviderId, Residency, SystemClock, Thinking};
 
 /// The model of every script here.
 pub(crate) const MODEL: &str = "crab-1";
@@ -65,15 +67,22 @@ pub(crate) fn agent(state: &Path, settings: Settings) -> Agent {
     agent_with(store, state, settings)
 }
 
-/// An agent on `store`.
+/// An agent on `store`, without tools.
 pub(crate) fn agent_with(store: Arc<Store>, state: &Path, settings: Settings) -> Agent {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let hands = Hands::none(&store, &clock);
+    agent_with_hands(store, state, settings, hands)
+}
+
+/// An agent on `store` that acts with `hands`.
+pub(crate) fn agent_with_hands(store: Arc<Store>, state: &Path, settings: Settings, hands: Hands) -> Agent {
     let http = HttpClient::new(Egress::none());
     let caller = Caller::new(http.clone(), Redactor::new());
     let watcher = Watcher::new(http.clone());
     let services = Services::new(http.clone(), state);
     let router = Router::new(settings, http, caller, watcher, services, Arc::clone(&store), Arc::new(SystemClock));
     let settings = AgentSettings { id: AgentId::new("main"), system: SystemPrompt::default(), thinking: Thinking::Unspecified };
-    Agent::new(store, Arc::new(router), settings, Arc::new(SystemClock))
+    Agent::new(store, Arc::new(router), settings, hands, Arc::new(SystemClock))
 }
 
 /// An agent over one local server.
@@ -125,7 +134,13 @@ pub(crate) fn text(events: &[TurnEvent]) -> String {
         match event {
             TurnEvent::Text(text) => shown.push_str(text),
             TurnEvent::Restarted { .. } => shown.clear(),
-            TurnEvent::Status(_) | TurnEvent::Reasoning(_) | TurnEvent::Notice(_) | TurnEvent::Ended(_) => {}
+            TurnEvent::Status(_)
+            | TurnEvent::Reasoning(_)
+            | TurnEvent::Notice(_)
+            | TurnEvent::Output(_)
+            | TurnEvent::Acted(_)
+            | TurnEvent::Asked(_)
+            | TurnEvent::Ended(_) => {}
         }
     }
     shown
@@ -137,7 +152,14 @@ pub(crate) fn notices(events: &[TurnEvent]) -> Vec<&str> {
         .iter()
         .filter_map(|event| match event {
             TurnEvent::Notice(line) => Some(line.as_str()),
-            TurnEvent::Status(_) | TurnEvent::Text(_) | TurnEvent::Reasoning(_) | TurnEvent::Restarted { .. } | TurnEvent::Ended(_) => None,
+            TurnEvent::Status(_)
+            | TurnEvent::Text(_)
+            | TurnEvent::Reasoning(_)
+            | TurnEvent::Restarted { .. }
+            | TurnEvent::Output(_)
+            | TurnEvent::Acted(_)
+            | TurnEvent::Asked(_)
+            | TurnEvent::Ended(_) => None,
         })
         .collect()
 }

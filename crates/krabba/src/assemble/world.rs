@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use krabba_agent::{Agent, AgentSettings};
+use krabba_agent::{Agent, AgentSettings, Hands};
 use krabba_config::Loaded;
 use krabba_context::{Fragment, SystemPrompt};
 use krabba_llm::Caller;
@@ -156,7 +156,8 @@ impl World {
         let thinking = found.and_then(|agent| agent.options.thinking_default).or(agents.defaults.thinking_default);
         let settings =
             AgentSettings { id, system: SystemPrompt::new([Fragment::identity()]), thinking: thinking.unwrap_or(Thinking::Unspecified) };
-        Ok(Agent::new(Arc::clone(&self.store), Arc::clone(&self.router), settings, Arc::clone(&self.clock)))
+        let hands = Hands::none(&self.store, &self.clock);
+        Ok(Agent::new(Arc::clone(&self.store), Arc::clone(&self.router), settings, hands, Arc::clone(&self.clock)))
     }
 
     /// The model that `text` means, asking the servers at home for their listings first if the configuration does not

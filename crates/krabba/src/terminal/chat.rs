@@ -16,11 +16,13 @@ use anyhow::Result;
 use crossterm::event::{Event, EventStream};
 use crossterm::terminal;
 use futures_util::StreamExt;
-use krabba_agent::{Agent, Change, Input, Lane, Outcome, Status, TurnEnd, TurnEvent, TurnHandle};
+use krabba_agent::{Agent, Arriving, Change, Input, Lane, Outcome, Status, TurnEnd, TurnEvent, TurnHandle};
 use krabba_command::{Effect, FileAccess, Reply, Switch};
+use krabba_guard::Question;
 use krabba_local::{LoadEvent, Loaded};
 use krabba_types::{Clock, Image, ModelRef, Part, Progress, SessionId, SystemClock};
 
+use super::approval::{acted_line, how_to_answer, indented, read_answer};
 use super::circumstances;
 use super::editor::{Editor, Outcome as Key};
 use super::footer::{footer, grouped};
@@ -64,9 +66,9 @@ pub(super) async fn run(home: &Home, world: &World, agent: &Agent, lane: Lane, h
         shows_reasoning: lane.view().await?.settings.shows_reasoning,
         lane,
         turn: None,
-        waiting: VecDeque::new(),
-        attached: Vec::new(),
+        unsent: Unsent::default(),
         offering: Offering::NotYet,
+        asked: None,
         leaving: Leaving::No,
     };
     let talked = async {
@@ -99,13 +101,21 @@ struct Chat<'a> {
     agent: &'a Agent,
     lane: Lane,
     turn: Option<TurnHandle>,
+    unsent: Unsent,
+    shows_reasoning: bool,
+    offering: Offering,
+    /// What the owner is asked before it is done.
+    asked: Option<Question>,
+    leaving: Leaving,
+}
+
+/// What the person wants said, and has not been.
+#[derive(Default)]
+struct Unsent {
     /// Messages sent while an answer comes.
     waiting: VecDeque<Input>,
     /// Pictures that go with the next message.
     attached: Vec<Image>,
-    shows_reasoning: bool,
-    offering: Offering,
-    leaving: Leaving,
 }
 
 /// How close the person is to leaving.
@@ -155,7 +165,7 @@ impl Chat<'_> {
                 _ = tick.tick(), if self.is_busy() => self.view.tick()?,
             }
             if !self.is_busy()
-                && let Some(input) = self.waiting.pop_front()
+                && let Some(input) = self.unsent.waiting.pop_front()
             {
                 self.begin(input)?;
             }
@@ -235,10 +245,10 @@ impl Chat<'_> {
 
     /// Messages that wait will not be sent now. What the person wrote is theirs: it comes back to the line they write in.
     fn give_back(&mut self) -> Result<()> {
-        if self.waiting.is_empty() {
+        if self.unsent.waiting.is_empty() {
             return Ok(());
         }
-        let mut texts: Vec<String> = self.waiting.drain(..).map(|input| words(&input)).collect();
+        let mut texts: Vec<String> = self.unsent.waiting.drain(..).map(|input| words(&input)).collect();
         if !self.editor.is_empty() {
             texts.push(self.editor.text().to_owned());
         }
@@ -249,10 +259,13 @@ impl Chat<'_> {
     }
 
     fn show_waiting(&mut self) -> Result<()> {
-        Ok(self.view.wait(self.waiting.iter().map(words).collect())?)
+        Ok(self.view.wait(self.unsent.waiting.iter().map(words).collect())?)
     }
 
     async fn submit(&mut self, text: String) -> Result<()> {
+        if let Some(answer) = self.asked.as_ref().and_then(|question| read_answer(question, &text)) {
+            return self.answer_question(&text, answer).await;
+        }
         if let Offering::Asked(_) = self.offering
             && Answer::of(&text) != Answer::Neither
         {
@@ -283,14 +296,30 @@ impl Chat<'_> {
         }
     }
 
-    /// Now, or after what goes on.
+    async fn answer_question(&mut self, text: &str, answer: krabba_guard::Answer) -> Result<()> {
+        let Some(question) = self.asked.take() else { return Ok(()) };
+        self.view.said(text)?;
+        if let Err(error) = self.lane.answer(question.id.clone(), answer, "terminal").await {
+            self.view.alarm(&error.to_string())?;
+            // Words that are missing can still be typed.
+            self.asked = Some(question);
+        }
+        Ok(())
+    }
+
+    /// Now, or after what goes on. A turn that uses tools is asked to make room between two of them.
     fn send(&mut self, input: Input) -> Result<()> {
         if let Offering::Asked(_) = self.offering {
             // Talking on is an answer too.
             self.offering = Offering::Over;
         }
         if self.is_busy() {
-            self.waiting.push_back(input);
+            match (self.agent.hands().arriving, &self.turn) {
+                (Arriving::Steer, Some(turn)) => turn.give_way(),
+                (Arriving::Interrupt, Some(turn)) => turn.stop(),
+                (Arriving::Steer | Arriving::FollowUp | Arriving::Interrupt, _) => {}
+            }
+            self.unsent.waiting.push_back(input);
             return self.show_waiting();
         }
         self.begin(input)
@@ -305,7 +334,7 @@ impl Chat<'_> {
             Effect::None => {}
             Effect::NewSession { session, message } => self.change_session(session, message)?,
             Effect::Ask(input) => self.send(*input)?,
-            Effect::Attach(image) => self.attached.push(image),
+            Effect::Attach(image) => self.unsent.attached.push(image),
             Effect::ShowReasoning(switch) => self.shows_reasoning = switch == Switch::On,
             Effect::Stop => self.give_back()?,
             Effect::Quit => self.leaving = Leaving::Yes,
@@ -330,7 +359,7 @@ impl Chat<'_> {
         self.show_waiting()?;
         self.view.said(&words(&input))?;
         let mut parts = input.parts;
-        parts.extend(std::mem::take(&mut self.attached).into_iter().map(Part::Image));
+        parts.extend(std::mem::take(&mut self.unsent.attached).into_iter().map(Part::Image));
         self.view.begin();
         self.turn = Some(self.lane.turn(Input { parts, circumstances: Some(circumstances()), ..input }));
         Ok(())
@@ -344,6 +373,17 @@ impl Chat<'_> {
             Some(TurnEvent::Reasoning(_)) => {}
             Some(TurnEvent::Restarted { why }) => self.view.restart(&why)?,
             Some(TurnEvent::Notice(line)) => self.view.aside(&line)?,
+            Some(TurnEvent::Output(line)) => self.view.aside(&indented(&line))?,
+            Some(TurnEvent::Acted(acted)) => {
+                self.asked = None;
+                self.view.aside(&acted_line(&acted))?;
+                self.view.aside(&indented(&acted.shown))?;
+            }
+            Some(TurnEvent::Asked(question)) => {
+                self.view.alarm(&question.lines.join("\n"))?;
+                self.view.aside(&how_to_answer(&question))?;
+                self.asked = Some(*question);
+            }
             Some(TurnEvent::Ended(end)) => self.ended(&end)?,
             None => {
                 self.turn = None;
@@ -355,11 +395,12 @@ impl Chat<'_> {
 
     fn ended(&mut self, end: &TurnEnd) -> Result<()> {
         self.turn = None;
+        self.asked = None;
         self.view.end()?;
         match &end.outcome {
             Outcome::Failed(fault) => self.view.alarm(&fault.message)?,
             Outcome::Broken(why) => self.view.alarm(why)?,
-            Outcome::Answered(_) | Outcome::Stopped | Outcome::Interrupted => {}
+            Outcome::Answered(_) | Outcome::Stopped | Outcome::Steered | Outcome::Interrupted => {}
         }
         if let Some(line) = footer(end) {
             self.view.aside(&line)?;

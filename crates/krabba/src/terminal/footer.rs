@@ -23,6 +23,7 @@ pub(crate) fn footer(end: &TurnEnd) -> Option<String> {
         Outcome::Answered(DoneReason::Length) => parts.push("cut off at the output limit".to_owned()),
         Outcome::Answered(DoneReason::Stop | DoneReason::ToolCalls | DoneReason::Unknown)
         | Outcome::Failed(_)
+        | Outcome::Steered
         | Outcome::Interrupted
         | Outcome::Broken(_) => {}
         Outcome::Stopped => parts.push("stopped".to_owned()),

@@ -10,6 +10,7 @@ use krabba_command::{Effect, FileAccess};
 use krabba_types::{Clock, Part, SystemClock};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
+use super::approval::{acted_line, from_elsewhere};
 use super::circumstances;
 use super::style::printable_lines;
 use crate::assemble::{Home, World};
@@ -64,6 +65,8 @@ async fn answer(lane: &Lane, input: Input) -> Result<bool> {
     while let Some(event) = turn.events.recv().await {
         match event {
             TurnEvent::Notice(line) | TurnEvent::Restarted { why: line } => eprintln!("[{line}]"),
+            TurnEvent::Acted(acted) => eprintln!("[{}]", acted_line(&acted)),
+            TurnEvent::Asked(question) => eprintln!("{}", from_elsewhere(&question)),
             TurnEvent::Ended(end) => {
                 let mut out = std::io::stdout().lock();
                 if !end.text.is_empty() {
@@ -75,10 +78,10 @@ async fn answer(lane: &Lane, input: Input) -> Result<bool> {
                 match &end.outcome {
                     Outcome::Failed(fault) => eprintln!("krabba: {fault}"),
                     Outcome::Broken(why) => eprintln!("krabba: {why}"),
-                    Outcome::Answered(_) | Outcome::Stopped | Outcome::Interrupted => {}
+                    Outcome::Answered(_) | Outcome::Stopped | Outcome::Steered | Outcome::Interrupted => {}
                 }
             }
-            TurnEvent::Status(_) | TurnEvent::Text(_) | TurnEvent::Reasoning(_) => {}
+            TurnEvent::Status(_) | TurnEvent::Text(_) | TurnEvent::Reasoning(_) | TurnEvent::Output(_) => {}
         }
     }
     Ok(answered)

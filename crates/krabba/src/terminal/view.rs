@@ -284,6 +284,8 @@ pub(crate) fn describe(status: &Status, elapsed: Duration) -> String {
         Status::Reading { .. } => format!("… reading the prompt{clock}"),
         Status::Waiting => format!("… waiting for the model{clock}"),
         Status::Thinking { tokens } => format!("… thinking, {tokens} tokens{clock}"),
+        Status::Acting { what } => format!("… {what}{clock}"),
+        Status::Asking => format!("… waiting for your word{clock}"),
         Status::Answering => format!("… answering{clock}"),
     }
 }

@@ -16,7 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::assemble::{Home, World};
 use crate::cli::Ask;
-use crate::terminal::{circumstances, printable_lines};
+use crate::terminal::{acted_line, circumstances, from_elsewhere, printable_lines};
 use crate::{failure, onboard};
 
 /// Runs one turn.
@@ -134,7 +134,21 @@ async fn follow(turn: &mut TurnHandle, endings: &mut Endings, show: Show, limit:
                 eprintln!("[{line}]");
             }
             TurnEvent::Ended(end) => return Ok(*end),
-            TurnEvent::Status(_) | TurnEvent::Text(_) | TurnEvent::Reasoning(_) | TurnEvent::Restarted { .. } | TurnEvent::Notice(_) => {}
+            TurnEvent::Acted(acted) if show != Show::Nothing => {
+                if column > 0 {
+                    println!();
+                    column = 0;
+                }
+                eprintln!("[{}]", acted_line(&acted));
+            }
+            TurnEvent::Asked(question) => eprintln!("{}", from_elsewhere(&question)),
+            TurnEvent::Status(_)
+            | TurnEvent::Text(_)
+            | TurnEvent::Reasoning(_)
+            | TurnEvent::Restarted { .. }
+            | TurnEvent::Notice(_)
+            | TurnEvent::Output(_)
+            | TurnEvent::Acted(_) => {}
         }
     }
 }
@@ -154,7 +168,7 @@ fn print_plain(end: &TurnEnd, show: Show) -> Result<ExitCode> {
             writeln!(out, "{}", end.text)?;
         }
         (Outcome::Failed(fault), _) => eprintln!("krabba: {fault}"),
-        (Outcome::Stopped, _) => eprintln!("krabba: stopped"),
+        (Outcome::Stopped | Outcome::Steered, _) => eprintln!("krabba: stopped"),
         (Outcome::Interrupted, _) => eprintln!("krabba: interrupted"),
         (Outcome::Broken(why), _) => eprintln!("krabba: {why}"),
     }
@@ -165,16 +179,21 @@ fn code(end: &TurnEnd) -> ExitCode {
     if end.outcome.is_answer() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// The answer; marked where content had a hand in it that nobody vouches for.
+fn payload(end: &TurnEnd) -> Value {
+    if end.unverified.is_empty() { json!({ "text": end.text }) } else { json!({ "text": end.text, "unverified": end.unverified }) }
+}
+
 /// OpenClaw's shape, with what it does not tell added beside it.
 fn print_json(end: &TurnEnd) -> Result<ExitCode> {
     let (status, error) = match &end.outcome {
         Outcome::Answered(_) => ("ok", Value::Null),
         Outcome::Failed(fault) => ("error", failure::fault(fault.kind.name(), &fault.message)),
-        Outcome::Stopped => ("stopped", Value::Null),
+        Outcome::Stopped | Outcome::Steered => ("stopped", Value::Null),
         Outcome::Interrupted => ("interrupted", Value::Null),
         Outcome::Broken(why) => ("error", failure::fault("broken", why)),
     };
-    let payloads = if end.text.is_empty() { json!([]) } else { json!([{ "text": end.text }]) };
+    let payloads = if end.text.is_empty() { json!([]) } else { json!([payload(end)]) };
     let model = end.model.as_ref().or(end.answered.as_ref().map(|answered| &answered.model));
     let usage = &end.usage;
     let mut shape = json!({

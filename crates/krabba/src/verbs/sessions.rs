@@ -115,6 +115,7 @@ fn words(event: &Event) -> Option<String> {
             Outcome::Answered(_) => None,
             Outcome::Failed(fault) => Some(format!("[failed: {fault}]")),
             Outcome::Stopped => Some("[stopped]".to_owned()),
+            Outcome::Steered => Some("[went on with your next message]".to_owned()),
             Outcome::Interrupted => Some("[interrupted: krabba ended before the answer did]".to_owned()),
             Outcome::Broken(why) => Some(format!("[{why}]")),
         },

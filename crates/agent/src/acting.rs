@@ -1,0 +1,233 @@
+//! One call, from what the model wrote to what came of it.
+//!
+//! ```text
+//! call ─► tool ─► plan ─► monitor ─┬ allowed ─► effect noted ─► run ─► result
+//!          │       │               ├ asked ──► owner answers, or time runs out
+//!          └───────┴─ refused      ├ denied ─► result
+//!                                  └ stopped ► end of the turn
+//! ```
+//!
+//! Whatever fails here fails as a result that the model reads. Only the store and the monitor can end a turn, because nothing may be
+//! done that is not written down before.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use krabba_guard::{Answer, Authorized, Denial, Question, Redeemed, Scene, Verdict};
+use krabba_tool::{CALL_TOOL, Call, Outcome as Brought, Repeat, Run, Tool};
+use krabba_types::{Action, JsonObject, Label, ToolCall};
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::record::Outcome;
+use crate::turn::{Keeper, TurnTask};
+use crate::{Acted, AgentError, Status, TurnEvent};
+
+/// How often it is looked whether the owner has answered, perhaps in another process.
+const ANSWER_POLL: Duration = Duration::from_millis(200);
+
+/// How long a tool that was stopped has to give what it has.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// Lines of a tool's output that wait for the listener.
+const LINES: usize = 64;
+
+/// How much of a result a person is shown, in lines and in characters.
+const SHOWN_LINES: usize = 8;
+const SHOWN_CHARS: usize = 600;
+
+/// What came of a call.
+pub(crate) struct Done {
+    pub(crate) text: String,
+    pub(crate) is_error: bool,
+    pub(crate) label: Label,
+    /// Set when nothing more is done in this turn.
+    pub(crate) halts: Option<Outcome>,
+}
+
+impl Done {
+    /// In our words, and without anything having been done.
+    pub(crate) fn refused(text: impl Into<String>) -> Self {
+        Self { text: text.into(), is_error: true, label: Label::System, halts: None }
+    }
+
+    fn stopped() -> Self {
+        Self { halts: Some(Outcome::Stopped), ..Self::refused("stopped by the owner before it was done") }
+    }
+}
+
+/// What is left of a call before anything is done.
+enum Decided {
+    Do(Authorized<Action>),
+    Not(Done),
+}
+
+impl TurnTask {
+    /// Makes one call.
+    pub(crate) async fn act(&mut self, call: &ToolCall, scene: Scene, keeper: &mut Keeper) -> Result<Done, AgentError> {
+        let (name, arguments) = match target(call) {
+            Ok(target) => target,
+            Err(why) => return Ok(self.told(&call.name, &call.name, Done::refused(why))),
+        };
+        let Some(tool) = self.shared.hands.tools.get(&name) else {
+            let done = Done::refused(format!("there is no tool \"{}\"", printable(&name)));
+            return Ok(self.told(&name, &name, done));
+        };
+        let session = self.lane.id.clone();
+        let planned = self.meanwhile(keeper, tool.plan(Call { session: &session, arguments: &arguments })).await;
+        let action = match planned {
+            None => return Ok(Done::stopped()),
+            Some(Err(refusal)) => return Ok(self.told(&name, &name, Done::refused(refusal.to_string()))),
+            Some(Ok(action)) => action,
+        };
+        let what = action.title();
+        let done = match self.decide(action, scene, keeper).await? {
+            Decided::Not(done) => done,
+            Decided::Do(authorized) => self.run_tool(call, &*tool, authorized, &what, keeper).await?,
+        };
+        Ok(self.told(&name, &what, done))
+    }
+
+    /// Lets the monitor decide, and the owner where it asks.
+    async fn decide(&mut self, action: Action, scene: Scene, keeper: &mut Keeper) -> Result<Decided, AgentError> {
+        let monitor = Arc::clone(&self.shared.hands.monitor);
+        let verdict = self.shared.stored(move |_| Ok(monitor.judge(action, &scene)?)).await?;
+        Ok(match verdict {
+            Verdict::Allowed(authorized) => Decided::Do(authorized),
+            Verdict::Denied(denial) => Decided::Not(Done::refused(denial.message)),
+            Verdict::Stopped(Denial { message, .. }) => {
+                let outcome = Outcome::Broken(format!("{message}. Nothing more is done in this conversation"));
+                Decided::Not(Done { halts: Some(outcome), ..Done::refused(message) })
+            }
+            Verdict::Asked(question) => self.wait_for_answer(*question, keeper).await?,
+        })
+    }
+
+    async fn wait_for_answer(&mut self, question: Question, keeper: &mut Keeper) -> Result<Decided, AgentError> {
+        let id = question.id.clone();
+        self.speaker.say(TurnEvent::Status(Status::Asking));
+        self.speaker.say(TurnEvent::Asked(Box::new(question)));
+        loop {
+            let (monitor, asked) = (Arc::clone(&self.shared.hands.monitor), id.clone());
+            match self.shared.stored(move |_| Ok(monitor.redeem(&asked)?)).await? {
+                Redeemed::Allowed(authorized) => return Ok(Decided::Do(authorized)),
+                Redeemed::Denied(denial) => return Ok(Decided::Not(Done::refused(denial.message))),
+                Redeemed::Pending => {}
+            }
+            if self.meanwhile(keeper, tokio::time::sleep(ANSWER_POLL)).await.is_none() {
+                let monitor = Arc::clone(&self.shared.hands.monitor);
+                // Somebody may have answered in this moment; then the answer is never used.
+                let _settled: Result<(), AgentError> = self.shared.stored(move |_| Ok(monitor.settle(&id, &Answer::Deny, "stop")?)).await;
+                return Ok(Decided::Not(Done::stopped()));
+            }
+        }
+    }
+
+    /// Does what was authorised. That it begins is on the disk before it does.
+    async fn run_tool(
+        &mut self,
+        call: &ToolCall,
+        tool: &dyn Tool,
+        authorized: Authorized<Action>,
+        what: &str,
+        keeper: &mut Keeper,
+    ) -> Result<Done, AgentError> {
+        if tool.repeat() == Repeat::Never && !self.begin_effect(call, what).await? {
+            return Ok(Done::refused("not done: a call of this id was begun before"));
+        }
+        self.speaker.say(TurnEvent::Status(Status::Acting { what: what.to_owned() }));
+        let least = authorized.terms().label.clone();
+        let cancel = CancellationToken::new();
+        let (progress, mut lines) = mpsc::channel(LINES);
+        let run = Run { session: self.lane.id.clone(), cancel: cancel.clone(), budget: self.shared.hands.limits.result_bytes, progress };
+        let mut running = pin!(tool.run(authorized, run));
+        let stop = self.stop.clone();
+        let brought = loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break None,
+                brought = &mut running => break Some(brought),
+                Some(line) = lines.recv() => self.speaker.say(TurnEvent::Output(line)),
+                () = keeper.keep(&self.shared) => {}
+                () = self.speaker.catch_up() => {}
+            }
+        };
+        let (brought, halts) = match brought {
+            Some(brought) => (brought, None),
+            None => {
+                cancel.cancel();
+                let late = tokio::time::timeout(GRACE, running).await;
+                (late.unwrap_or_else(|_| Brought::failed("stopped by the owner")), Some(Outcome::Stopped))
+            }
+        };
+        let Brought { text, is_error, label, images: _, shown } = brought;
+        if let Some(shown) = shown {
+            self.speaker.say(TurnEvent::Output(shown));
+        }
+        let text = if text.is_empty() { "(no output)".to_owned() } else { text };
+        Ok(Done { text, is_error, label: label.join(&least), halts })
+    }
+
+    async fn begin_effect(&self, call: &ToolCall, what: &str) -> Result<bool, AgentError> {
+        let (session, id, turn, intent) = (self.lane.id.clone(), call.id.clone(), self.turn.clone(), what.to_owned());
+        let now = self.shared.clock.now();
+        self.shared.stored(move |store| Ok(store.begin_effect(&session, id.as_str(), &turn, &intent, now)?)).await
+    }
+
+    /// Waits for `work` while the lease is kept and the listener catches up; `None` when the turn was stopped meanwhile.
+    async fn meanwhile<T>(&mut self, keeper: &mut Keeper, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        let stop = self.stop.clone();
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return None,
+                done = &mut work => return Some(done),
+                () = keeper.keep(&self.shared) => {}
+                () = self.speaker.catch_up() => {}
+            }
+        }
+    }
+
+    fn told(&mut self, tool: &str, what: &str, done: Done) -> Done {
+        self.speaker.say(TurnEvent::Acted(Box::new(Acted {
+            tool: printable(tool),
+            what: printable(what),
+            is_error: done.is_error,
+            shown: beginning(&done.text),
+        })));
+        done
+    }
+}
+
+/// Which tool a call means, and its arguments: those inside, when it goes through [`CALL_TOOL`].
+fn target(call: &ToolCall) -> Result<(String, JsonObject), &'static str> {
+    if call.name != CALL_TOOL {
+        return Ok((call.name.clone(), call.arguments.clone()));
+    }
+    let Some(Value::String(name)) = call.arguments.get("name") else {
+        return Err("call_tool needs \"name\", a text, and \"arguments\", an object");
+    };
+    match call.arguments.get("arguments") {
+        Some(Value::Object(arguments)) => Ok((name.clone(), arguments.clone())),
+        None | Some(Value::Null) => Ok((name.clone(), JsonObject::new())),
+        Some(_) => Err("\"arguments\" of call_tool is not an object"),
+    }
+}
+
+/// A text that a model made up, as a person may see it.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(160).collect()
+}
+
+/// The first lines of a result.
+fn beginning(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().take(SHOWN_LINES).collect();
+    let mut shown: String = lines.join("\n").chars().filter(|c| !c.is_control() || *c == '\n' || *c == '\t').take(SHOWN_CHARS).collect();
+    if shown.len() < text.trim_end().len() {
+        shown.push('…');
+    }
+    shown
+}

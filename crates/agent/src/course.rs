@@ -1,0 +1,236 @@
+//! The course of a turn: what its steps came to, and whether there is to be another one.
+//!
+//! A turn that gets nowhere is reminded once, then asked to answer without tools, then ended. It gets nowhere when a step repeats
+//! an earlier one (the same calls with the same results), or when a cycle of steps comes round again. A limit skips the reminder.
+//! What went wrong with an answer itself (nothing in it, nothing but thinking, a call that cannot be read) is pointed out once
+//! each.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::Duration;
+
+use krabba_route::{Attempt, Timing};
+use krabba_types::{DoneReason, Fault, FaultKind, Phase, ToolCall};
+use tokio::time::Instant;
+
+use crate::hands::Limits;
+use crate::listening::Asked;
+use crate::record::Outcome;
+
+/// The longest cycle of steps that is looked for.
+const LONGEST_CYCLE: usize = 4;
+
+/// How many reminders there are before the model is asked to answer.
+const REMINDERS: u32 = 1;
+
+/// What came of the steps so far.
+#[derive(Debug)]
+pub(crate) struct Course {
+    limits: Limits,
+    began: Instant,
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) notices: Vec<String>,
+    pub(crate) output_tokens: u64,
+    queued_ms: u64,
+    first_token_ms: Option<u64>,
+    steps: u32,
+    seen: Vec<u64>,
+    reminders: u32,
+    patience: Patience,
+    repaired: HashSet<Flaw>,
+}
+
+/// How much more of this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    /// As it comes.
+    Full,
+    /// Calls are refused; an answer is wanted.
+    AnswerNow,
+    /// Calls were refused, and others came.
+    Over,
+}
+
+/// What is wrong with an answer. Each is pointed out once in a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Flaw {
+    Empty,
+    OnlyReasoning,
+    BrokenCall,
+}
+
+/// What is done about an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// It ends the turn.
+    End,
+    /// It ends the turn, as something else than it said.
+    EndAs(Outcome),
+    /// Its calls are made.
+    Act,
+    /// This is said to the model, and it is asked again.
+    Repair(String),
+}
+
+/// What is added to the last result of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Advice {
+    Nothing,
+    /// It was so before.
+    Remind,
+    /// Calls are refused from now on.
+    AnswerNow,
+}
+
+impl Advice {
+    /// For the model.
+    pub(crate) fn words(self) -> Option<&'static str> {
+        match self {
+            Self::Nothing => None,
+            Self::Remind => Some("[krabba: this was done before and came to the same. Do something else, or answer.]"),
+            Self::AnswerNow => Some("[krabba: no more tools in this turn. Answer now with what is known.]"),
+        }
+    }
+}
+
+/// What a call is told that is not made because an answer is wanted.
+pub(crate) const REFUSED: &str = "not done: no more tools in this turn; answer now with what is known";
+
+impl Course {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            began: Instant::now(),
+            attempts: Vec::new(),
+            notices: Vec::new(),
+            output_tokens: 0,
+            queued_ms: 0,
+            first_token_ms: None,
+            steps: 0,
+            seen: Vec::new(),
+            reminders: 0,
+            patience: Patience::Full,
+            repaired: HashSet::new(),
+        }
+    }
+
+    /// Takes the account of an answer.
+    pub(crate) fn add(&mut self, asked: &mut Asked) {
+        self.attempts.extend(asked.report.attempts.iter().cloned());
+        self.notices.append(&mut asked.notices);
+        self.queued_ms = self.queued_ms.saturating_add(asked.report.timing.queued_ms);
+        self.first_token_ms = self.first_token_ms.or(asked.report.timing.first_token_ms);
+        self.output_tokens = self.output_tokens.saturating_add(asked.answer.usage.output_tokens.unwrap_or(0));
+    }
+
+    /// Where the time of all steps went.
+    pub(crate) fn timing(&self) -> Timing {
+        Timing { queued_ms: self.queued_ms, first_token_ms: self.first_token_ms, total_ms: crate::account::millis(self.began.elapsed()) }
+    }
+
+    /// What is done about an answer.
+    pub(crate) fn next(&mut self, asked: &Asked) -> Next {
+        match &asked.outcome {
+            // What was cut off is no whole call, whatever it looks like.
+            Outcome::Answered(DoneReason::Length) => Next::End,
+            Outcome::Answered(_) if !asked.answer.calls.is_empty() => match self.patience {
+                Patience::Full => Next::Act,
+                Patience::AnswerNow => {
+                    self.patience = Patience::Over;
+                    Next::Act
+                }
+                Patience::Over => Next::EndAs(Outcome::Failed(going_in_circles())),
+            },
+            Outcome::Answered(_) => match asked.answer.broken.first() {
+                Some(broken) => self.repair(Flaw::BrokenCall, &broken.message).unwrap_or_else(|| {
+                    if asked.answer.text.is_empty() { Next::EndAs(Outcome::Failed(unreadable_calls())) } else { Next::End }
+                }),
+                None => Next::End,
+            },
+            Outcome::Failed(fault) if asked.answer.text.is_empty() => {
+                let flaw = match fault.kind {
+                    FaultKind::Empty => self.repair(Flaw::Empty, "Your last answer was empty. Answer now."),
+                    FaultKind::OnlyReasoning => {
+                        self.repair(Flaw::OnlyReasoning, "You only thought and did not answer. Give the answer itself now.")
+                    }
+                    _ => None,
+                };
+                flaw.unwrap_or(Next::End)
+            }
+            Outcome::Failed(_) | Outcome::Stopped | Outcome::Steered | Outcome::Interrupted | Outcome::Broken(_) => Next::End,
+        }
+    }
+
+    fn repair(&mut self, flaw: Flaw, words: &str) -> Option<Next> {
+        self.repaired.insert(flaw).then(|| Next::Repair(words.to_owned()))
+    }
+
+    /// Whether calls are refused.
+    pub(crate) fn refuses(&self) -> bool {
+        self.patience != Patience::Full
+    }
+
+    /// Takes what the calls of a step came to, and says what to tell the model about it; and the person, where a limit was reached.
+    pub(crate) fn acted(&mut self, calls: &[ToolCall], results: &[String]) -> (Advice, Option<String>) {
+        if self.refuses() {
+            return (Advice::Nothing, None);
+        }
+        self.steps = self.steps.saturating_add(1);
+        self.seen.push(fingerprint(calls, results));
+        if let Some(limit) = self.reached() {
+            self.patience = Patience::AnswerNow;
+            return (Advice::AnswerNow, Some(format!("{limit}; the model is asked to answer with what it has")));
+        }
+        if !self.came_round() {
+            return (Advice::Nothing, None);
+        }
+        if self.reminders < REMINDERS {
+            self.reminders += 1;
+            return (Advice::Remind, None);
+        }
+        self.patience = Patience::AnswerNow;
+        (Advice::AnswerNow, Some("the model repeats itself; it is asked to answer with what it has".to_owned()))
+    }
+
+    fn reached(&self) -> Option<String> {
+        let elapsed = self.began.elapsed();
+        if self.steps >= self.limits.steps {
+            return Some(format!("{} steps are done, the limit for one turn", self.steps));
+        }
+        if let Some(limit) = self.limits.output_tokens.filter(|limit| self.output_tokens >= *limit) {
+            return Some(format!("{limit} tokens were written, the limit for one turn"));
+        }
+        self.limits
+            .seconds
+            .filter(|limit| elapsed >= Duration::from_secs(*limit))
+            .map(|limit| format!("{limit} s are over, the limit for one turn"))
+    }
+
+    /// Whether the last steps are those before them.
+    fn came_round(&self) -> bool {
+        (1..=LONGEST_CYCLE).any(|length| {
+            let mut rounds = self.seen.rchunks_exact(length);
+            matches!((rounds.next(), rounds.next()), (Some(last), Some(before)) if last == before)
+        })
+    }
+}
+
+fn fingerprint(calls: &[ToolCall], results: &[String]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for call in calls {
+        call.name.hash(&mut hasher);
+        serde_json::Value::Object(call.arguments.clone()).to_string().hash(&mut hasher);
+    }
+    results.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn going_in_circles() -> Fault {
+    let message = "the model went on calling tools after it was asked to answer; say what you want in smaller steps, or try another model";
+    Fault::new(FaultKind::Looping, Phase::Streaming, message)
+}
+
+fn unreadable_calls() -> Fault {
+    let message = "the model tried to use a tool twice in a form that cannot be read; try again, or another model with /model";
+    Fault::new(FaultKind::Malformed, Phase::Streaming, message)
+}

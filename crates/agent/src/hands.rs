@@ -1,0 +1,72 @@
+//! What an agent acts with: its tools, the monitor that decides about each action, and how far one turn may go.
+
+use std::sync::Arc;
+
+use krabba_guard::{Monitor, Policy};
+use krabba_store::Store;
+use krabba_tool::Catalogue;
+use krabba_types::{Clock, ToolSpec};
+
+/// What an agent acts with.
+#[derive(Clone, Debug)]
+pub struct Hands {
+    /// Decides.
+    pub monitor: Arc<Monitor>,
+    /// All tools.
+    pub tools: Arc<Catalogue>,
+    /// The names of those that stand in the prompt. The others are found by searching, and run through [`krabba_tool::CALL_TOOL`].
+    pub listed: Vec<String>,
+    /// How far one turn may go.
+    pub limits: Limits,
+    /// What a message does that arrives while a turn works.
+    pub arriving: Arriving,
+}
+
+/// How far one turn may go. At a limit the model is asked to answer with what it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Answers of a model that call tools.
+    pub steps: u32,
+    /// Tokens that models write.
+    pub output_tokens: Option<u64>,
+    /// The whole turn, in seconds.
+    pub seconds: Option<u64>,
+    /// The longest text that a tool gives back, in bytes.
+    pub result_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { steps: 50, output_tokens: None, seconds: None, result_bytes: 16 * 1024 }
+    }
+}
+
+/// What a message does that arrives while a turn works. The names are those of `messages.queue.mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Arriving {
+    /// The turn ends between two steps, and the message is answered with everything that was found out until then.
+    #[default]
+    Steer,
+    /// It waits for the end of the turn.
+    FollowUp,
+    /// It stops the turn.
+    Interrupt,
+}
+
+impl Hands {
+    /// No tools at all.
+    pub fn none(store: &Arc<Store>, clock: &Arc<dyn Clock>) -> Self {
+        Self {
+            monitor: Arc::new(Monitor::new(Arc::clone(store), Policy::default(), Arc::clone(clock))),
+            tools: Arc::default(),
+            listed: Vec::new(),
+            limits: Limits::default(),
+            arriving: Arriving::default(),
+        }
+    }
+
+    /// What the prompt says of the listed tools, in their order.
+    pub(crate) fn specs(&self) -> Vec<ToolSpec> {
+        self.listed.iter().filter_map(|name| Some(self.tools.get(name)?.spec().clone())).collect()
+    }
+}

@@ -1,0 +1,66 @@
+//! From a session's history to the scene in which an action would happen.
+
+use krabba_guard::{Principal, Said, Scene, Source};
+use krabba_types::{AgentId, Label, ModelRef, Part, SessionId, ToolResult, TurnId};
+
+use crate::History;
+use crate::record::{AssistantRecord, UserRecord};
+
+/// A piece of the context, and where it stands in the log.
+#[derive(Clone, Debug)]
+pub(crate) struct Material {
+    seq: u64,
+    said: Said,
+}
+
+impl Material {
+    /// What a person typed, or a guest. What we said to the model in a person's place is nobody's words.
+    pub(crate) fn of_user(seq: u64, label: &Label, user: &UserRecord) -> Option<Self> {
+        if *label == Label::System {
+            return None;
+        }
+        Self::new(seq, Source::Typed, label, texts(&user.parts))
+    }
+
+    /// What the model wrote.
+    pub(crate) fn of_assistant(seq: u64, label: &Label, assistant: &AssistantRecord) -> Option<Self> {
+        Self::new(seq, Source::Model, label, texts(&assistant.parts))
+    }
+
+    /// What a tool brought.
+    pub(crate) fn of_result(seq: u64, label: &Label, result: &ToolResult) -> Option<Self> {
+        Self::new(seq, Source::Tool { name: result.name.clone() }, label, result.text.clone())
+    }
+
+    fn new(seq: u64, source: Source, label: &Label, text: String) -> Option<Self> {
+        (!text.is_empty()).then(|| Self { seq, said: Said { source, label: label.clone(), text } })
+    }
+}
+
+/// The scene of `turn` as it is now. What left the context of `route` by a cut is left out, but for the owner's own words, which
+/// nobody can put into the owner's mouth later.
+pub(crate) fn scene(agent: &AgentId, session: &SessionId, turn: &TurnId, history: &History, route: &ModelRef, speaker: &Label) -> Scene {
+    let cut = history.cut_for(route);
+    let kept = history.material().iter().filter(|material| material.seq >= cut || material.said.label.is_own());
+    let principal = match speaker {
+        Label::Owner | Label::System | Label::Minted => Principal::Owner,
+        Label::Guest { person } => Principal::Guest { person: person.clone() },
+        Label::Untrusted { .. } => Principal::Guest { person: speaker.to_string() },
+    };
+    Scene {
+        agent: agent.clone(),
+        session: session.clone(),
+        turn: turn.clone(),
+        principal,
+        label: history.label_of_answer(route),
+        said: kept.map(|material| material.said.clone()).collect(),
+    }
+}
+
+fn texts(parts: &[Part]) -> String {
+    let texts = parts.iter().filter_map(|part| match part {
+        Part::Text(text) => Some(text.as_str()),
+        Part::Image(_) | Part::Reasoning(_) | Part::ToolCall(_) | Part::ToolResult(_) => None,
+    });
+    texts.collect::<Vec<_>>().join("\n")
+}

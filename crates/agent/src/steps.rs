@@ -1,0 +1,199 @@
+//! The loop of a turn: an answer, its calls, their results, and again.
+
+use std::sync::Arc;
+
+use krabba_route::Attempt;
+use krabba_types::{Label, Message, ModelRef, Part, Role, Timestamp, ToolCall, ToolResult};
+
+use crate::account::{Account, usage_rows};
+use crate::course::{Course, Next, REFUSED};
+use crate::hands::Arriving;
+use crate::history::History;
+use crate::listening::Asked;
+use crate::prompt::SessionPrompt;
+use crate::queue::Place;
+use crate::record::{AssistantRecord, CutRecord, Extent, NoticeRecord, Outcome, Record, UserRecord};
+use crate::scene::scene;
+use crate::turn::{Keeper, TurnTask};
+use crate::{AgentError, TurnEnd};
+
+/// Stands for an answer with nothing in it that a reader could use. It never varies, so that the prompt after it does not either.
+const NO_ANSWER: &str = "[no answer]";
+
+impl TurnTask {
+    pub(crate) async fn steps(
+        &mut self,
+        mut history: Arc<History>,
+        place: &Place,
+        keeper: &mut Keeper,
+        began: Timestamp,
+    ) -> Result<TurnEnd, AgentError> {
+        let thinking = self.input.thinking.or(history.settings().thinking).unwrap_or(self.shared.settings.thinking);
+        let mut course = Course::new(self.shared.hands.limits);
+        loop {
+            let prompt = Arc::new(SessionPrompt::new(Arc::clone(&self.shared), Arc::clone(&history), self.turn.clone(), thinking));
+            let mut asked = self.ask(&history, &prompt, keeper).await;
+            if let (Some(route), Some(reported)) = (&asked.answer.route, asked.answer.usage.prompt_tokens) {
+                prompt.learn(route, reported);
+            }
+            asked.numbered = course.attempts.len();
+            course.add(&mut asked);
+            let halted = match course.next(&asked) {
+                Next::End => {
+                    asked.explain(&mut self.speaker, &mut course.notices);
+                    return Ok(self.finish(asked, course, prompt.cuts(), &history, began).await);
+                }
+                Next::EndAs(outcome) => {
+                    asked.outcome = outcome;
+                    return Ok(self.finish(asked, course, prompt.cuts(), &history, began).await);
+                }
+                Next::Repair(words) => {
+                    history = self.write_flawed(&asked, &mut course, prompt.cuts(), &history, words).await?;
+                    None
+                }
+                Next::Act => {
+                    history = self.write_step(&asked, &mut course, prompt.cuts(), &history).await?;
+                    self.act_all(&asked, &mut history, keeper, &mut course).await?
+                }
+            };
+            if let Some(outcome) = halted.or_else(|| self.interrupted(place)) {
+                return Ok(self.finish(Asked::between(outcome, asked), course, Vec::new(), &history, began).await);
+            }
+        }
+    }
+
+    /// Why there is no other step, when there is none.
+    fn interrupted(&self, place: &Place) -> Option<Outcome> {
+        if self.stop.is_cancelled() {
+            return Some(Outcome::Stopped);
+        }
+        let steered = self.shared.hands.arriving == Arriving::Steer && place.behind() > 0;
+        (steered || self.give_way.is_cancelled()).then_some(Outcome::Steered)
+    }
+
+    /// Makes the calls of an answer, one after the other, and writes down what each brought. `Some` when the turn is over.
+    async fn act_all(
+        &mut self,
+        asked: &Asked,
+        history: &mut Arc<History>,
+        keeper: &mut Keeper,
+        course: &mut Course,
+    ) -> Result<Option<Outcome>, AgentError> {
+        let Some(route) = &asked.answer.route else { return Ok(None) };
+        let calls = &asked.answer.calls;
+        let mut results = Vec::with_capacity(calls.len());
+        for (index, call) in calls.iter().enumerate() {
+            if self.stop.is_cancelled() {
+                return Ok(Some(Outcome::Stopped));
+            }
+            let mut done = if course.refuses() {
+                crate::acting::Done::refused(REFUSED)
+            } else {
+                let scene = scene(&self.shared.settings.id, &self.lane.id, &self.turn, history, route, &self.input.label);
+                self.act(call, scene, keeper).await?
+            };
+            results.push(done.text.clone());
+            if index + 1 == calls.len() {
+                let (advice, line) = course.acted(calls, &results);
+                done.text.extend(advice.words().map(|words| format!("\n\n{words}")));
+                if let Some(line) = line {
+                    self.tell(line, &mut course.notices);
+                }
+            }
+            *history = self.write_result(call, &done).await?;
+            if let Some(outcome) = done.halts {
+                return Ok(Some(outcome));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes down an answer that goes on with calls, and the calls, before any of them is made.
+    async fn write_step(
+        &self,
+        asked: &Asked,
+        course: &mut Course,
+        cuts: Vec<CutRecord>,
+        history: &History,
+    ) -> Result<Arc<History>, AgentError> {
+        let Some(route) = &asked.answer.route else { return self.write(Vec::new(), asked).await };
+        let label = history.label_of_answer(route);
+        let mut records = preliminaries(course, cuts);
+        records.extend(asked.answer.record(route, Extent::Step).map(|record| (Record::Assistant(record), label.clone())));
+        records.extend(asked.answer.calls.iter().map(|call| (Record::Call(call.clone()), label.clone())));
+        self.write(records, asked).await
+    }
+
+    /// Writes down an answer that cannot be used, and what is said to the model about it in the person's place.
+    async fn write_flawed(
+        &self,
+        asked: &Asked,
+        course: &mut Course,
+        cuts: Vec<CutRecord>,
+        history: &History,
+        words: String,
+    ) -> Result<Arc<History>, AgentError> {
+        let Some(route) = &asked.answer.route else { return self.write(Vec::new(), asked).await };
+        let mut record = asked.answer.record(route, Extent::Step).unwrap_or_else(|| empty(route));
+        if asked.answer.text.is_empty() {
+            record.parts.push(Part::Text(NO_ANSWER.to_owned()));
+        }
+        let mut records = preliminaries(course, cuts);
+        records.push((Record::Assistant(record), history.label_of_answer(route)));
+        let parts = Message::text(Role::User, format!("[krabba: {words}]")).parts;
+        records.push((Record::User(UserRecord { parts, circumstances: None }), Label::System));
+        self.write(records, asked).await
+    }
+
+    async fn write_result(&self, call: &ToolCall, done: &crate::acting::Done) -> Result<Arc<History>, AgentError> {
+        let result = ToolResult { call: call.id.clone(), name: call.name.clone(), text: done.text.clone(), is_error: done.is_error };
+        let now = self.shared.clock.now();
+        let event = Record::Result(result).event(Some(&self.turn), done.label.clone(), now)?;
+        let (lane, id) = (Arc::clone(&self.lane), call.id.clone());
+        self.shared
+            .stored(move |store| {
+                store.append(&lane.id, &event)?;
+                // Nothing where the tool is harmless and nothing was begun.
+                store.end_effect(&lane.id, id.as_str(), krabba_store::EffectState::Done, now)?;
+                lane.refresh(store)
+            })
+            .await
+    }
+
+    /// Writes down a step with what its answer cost.
+    async fn write(&self, records: Vec<(Record, Label)>, asked: &Asked) -> Result<Arc<History>, AgentError> {
+        let now = self.shared.clock.now();
+        let events =
+            records.iter().map(|(record, label)| record.event(Some(&self.turn), label.clone(), now)).collect::<Result<Vec<_>, _>>()?;
+        let usage = usage_rows(&self.account(asked, &asked.report.attempts), now);
+        let lane = Arc::clone(&self.lane);
+        self.shared
+            .stored(move |store| {
+                store.append_all(&lane.id, &events)?;
+                store.record_usages(&usage)?;
+                lane.refresh(store)
+            })
+            .await
+    }
+
+    pub(crate) fn account<'a>(&'a self, asked: &'a Asked, attempts: &'a [Attempt]) -> Account<'a> {
+        Account {
+            session: &self.lane.id,
+            turn: &self.turn,
+            before: asked.numbered,
+            attempts,
+            usage: &asked.answer.usage,
+            timing: asked.report.timing,
+        }
+    }
+}
+
+/// What happened on the way to an answer, written down before it.
+pub(crate) fn preliminaries(course: &mut Course, cuts: Vec<CutRecord>) -> Vec<(Record, Label)> {
+    let notices = course.notices.drain(..).map(|text| Record::Notice(NoticeRecord { text }));
+    cuts.into_iter().map(Record::Cut).chain(notices).map(|record| (record, Label::System)).collect()
+}
+
+fn empty(route: &ModelRef) -> AssistantRecord {
+    AssistantRecord { parts: Vec::new(), route: route.clone(), model: None, usage: krabba_types::Usage::default(), extent: Extent::Step }
+}

@@ -1,0 +1,45 @@
+//! What tools did, and the owner's word about what they may do, as lines of a terminal.
+
+use krabba_agent::Acted;
+use krabba_guard::{Answer, Question};
+
+use super::printable_lines;
+
+/// What a tool did, in one line.
+pub(crate) fn acted_line(acted: &Acted) -> String {
+    let mark = if acted.is_error { "✗" } else { "•" };
+    printable_lines(&format!("{mark} {}", acted.what))
+}
+
+/// What is shown below such a line.
+pub(super) fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {}", printable_lines(line))).collect::<Vec<_>>().join("\n")
+}
+
+/// How a question is answered here.
+pub(super) fn how_to_answer(question: &Question) -> String {
+    match &question.typed {
+        Some(words) => format!("it cannot be undone: type \"{words}\" to have it done, n to refuse"),
+        None => "y to have it done this once, n to refuse".to_owned(),
+    }
+}
+
+/// A question for somebody who cannot be asked here, with the way to answer it.
+pub(crate) fn from_elsewhere(question: &Question) -> String {
+    let mut lines = question.lines.clone();
+    lines.push(format!("krabba: waiting for your word: krabba approvals approve {0}, or krabba approvals deny {0}", question.id));
+    lines.join("\n")
+}
+
+/// A typed line as an answer; `None` when it is something else.
+pub(super) fn read_answer(question: &Question, text: &str) -> Option<Answer> {
+    let text = text.trim();
+    match (text.to_lowercase().as_str(), &question.typed) {
+        ("n" | "no" | "deny", _) => Some(Answer::Deny),
+        ("y" | "yes" | "approve", None) => Some(Answer::Approve),
+        // Told again what has to be typed.
+        ("y" | "yes" | "approve", Some(_)) => Some(Answer::Approve),
+        (_, Some(words)) if text == words => Some(Answer::Typed(text.to_owned())),
+        (_, _) => None,
+    }
+}
