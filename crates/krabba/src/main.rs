@@ -43,6 +43,10 @@ use crate::cli::Cli;
 use crate::failure::Reader;
 
 fn main() -> ExitCode {
+    // krabba starts itself again to make sandboxes.
+    if let Some(code) = krabba_sandbox::launcher_main() {
+        return code;
+    }
     let matches = Cli::command().get_matches();
     let reader = if cli::wants_json(&matches) { Reader::Program } else { Reader::Person };
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());

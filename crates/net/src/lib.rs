@@ -33,6 +33,7 @@ mod egress;
 mod error;
 mod frame;
 mod ndjson;
+mod public;
 mod reach;
 mod redactor;
 mod request;
@@ -48,6 +49,7 @@ pub use egress::Egress;
 pub use error::{ConnectFailure, NetError, display_url};
 pub use frame::{Frame, FrameError, Frames, Framing, MAX_EVENT_BYTES};
 pub use ndjson::NdjsonDecoder;
+pub use public::is_public;
 pub use reach::{Reach, reach};
 pub use redactor::Redactor;
 pub use request::{HttpRequest, Reuse};
@@ -66,6 +68,8 @@ mod client_tests;
 mod egress_tests;
 #[cfg(test)]
 mod framing_tests;
+#[cfg(test)]
+mod public_tests;
 #[cfg(test)]
 mod reach_tests;
 #[cfg(test)]

@@ -20,7 +20,7 @@ const ROOMS: [(&str, &[&str]); 19] = [
     ("krabba-route", &["types", "store", "net", "llm", "local"]),
     ("krabba-context", &["types", "markup"]),
     ("krabba-guard", &["types", "store"]),
-    ("krabba-sandbox", &["types", "guard"]),
+    ("krabba-sandbox", &["types", "net", "guard"]),
     ("krabba-tool", &["types", "guard"]),
     ("krabba-tools", &["types", "store", "net", "guard", "sandbox", "tool"]),
     ("krabba-mcp", &["types", "net", "guard", "sandbox", "tool"]),

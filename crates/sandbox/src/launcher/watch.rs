@@ -1,0 +1,84 @@
+//! Limits that no process has by itself: what all of them use together.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags, open};
+use rustix::process::Pid;
+
+use crate::plan::{Limit, Plan};
+
+/// Looks after the descendants of this process, and after the disk that they write to.
+pub(super) struct Watch {
+    memory_bytes: u64,
+    processes: u64,
+    disk: Option<Disk>,
+}
+
+struct Disk {
+    place: OwnedFd,
+    /// Free space below which it is too much.
+    least: u64,
+}
+
+impl Watch {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let limits = &plan.limits;
+        let place = plan.tree.workspace.as_ref().map(|workspace| &workspace.path).or(plan.tree.writable.first());
+        let disk = place.and_then(|place| {
+            let place = open(place, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+            let free = free(&place)?;
+            // Never the last quarter, however much is allowed.
+            Some(Disk { place, least: free.saturating_sub(limits.disk_bytes).max(free / 4) })
+        });
+        Self { memory_bytes: limits.memory_bytes, processes: limits.processes, disk }
+    }
+
+    /// The limit that is passed now.
+    pub(super) fn look(&mut self) -> Option<Limit> {
+        let (mut memory, mut threads) = (0, 0);
+        for pid in descendants() {
+            let Ok(status) = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())) else { continue };
+            memory += 1024 * (number(&status, "RssAnon:") + number(&status, "RssShmem:"));
+            threads += number(&status, "Threads:");
+        }
+        if memory > self.memory_bytes {
+            return Some(Limit::Memory);
+        }
+        // A few of them are our own.
+        if threads > self.processes + 4 {
+            return Some(Limit::Processes);
+        }
+        self.disk.as_ref().is_some_and(|disk| free(&disk.place).is_some_and(|free| free < disk.least)).then_some(Limit::Disk)
+    }
+}
+
+fn free(place: &OwnedFd) -> Option<u64> {
+    let status = rustix::fs::fstatvfs(place).ok()?;
+    Some(status.f_bavail.saturating_mul(status.f_frsize))
+}
+
+fn number(status: &str, name: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|line| line.split_whitespace().next()).and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// Everything that this process started, and what that started in turn.
+pub(super) fn descendants() -> Vec<Pid> {
+    let mut found: Vec<Pid> = Vec::new();
+    let mut new = children("/proc/self");
+    while let Some(pid) = new.pop() {
+        if !found.contains(&pid) {
+            found.push(pid);
+            new.extend(children(format!("/proc/{}", pid.as_raw_nonzero())));
+        }
+    }
+    found
+}
+
+fn children(process: impl AsRef<Path>) -> Vec<Pid> {
+    let Ok(threads) = fs::read_dir(process.as_ref().join("task")) else { return Vec::new() };
+    let lists = threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect::<Vec<_>>()).collect()
+}

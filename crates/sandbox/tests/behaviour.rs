@@ -1,0 +1,319 @@
+//! Commands on the best rung that this machine offers.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{TcpListener, UdpSocket};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use krabba_guard::{Authorized, Monitor, Policy, Principal, Said, Scene, Source, Verdict};
+use krabba_sandbox::{ChangeKind, Child, Ended, How, Limit, Limits, Piece, Rung, Sandbox, SandboxError, Settings};
+use krabba_store::Store;
+use krabba_types::{Action, AgentId, Exec, ExecMode, ExecStdio, Label, SessionId, SystemClock, TurnId, WorkspacePath};
+
+/// A workspace beside a scratch directory, a place that is hidden and one that is nobody's business.
+struct Room {
+    _place: tempfile::TempDir,
+    root: PathBuf,
+    sandbox: Sandbox,
+}
+
+impl Room {
+    fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let place = tempfile::Builder::new().prefix("krabba-sandbox").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let root = fs::canonicalize(place.path()).unwrap();
+        for directory in ["workspace", "scratch", "secret"] {
+            fs::create_dir(root.join(directory)).unwrap();
+        }
+        fs::write(root.join("secret/key"), "sesame").unwrap();
+        fs::write(root.join("workspace/notes.md"), "hello\n").unwrap();
+        fs::write(root.join("workspace/AGENTS.md"), "be good\n").unwrap();
+        let mut settings = Settings::new(root.join("workspace"), root.join("scratch"));
+        settings.hidden = vec![root.join("secret")];
+        settings.limits = Limits { longest: Duration::from_secs(60), output_bytes: 100_000, ..Limits::default() };
+        change(&mut settings);
+        Self { sandbox: Sandbox::new(settings).unwrap(), _place: place, root }
+    }
+
+    async fn run(&self, command: &str) -> Done {
+        let child = self.sandbox.spawn(allowed(exec(command), &Label::Owner)).await.unwrap();
+        finish(child).await
+    }
+
+    fn read(&self, path: &str) -> Option<String> {
+        fs::read_to_string(self.root.join("workspace").join(path)).ok()
+    }
+}
+
+/// What a command came to.
+#[derive(Debug)]
+struct Done {
+    output: String,
+    cut: bool,
+    ended: Ended,
+}
+
+fn exec(command: &str) -> Exec {
+    Exec {
+        command: command.to_owned(),
+        directory: WorkspacePath::root(),
+        environment: BTreeMap::new(),
+        mode: ExecMode::Foreground,
+        stdio: ExecStdio::Pipes,
+        timeout_seconds: 30,
+        hosts: Vec::new(),
+    }
+}
+
+/// The monitor's word on a command in a context of this label.
+fn allowed(exec: Exec, label: &Label) -> Authorized<Exec> {
+    let monitor = Monitor::new(Arc::new(Store::open_in_memory().unwrap()), Policy::default(), Arc::new(SystemClock));
+    let said = vec![Said { source: Source::Typed, label: label.clone(), text: "do it".to_owned() }];
+    let scene = Scene {
+        agent: AgentId::new("main"),
+        session: SessionId::new("s"),
+        turn: TurnId::new("t"),
+        principal: Principal::Owner,
+        label: label.clone(),
+        said,
+    };
+    match monitor.judge(Action::Run(exec), &scene).unwrap() {
+        Verdict::Allowed(authorized) => authorized.into_exec().unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn finish(mut child: Child) -> Done {
+    drop(child.input);
+    let mut output = Vec::new();
+    let mut cut = false;
+    while let Some(piece) = child.output.next().await {
+        match piece {
+            Piece::Bytes(_, bytes) => output.extend(bytes),
+            Piece::Cut => cut = true,
+        }
+    }
+    let ended = child.process.wait().await;
+    Done { output: String::from_utf8_lossy(&output).into_owned(), cut, ended }
+}
+
+fn exited(code: i32) -> Ended {
+    Ended { how: How::Exited(code), limit: None }
+}
+
+#[tokio::test]
+async fn command_runs_in_the_workspace_and_its_changes_stay() {
+    let room = Room::new();
+    let done = room.run("pwd; cat notes.md; echo more >> notes.md; mkdir -p a/b && echo x > a/b/c; echo oops >&2; exit 3").await;
+    assert_eq!(done.ended, exited(3));
+    for line in [room.root.join("workspace").to_str().unwrap(), "hello", "oops"] {
+        assert!(done.output.contains(line), "{done:?}");
+    }
+    assert_eq!(room.read("notes.md").as_deref(), Some("hello\nmore\n"));
+    assert_eq!(room.read("a/b/c").as_deref(), Some("x\n"));
+}
+
+#[tokio::test]
+async fn this_machine_says_what_it_offers() {
+    let room = Room::new();
+    let standing = room.sandbox.standing().await;
+    println!("{standing}");
+    assert!(standing.rung.is_some(), "{standing}");
+}
+
+#[tokio::test]
+async fn nothing_runs_where_nothing_keeps_it_in() {
+    let room = Room::with(|settings| settings.rungs.clear());
+    let refused = room.sandbox.spawn(allowed(exec("echo hi > new"), &Label::Owner)).await.unwrap_err();
+    assert!(matches!(&refused, SandboxError::Refused { why } if why.contains("switched off")), "{refused:?}");
+    assert_eq!(room.read("new"), None);
+}
+
+#[tokio::test]
+async fn last_rung_holds_too() {
+    let room = Room::with(|settings| settings.rungs = vec![Rung::LandlockSeccomp]);
+    if room.sandbox.standing().await.rung.is_none() {
+        println!("not run: {}", room.sandbox.standing().await);
+        return;
+    }
+    let secret = room.root.join("secret/key");
+    let done =
+        room.run(&format!("cat {0}; echo x > {0}; echo more >> notes.md; exec 3<>/dev/tcp/127.0.0.1/9; echo end", secret.display())).await;
+    assert!(!done.output.contains("sesame"), "{done:?}");
+    assert_eq!(fs::read_to_string(&secret).unwrap(), "sesame");
+    assert_eq!(room.read("notes.md").as_deref(), Some("hello\nmore\n"));
+}
+
+#[tokio::test]
+async fn no_network_of_any_kind() {
+    let room = Room::new();
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    tcp.set_nonblocking(true).unwrap();
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    udp.set_nonblocking(true).unwrap();
+    let unix = room.root.join("socket");
+    let listener = UnixListener::bind(&unix).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let python = format!(
+        "import socket\nfor make in (lambda: socket.create_connection(('127.0.0.1', {}), 2), lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', {})), lambda: socket.socket(socket.AF_UNIX).connect('{}'), lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0), lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)):\n  try:\n    make(); print('OUT')\n  except Exception as e: print('held', e)\n",
+        tcp.local_addr().unwrap().port(),
+        udp.local_addr().unwrap().port(),
+        unix.display()
+    );
+    fs::write(room.root.join("workspace/out.py"), python).unwrap();
+    let done = room.run("exec 3<>/dev/tcp/127.0.0.1/1 || echo held; command -v python3 >/dev/null && python3 out.py; true").await;
+    assert!(done.output.contains("held"), "{done:?}");
+    assert!(tcp.accept().is_err() && listener.accept().is_err(), "{done:?}");
+    assert!(udp.recv(&mut [0; 8]).is_err(), "{done:?}");
+}
+
+#[tokio::test]
+async fn nothing_outside_is_seen_or_changed() {
+    let room = Room::new();
+    let outside = room.root.join("outside");
+    fs::write(&outside, "mine").unwrap();
+    std::os::unix::fs::symlink(&outside, room.root.join("workspace/link")).unwrap();
+    let home = std::env::var("HOME").unwrap_or_else(|_| "/root".to_owned());
+    let done = room
+        .run(&format!(
+            "cat {0}/secret/key {0}/outside link; echo x > {0}/outside; echo x > link; ls {home}/.cargo; echo x > /etc/passwd; echo x > /usr/new; \
+             touch {0}/new; cat /proc/1/environ | tr '\\0' '\\n' | grep CARGO; echo end",
+            room.root.display()
+        ))
+        .await;
+    for leaked in ["sesame", "mine", "CARGO", "registry"] {
+        assert!(!done.output.contains(leaked), "{leaked}: {done:?}");
+    }
+    assert!(done.output.contains("end"), "{done:?}");
+    assert_eq!(fs::read_to_string(&outside).unwrap(), "mine");
+    assert!(!room.root.join("new").exists());
+}
+
+#[tokio::test]
+async fn files_that_steer_the_agent_are_neither_changed_nor_made() {
+    let room = Room::new();
+    let done = room
+        .run(
+            "echo evil > AGENTS.md; rm -f AGENTS.md; mv AGENTS.md x; echo evil > SOUL.md; mkdir -p .git/hooks; echo evil > .git/hooks/post-commit; \
+             mkdir -p skills/evil; ln -s /tmp HEARTBEAT.md; echo end",
+        )
+        .await;
+    assert!(done.output.contains("end"), "{done:?}");
+    drop(done);
+    assert_eq!(room.read("AGENTS.md").as_deref(), Some("be good\n"));
+    for path in ["SOUL.md", ".git/hooks/post-commit", "skills/evil", "HEARTBEAT.md"] {
+        assert!(!room.root.join("workspace").join(path).exists(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn changes_of_a_tainted_command_are_kept_apart() {
+    let room = Room::new();
+    if !room.sandbox.standing().await.discardable {
+        println!("not run: {}", room.sandbox.standing().await);
+        return;
+    }
+    let label = Label::untrusted("evil.example");
+    let mut child = room.sandbox.spawn(allowed(exec("echo evil >> notes.md; echo new > made; cat notes.md"), &label)).await.unwrap();
+    let aside = child.aside.take().unwrap();
+    let done = finish(child).await;
+    assert_eq!(done.output, "hello\nevil\n");
+    assert_eq!(room.read("notes.md").as_deref(), Some("hello\n"));
+    assert_eq!(room.read("made"), None);
+    let mut changes: Vec<(String, ChangeKind)> =
+        aside.changes().unwrap().into_iter().map(|change| (change.path.to_string(), change.kind)).collect();
+    changes.sort_by(|one, two| one.0.cmp(&two.0));
+    assert_eq!(changes.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["made", "notes.md"]);
+}
+
+#[tokio::test]
+async fn nothing_of_our_environment_goes_along() {
+    let room = Room::new();
+    let done = room.run("env").await;
+    let names: Vec<&str> = done.output.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
+    for name in &names {
+        assert!(["PATH", "HOME", "TMPDIR", "PWD", "USER", "SHELL", "LANG", "TERM", "_", "SHLVL", "OLDPWD"].contains(name), "{name}");
+    }
+    let own = Exec { environment: BTreeMap::from([("GREETING".to_owned(), "hi".to_owned())]), ..exec("echo $GREETING") };
+    let child = room.sandbox.spawn(allowed(own, &Label::Owner)).await.unwrap();
+    assert_eq!(finish(child).await.output, "hi\n");
+}
+
+#[tokio::test]
+async fn command_that_hangs_is_ended_with_all_that_it_started() {
+    let room = Room::new();
+    let slow = Exec { timeout_seconds: 1, ..exec("(sleep 1000; echo late > late) & echo begun; sleep 1000") };
+    let done = finish(room.sandbox.spawn(allowed(slow, &Label::Owner)).await.unwrap()).await;
+    assert_eq!(done.output, "begun\n");
+    assert_eq!(done.ended.limit, Some(Limit::Time));
+}
+
+#[tokio::test]
+async fn kill_ends_everything() {
+    let room = Room::new();
+    let mut child = room.sandbox.spawn(allowed(exec("sleep 1000 & echo begun; wait"), &Label::Owner)).await.unwrap();
+    assert!(child.output.next().await.is_some());
+    let ended = child.process.kill().await;
+    assert_eq!(ended.limit, Some(Limit::Killed));
+    assert_eq!(child.output.next().await, None);
+}
+
+#[tokio::test]
+async fn endless_output_is_cut_and_said_to_be() {
+    let room = Room::new();
+    let done = room.run("head -c 1000000 /dev/zero | tr '\\0' x").await;
+    assert!(done.cut);
+    assert_eq!(done.output.len(), 100_000);
+}
+
+#[tokio::test]
+async fn fork_bomb_stays_inside() {
+    let room = Room::with(|settings| settings.limits.processes = 64);
+    let bomb = Exec { timeout_seconds: 5, ..exec("b() { b | b & }; b; sleep 2; echo over") };
+    let done = finish(room.sandbox.spawn(allowed(bomb, &Label::Owner)).await.unwrap()).await;
+    println!("{:?}", done.ended);
+    assert_eq!(room.run("echo fine").await.output, "fine\n");
+}
+
+#[tokio::test]
+async fn memory_has_an_end() {
+    let room = Room::with(|settings| settings.limits.memory_bytes = 256 << 20);
+    let done = room.run("head -c 2000000000 /dev/zero | tail -c 1999999999 | wc -c; echo over").await;
+    assert!(!done.output.contains("1999999999"), "{done:?}");
+}
+
+#[tokio::test]
+async fn input_and_terminal_work() {
+    let room = Room::new();
+    let mut child = room.sandbox.spawn(allowed(exec("read line; echo got $line"), &Label::Owner)).await.unwrap();
+    child.input.write(b"words\n").await.unwrap();
+    assert_eq!(finish(child).await.output, "got words\n");
+
+    let terminal = Exec { stdio: ExecStdio::Terminal, ..exec("test -t 0 && test -t 1 && echo a terminal") };
+    let child = room.sandbox.spawn(allowed(terminal, &Label::Owner)).await.unwrap();
+    let Child { mut output, mut process, input: _input, .. } = child;
+    let mut text = Vec::new();
+    while let Some(piece) = output.next().await {
+        if let Piece::Bytes(_, bytes) = piece {
+            text.extend(bytes);
+        }
+    }
+    assert_eq!(String::from_utf8_lossy(&text).trim(), "a terminal");
+    assert_eq!(process.wait().await, exited(0));
+}
+
+#[tokio::test]
+async fn scratch_and_workspace_may_not_lie_in_each_other() {
+    let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let workspace: &Path = place.path();
+    assert!(Sandbox::new(Settings::new(workspace.to_owned(), workspace.join("scratch"))).is_err());
+    assert!(Sandbox::new(Settings::new("/".into(), workspace.to_owned())).is_err());
+}
