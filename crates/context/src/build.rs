@@ -4,10 +4,10 @@ use krabba_types::{Message, ModelRef, Role, TemplateFamily, ToolSpec};
 
 use crate::budget::Budget;
 use crate::cut::{Cut, Fitted, TooLarge, fit};
-use crate::estimate::estimate_tokens;
 use crate::foreign::Reader;
 use crate::fragment::SystemPrompt;
-use crate::measure::{message_bytes, message_tokens, tools_size};
+use crate::item::Item;
+use crate::measure::{message_tokens, tool_tokens, tools_bytes};
 use crate::meter::{Meter, Tokens};
 use crate::repair::{Turn, turns};
 
@@ -50,7 +50,7 @@ pub struct Input<'session> {
     pub window: u32,
     /// The longest answer, where it is known.
     pub max_output: Option<u32>,
-    /// The tools that go with the request.
+    /// The tools that go with the request: [`crate::Toolset::specs`], the same ones in every request of a session on a route.
     pub tools: &'session [ToolSpec],
     /// What is known about the route's tokenizer.
     pub meter: &'session Meter,
@@ -67,37 +67,11 @@ pub struct Built {
     pub uncorrected: u32,
     /// What is left of the window for the answer, in tokens; not more than the longest answer.
     pub room: u32,
-    /// What contributes how much, in the order of the prompt.
+    /// What contributes how much: each fragment, each tool, what was said.
     pub items: Vec<Item>,
     /// What was left out and was not yet at [`Input::keep_from`]; and, in every request of its turn, that the last message had
     /// to be shortened.
     pub cut: Option<Cut>,
-}
-
-/// A contributor to the prompt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Item {
-    /// A fragment's name, `tools`, `history` or `last message`.
-    pub name: String,
-    /// Its size in bytes.
-    pub bytes: usize,
-    /// Its size in tokens, estimated.
-    pub tokens: u32,
-}
-
-impl Item {
-    /// The size of a text, before correction.
-    pub(crate) fn of(name: String, text: &str) -> Self {
-        Self { name, bytes: text.len(), tokens: estimate_tokens(text) }
-    }
-
-    fn of_messages(name: &str, messages: &[Message]) -> Self {
-        Self {
-            name: name.to_owned(),
-            bytes: messages.iter().map(message_bytes).sum(),
-            tokens: messages.iter().map(message_tokens).fold(0, u32::saturating_add),
-        }
-    }
 }
 
 /// Why there is no prompt.
@@ -120,21 +94,17 @@ pub fn build(input: &Input<'_>) -> Result<Built, PromptError> {
     if turns.is_empty() {
         return Err(PromptError::NoUserMessage);
     }
-    let (tool_tokens, tool_bytes) = tools_size(input.tools);
-    let (system, mut items) = input.system.render(input.family, input.window, tool_bytes);
-    if !input.tools.is_empty() {
-        items.push(Item { name: "tools".to_owned(), bytes: tool_bytes, tokens: tool_tokens });
-    }
-    let system = (!system.is_empty()).then(|| Message::text(Role::System, system));
-    let fixed = tool_tokens + system.as_ref().map_or(0, message_tokens);
+    let (system, mut items) = instructions(input);
+    items.extend(input.tools.iter().map(Item::of_tool));
+    let fixed = instruction_tokens(input.tools, system.as_ref());
     let budget = Budget::new(input.window, input.max_output, input.meter);
     let Fitted { turns, cut } = fit(turns, fixed, budget, input.meter)?;
 
     let conversation: Vec<Message> = turns.into_iter().flat_map(|turn| turn.messages).collect();
     let uncorrected = conversation.iter().map(message_tokens).fold(fixed, u32::saturating_add);
     if let Some((last, before)) = conversation.split_last() {
-        items.push(Item::of_messages("history", before));
-        items.push(Item::of_messages("last message", std::slice::from_ref(last)));
+        items.push(Item::of_messages("history", before.iter()));
+        items.push(Item::of_messages("last message", std::iter::once(last)));
     }
     for item in &mut items {
         item.tokens = input.meter.correct(item.tokens);
@@ -152,11 +122,15 @@ pub(crate) fn turns_of(input: &Input<'_>) -> Vec<Turn> {
     turns(kept.iter().map(|entry| (entry.seq, reader.sees(&entry.message))))
 }
 
+/// The system message, and what its pieces contribute.
+pub(crate) fn instructions(input: &Input<'_>) -> (Option<Message>, Vec<Item>) {
+    let (system, items) = input.system.render(input.family, input.window, tools_bytes(input.tools));
+    ((!system.is_empty()).then(|| Message::text(Role::System, system)), items)
+}
+
 /// The uncorrected tokens of system prompt and tools.
-pub(crate) fn instruction_tokens(input: &Input<'_>) -> u32 {
-    let (tool_tokens, tool_bytes) = tools_size(input.tools);
-    let (system, _) = input.system.render(input.family, input.window, tool_bytes);
-    tool_tokens + message_tokens(&Message::text(Role::System, system))
+pub(crate) fn instruction_tokens(tools: &[ToolSpec], system: Option<&Message>) -> u32 {
+    tools.iter().map(tool_tokens).fold(system.map_or(0, message_tokens), u32::saturating_add)
 }
 
 /// Where the history begins: at `keep_from`, but never after the last question.

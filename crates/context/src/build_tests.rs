@@ -1,6 +1,6 @@
 use krabba_types::{
     CallChannel, CallId, Image, JsonObject, Message, ModelId, ModelRef, Part, ProviderId, Reasoning, ReasoningOrigin, Role, TemplateFamily,
-    ToolCall, ToolResult,
+    ToolCall, ToolResult, ToolSpec,
 };
 use proptest::prelude::*;
 
@@ -213,12 +213,13 @@ fn many_large_results_in_the_last_turn_are_shortened_until_they_fit() {
 
 #[test]
 fn what_cannot_fit_says_by_how_much() {
-    let mut session = Session::new(80);
+    let mut session = Session::new(400);
     session.user("hello");
-    let Err(PromptError::TooLarge(too_large)) = session.build() else { panic!("it fits") };
-    assert_eq!(too_large.window, 80);
-    assert!(too_large.by_tokens > 30 && too_large.by_tokens < 120, "{too_large}");
-    assert!(too_large.to_string().contains("too large for a window of 80 tokens"), "{too_large}");
+    let tools = [ToolSpec { name: "find".to_owned(), description: "word ".repeat(400), parameters: JsonObject::new() }];
+    let Err(PromptError::TooLarge(too_large)) = build(&Input { tools: &tools, ..session.input() }) else { panic!("it fits") };
+    assert_eq!(too_large.window, 400);
+    assert!((140..200).contains(&too_large.by_tokens), "{too_large}");
+    assert!(too_large.to_string().contains("too large for a window of 400 tokens, of which instructions and tools take 4"), "{too_large}");
 }
 
 #[test]

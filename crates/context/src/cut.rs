@@ -6,7 +6,7 @@ use std::fmt;
 use krabba_types::{Message, Part};
 
 use crate::budget::Budget;
-use crate::build::{Input, turns_of};
+use crate::build::{Input, instruction_tokens, instructions, turns_of};
 use crate::estimate::estimate_tokens;
 use crate::fit::{grouped, keep_ends};
 use crate::measure::message_tokens;
@@ -74,7 +74,8 @@ pub fn compact(input: &Input<'_>) -> Option<Cut> {
     let budget = Budget::new(input.window, input.max_output, input.meter);
     let costs: Vec<u32> = turns.iter().map(turn_tokens).collect();
     let present = input.meter.correct(total(&costs));
-    let goal = budget.compacted(input.meter.correct(crate::build::instruction_tokens(input)), present);
+    let fixed = instruction_tokens(input.tools, instructions(input).0.as_ref());
+    let goal = budget.compacted(input.meter.correct(fixed), present);
     let dropped = drop_until(&costs, input.meter, goal);
     if dropped == 0 { None } else { Some(cut_at(&turns, &costs, dropped, input.meter)) }
 }

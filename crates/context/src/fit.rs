@@ -1,6 +1,7 @@
 //! Making a text smaller, visibly.
 
 use crate::estimate::estimate_tokens;
+use crate::measure::escaped_bytes;
 
 /// `number` with commas between thousands.
 pub(crate) fn grouped(number: u32) -> String {
@@ -29,6 +30,20 @@ fn tail(text: &str, bytes: usize) -> &str {
 pub(crate) fn keep_head(text: &str, tokens: u32) -> String {
     const MARK: &str = "\n[… the rest is left out: it is longer than this part of the prompt may be …]";
     shrink(text, tokens, |bytes| format!("{}{MARK}", head(text, bytes)))
+}
+
+/// The beginning of a text that takes more than `bytes` bytes of JSON, and `mark` behind it. Nothing where not even the mark
+/// has room.
+pub(crate) fn clip(text: &str, bytes: usize, mark: &str) -> String {
+    if escaped_bytes(text) <= bytes {
+        return text.to_owned();
+    }
+    let Some(room) = bytes.checked_sub(escaped_bytes(mark)) else { return String::new() };
+    let mut kept = head(text, room);
+    while escaped_bytes(kept) > room {
+        kept = head(kept, kept.len() * 9 / 10);
+    }
+    if kept.is_empty() { String::new() } else { format!("{kept}{mark}") }
 }
 
 /// Beginning and end of a text that has more than `tokens` tokens, and a mark between them that says what is missing.

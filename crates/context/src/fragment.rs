@@ -4,23 +4,25 @@ use std::borrow::Cow;
 
 use krabba_markup::neutralise;
 use krabba_types::TemplateFamily;
+use serde::{Deserialize, Serialize};
 
-use crate::build::Item;
 use crate::estimate::estimate_tokens;
-use crate::fit::{head, keep_head};
+use crate::fit::{clip, keep_head};
+use crate::item::{Item, Source};
+use crate::measure::escaped_bytes;
+use crate::profile::Profile;
+use crate::workspace::{Claim, WorkspaceFile, content, share_out};
 
-/// The budget of the system prompt and the tools together in a fresh workspace, in bytes (about 3,000 tokens).
-pub const DEFAULT_BUDGET: usize = 12_000;
-/// The same in a window of at most [`SMALL_WINDOW`] tokens, in bytes (about 1,200 tokens).
-pub const SMALL_WINDOW_BUDGET: usize = 4_800;
-/// The window up to which the small budget holds, in tokens.
-pub const SMALL_WINDOW: u32 = 8_192;
-
-/// The prompt that krabba speaks with when it has no tools.
+/// Who krabba is.
 const SYSTEM: &str = include_str!("../prompts/system.md");
+/// How to go about things with tools.
+const ACTING: &str = include_str!("../prompts/acting.md");
+/// What the frame around the first request takes, and a short question with its circumstances, in bytes.
+const FIRST_QUESTION: usize = 256;
 
 /// How often a piece changes. The order of the pieces in the prompt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Changes {
     /// With a new version of krabba.
     WithVersion,
@@ -31,7 +33,8 @@ pub enum Changes {
 }
 
 /// Who wrote a piece, which decides whether special tokens in it are meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Author {
     /// It ships with krabba.
     Krabba,
@@ -40,24 +43,38 @@ pub enum Author {
 }
 
 /// A named piece of the system prompt.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fragment {
     name: String,
     changes: Changes,
     author: Author,
     text: String,
     cap: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    file: Option<WorkspaceFile>,
 }
 
 impl Fragment {
     /// A piece that is cut off after `cap` tokens.
     pub fn new(name: impl Into<String>, changes: Changes, author: Author, text: impl Into<String>, cap: u32) -> Self {
-        Self { name: name.into(), changes, author, text: text.into(), cap }
+        Self { name: name.into(), changes, author, text: text.into(), cap, file: None }
     }
 
-    /// Who krabba is, for a conversation without tools. A few hundred bytes.
+    /// Who krabba is. A few hundred bytes.
     pub fn identity() -> Self {
         Self::new("identity", Changes::WithVersion, Author::Krabba, SYSTEM.trim_end(), 200)
+    }
+
+    /// How to go about things, for a conversation with tools. A few hundred bytes.
+    pub fn acting() -> Self {
+        Self::new("acting", Changes::WithVersion, Author::Krabba, ACTING.trim_end(), 250)
+    }
+
+    /// A file of the owner's, under its name. `None` when it says nothing: it is empty, or has headings only.
+    pub fn workspace(file: WorkspaceFile, text: &str) -> Option<Self> {
+        let text = format!("# {}\n\n{}", file.file_name(), content(text)?);
+        let fragment = Self::new(file.file_name(), file.changes(), Author::Others, text, WorkspaceFile::CAP);
+        Some(Self { file: Some(file), ..fragment })
     }
 
     /// The name under which it is listed.
@@ -65,20 +82,32 @@ impl Fragment {
         &self.name
     }
 
-    fn render(&self, family: TemplateFamily, bytes_left: usize) -> String {
+    /// The text within the cap.
+    fn render(&self, family: TemplateFamily) -> String {
         let text = match self.author {
             Author::Krabba => Cow::Borrowed(self.text.trim()),
             Author::Others => neutralise(self.text.trim(), family),
         };
-        let within_cap = if estimate_tokens(&text) > self.cap { keep_head(&text, self.cap) } else { text.into_owned() };
-        if within_cap.len() <= bytes_left { within_cap } else { head(&within_cap, bytes_left).to_owned() }
+        if estimate_tokens(&text) > self.cap { keep_head(&text, self.cap) } else { text.into_owned() }
+    }
+
+    /// What follows the beginning of the text where the rest has no room.
+    fn mark(&self) -> String {
+        match self.file {
+            Some(file) => format!("\n[… the rest has no room here: read {} to see it …]", file.file_name()),
+            None => String::new(),
+        }
     }
 }
 
 /// The pieces, ordered from what never changes to what changes often.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Within a session it must stay as it is, whatever happens to the files that it was made of: store it when the session
+/// begins (it serialises), and take a fresh one after a compaction, when the prompt changes anyway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SystemPrompt {
     fragments: Vec<Fragment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     budget: Option<usize>,
 }
 
@@ -90,8 +119,7 @@ impl SystemPrompt {
         Self { fragments, budget: None }
     }
 
-    /// Allows the system prompt and the tools together so many bytes in every window, in place of [`DEFAULT_BUDGET`] and
-    /// [`SMALL_WINDOW_BUDGET`].
+    /// Allows the first request so many bytes in every window, in place of [`Profile::budget`].
     #[must_use]
     pub fn with_budget(self, bytes: usize) -> Self {
         Self { budget: Some(bytes), ..self }
@@ -102,24 +130,46 @@ impl SystemPrompt {
         &self.fragments
     }
 
-    /// The text for a route, and what each piece contributes. Pieces beyond the budget are cut off, the last ones first.
+    /// What the first request in a window of so many tokens may take, in bytes of its tools and messages as they travel.
+    pub fn budget(&self, window: u32) -> usize {
+        self.budget.unwrap_or_else(|| Profile::budget(window))
+    }
+
+    /// The text for a route, and what each piece contributes. Our own pieces come first to the room that the tools leave, the
+    /// owner's files share what is left.
     pub(crate) fn render(&self, family: TemplateFamily, window: u32, tool_bytes: usize) -> (String, Vec<Item>) {
-        let budget = self.budget.unwrap_or(if window <= SMALL_WINDOW { SMALL_WINDOW_BUDGET } else { DEFAULT_BUDGET });
-        let mut text = String::new();
-        let mut items = Vec::new();
-        for fragment in &self.fragments {
-            let separator = if text.is_empty() { "" } else { "\n\n" };
-            let left = budget.saturating_sub(tool_bytes + text.len() + separator.len());
-            let piece = fragment.render(family, left);
-            items.push(Item::of(fragment.name.clone(), &piece));
-            if !piece.is_empty() {
-                text.push_str(separator);
-                text.push_str(&piece);
+        let whole: Vec<String> = self.fragments.iter().map(|fragment| fragment.render(family)).collect();
+        let needs: Vec<usize> = whole.iter().map(|text| escaped_bytes(text) + escaped_bytes(SEPARATOR)).collect();
+        let mut left = self.budget(window).saturating_sub(tool_bytes + FIRST_QUESTION);
+        let mut allowed = needs.clone();
+        for (index, fragment) in self.fragments.iter().enumerate() {
+            if fragment.file.is_none() {
+                allowed[index] = allowed[index].min(left);
+                left -= allowed[index];
             }
         }
-        (text, items)
+        let claims = self.fragments.iter().zip(&needs).filter_map(|(fragment, need)| {
+            let weight = fragment.file?.weight();
+            Some(Claim { need: *need, weight })
+        });
+        let mut shares = share_out(left, &claims.collect::<Vec<_>>()).into_iter();
+
+        let mut pieces = Vec::new();
+        let mut items = Vec::new();
+        for (index, fragment) in self.fragments.iter().enumerate() {
+            let allowed = if fragment.file.is_some() { shares.next().unwrap_or(0) } else { allowed[index] };
+            let piece = clip(&whole[index], allowed.saturating_sub(escaped_bytes(SEPARATOR)), &fragment.mark());
+            items.push(Item::of(Source::Fragment, fragment.name.clone(), &piece).out_of(fragment.text.trim().len()));
+            if !piece.is_empty() {
+                pieces.push(piece);
+            }
+        }
+        (pieces.join(SEPARATOR), items)
     }
 }
+
+/// What stands between two pieces.
+const SEPARATOR: &str = "\n\n";
 
 impl Default for SystemPrompt {
     /// The identity alone.

@@ -18,8 +18,17 @@
 //! - **It is clean.** Reasoning of another route is dropped and never becomes text; pictures become a stub for a model
 //!   without eyes; special tokens of the model's template are broken in all text that is not ours.
 //!
+//! How much is said before anybody has said anything is bounded in bytes of tools and messages as they travel
+//! ([`Profile::budget`]): 12,000, and 4,800 in windows of 8,192 tokens or less. Tools come first. [`Toolset::choose`]
+//! describes them in fewer words until they fit into their share, and what has no place up front is found with
+//! [`FIND_TOOLS`] and called with [`CALL_TOOL`]. Our own instructions follow, and the owner's files ([`WorkspaceFile`]) share
+//! what is left by weight. Toolset and system prompt are chosen once and stored with the session, because the prompt would
+//! change from its first byte if they were made anew. [`what_is_off`] says what found no room, and [`Built::items`] how much
+//! each piece takes.
+//!
 //! Tokens are estimated ([`estimate_tokens`]) and corrected by what the server reported ([`Meter`]).
 
+mod brief;
 mod budget;
 mod build;
 mod check;
@@ -29,9 +38,13 @@ mod estimate;
 mod fit;
 mod foreign;
 mod fragment;
+mod item;
 mod measure;
 mod meter;
+mod profile;
 mod repair;
+mod toolset;
+mod workspace;
 
 #[cfg(test)]
 mod build_tests;
@@ -45,12 +58,20 @@ mod fragment_tests;
 mod meter_tests;
 #[cfg(test)]
 mod repair_tests;
+#[cfg(test)]
+mod toolset_tests;
+#[cfg(test)]
+mod workspace_tests;
 
-pub use build::{Built, Entry, Input, Item, Pictures, PromptError, build};
+pub use build::{Built, Entry, Input, Pictures, PromptError, build};
 pub use check::{Violation, check};
 pub use circumstances::{Circumstances, user_message};
 pub use cut::{Cut, Shortened, TooLarge, compact};
 pub use estimate::estimate_tokens;
-pub use fragment::{Author, Changes, DEFAULT_BUDGET, Fragment, SMALL_WINDOW, SMALL_WINDOW_BUDGET, SystemPrompt};
+pub use fragment::{Author, Changes, Fragment, SystemPrompt};
+pub use item::{Item, Source, what_is_off};
 pub use meter::{Meter, TokenSource, Tokens, truncated_by_server};
+pub use profile::{Profile, SMALL_WINDOW};
 pub use repair::{ABORTED_LINE, repair};
+pub use toolset::{CALL_TOOL, FIND_TOOLS, Toolset};
+pub use workspace::WorkspaceFile;

@@ -42,13 +42,30 @@ pub(crate) fn message_bytes(message: &Message) -> usize {
         .sum()
 }
 
-/// The tokens and bytes of the tools.
-pub(crate) fn tools_size(tools: &[ToolSpec]) -> (u32, usize) {
-    tools.iter().fold((0, 0), |(tokens, bytes), tool| {
-        let schema = json(&tool.parameters);
-        let size = PER_CALL + estimate_tokens(&tool.name) + estimate_tokens(&tool.description) + estimate_tokens(&schema);
-        (tokens + size, bytes + tool.name.len() + tool.description.len() + schema.len())
-    })
+/// The tokens of a tool's description.
+pub(crate) fn tool_tokens(tool: &ToolSpec) -> u32 {
+    PER_CALL + estimate_tokens(&tool.name) + estimate_tokens(&tool.description) + object_tokens(&tool.parameters)
+}
+
+/// The bytes of a tool's description as it travels in the wordiest dialect, Chat Completions.
+pub(crate) fn tool_bytes(tool: &ToolSpec) -> usize {
+    const FRAME: &str = r#"{"type":"function","function":{"name":"","description":"","parameters":}},"#;
+    FRAME.len() + tool.name.len() + escaped_bytes(&tool.description) + json(&tool.parameters).len()
+}
+
+/// The bytes of all of them.
+pub(crate) fn tools_bytes(tools: &[ToolSpec]) -> usize {
+    tools.iter().map(tool_bytes).sum()
+}
+
+/// The bytes of a text inside a JSON string.
+pub(crate) fn escaped_bytes(text: &str) -> usize {
+    let more = |byte: u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
+        0x00..0x20 => 5,
+        _ => 0,
+    };
+    text.bytes().map(|byte| 1 + more(byte)).sum()
 }
 
 fn object_tokens(object: &JsonObject) -> u32 {

@@ -1,0 +1,91 @@
+//! What a person waits for before the first word: the bytes of the first request, as they travel.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use krabba_context::{
+    Circumstances, Entry, Fragment, Input, Meter, Pictures, SystemPrompt, Toolset, WorkspaceFile, build, check, user_message,
+};
+use krabba_dialect::{Shape, encode};
+use krabba_types::{
+    Calling, Dialect, ModelId, ModelRef, ModelRequest, Params, Part, ProviderId, ServerKind, TemplateFamily, Thinking, Timestamp, ToolSpec,
+};
+use serde_json::{Value, value::RawValue};
+
+fn default_tools() -> Vec<ToolSpec> {
+    serde_json::from_str(include_str!("data/default_tools.json")).unwrap()
+}
+
+/// Tools of other servers, which have no place in the list.
+fn further() -> Vec<ToolSpec> {
+    let tools = (0..40).map(|number| {
+        let parameters = serde_json::json!({"type": "object", "properties": {"value": {"type": "string", "description": "A value."}}});
+        ToolSpec {
+            name: format!("far_away__{number}"),
+            description: "Something rare. ".repeat(20),
+            parameters: parameters.as_object().unwrap().clone(),
+        }
+    });
+    tools.collect()
+}
+
+/// The bytes of tools and messages in the body of the first request.
+fn first_request(dialect: Dialect, system: &SystemPrompt, window: u32, further: &[ToolSpec]) -> usize {
+    let route = ModelRef::new(ProviderId::new("local"), ModelId::new("m"));
+    let tools = Toolset::choose(system, window, &default_tools(), further);
+    assert!(tools.specs().len() >= 7, "all default tools have room at {window}");
+    let at = Circumstances { at: Timestamp(1_795_365_480_000), utc_offset_minutes: 60, place: Some("terminal".to_owned()) };
+    let message = user_message(&at, [Part::Text("What is the weather like in Lund today?".to_owned())]);
+    let built = build(&Input {
+        system,
+        history: &[Entry { seq: 1, message }],
+        keep_from: 0,
+        route: &route,
+        family: TemplateFamily::ChatMl,
+        pictures: Pictures::Stubbed,
+        window,
+        max_output: None,
+        tools: tools.specs(),
+        meter: &Meter::new(),
+    })
+    .unwrap();
+    assert_eq!(check(&built.messages), Ok(()));
+    let request = ModelRequest {
+        model: route.model.clone(),
+        messages: built.messages,
+        tools: tools.specs().to_vec(),
+        calling: Calling::default(),
+        max_output_tokens: Some(built.room),
+        thinking: Thinking::Unspecified,
+        params: Params::default(),
+    };
+    let body = encode(dialect, &request, &Shape::new(ServerKind::LlamaCpp, route)).body;
+    let fields: std::collections::BTreeMap<String, Box<RawValue>> = serde_json::from_slice(&body).unwrap();
+    let counted = ["tools", "messages", "input", "instructions", "system"];
+    assert!(serde_json::from_str::<Value>(fields.get("tools").unwrap().get()).unwrap().as_array().unwrap().len() >= 7);
+    counted.iter().filter_map(|name| fields.get(*name)).map(|field| field.get().len()).sum()
+}
+
+fn fresh() -> SystemPrompt {
+    SystemPrompt::new([Fragment::identity(), Fragment::acting()])
+}
+
+/// A workspace in which its owner wrote a lot.
+fn full() -> SystemPrompt {
+    let text = "Ask before you send \"anything\".\n".repeat(1_500);
+    let files = WorkspaceFile::ALL.into_iter().filter_map(|file| Fragment::workspace(file, &text));
+    SystemPrompt::new([Fragment::identity(), Fragment::acting()].into_iter().chain(files))
+}
+
+#[test]
+fn the_first_request_stays_within_its_budget_in_every_dialect() {
+    for dialect in Dialect::ALL {
+        for (window, budget) in [(4_096, 4_800), (8_192, 4_800), (32_768, 12_000), (262_144, 12_000)] {
+            for (system, further) in [(fresh(), Vec::new()), (full(), Vec::new()), (full(), further())] {
+                let bytes = first_request(dialect, &system, window, &further);
+                assert!(bytes <= budget, "{dialect}: {bytes} bytes in a window of {window}");
+            }
+        }
+        let lean = first_request(dialect, &fresh(), 32_768, &[]);
+        assert!(lean < 8_000, "{dialect}: a fresh workspace takes {lean} bytes");
+    }
+}
