@@ -10,7 +10,8 @@ use krabba_command::{Context, Effect, FileAccess, Reply, Switch, run};
 use krabba_context::SystemPrompt;
 use krabba_llm::Caller;
 use krabba_local::{Services, Watcher};
-use krabba_net::{Egress, HttpClient, Redactor};
+use krabba_net::{Egress, HttpClient};
+use krabba_redact::Redactor;
 use krabba_route::{
     Alias, Allow, AllowPattern, ClockSettings, Configured, Extras, Hosting, ModelEntry, Provider, ResidencySource, Router, Selection,
     Settings,

@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use krabba_dialect::{ErrorBody, WireEvent, WireFinish};
 use krabba_markup::OrphanPolicy;
-use krabba_net::{NetError, Redactor};
+use krabba_net::NetError;
+use krabba_redact::Redactor;
 use krabba_types::{
     CallId, Dialect, DoneReason, JsonObject, ModelEvent, ModelId, ModelRef, Phase, Progress, ProviderId, ServerKind, ToolCall,
     ToolCallPart, Usage,

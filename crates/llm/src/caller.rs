@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use krabba_dialect::{Encoded, encode, endpoint_url, key_header};
-use krabba_net::{HttpClient, HttpRequest, Redactor, Url, display_url};
+use krabba_net::{HttpClient, HttpRequest, Url, display_url};
+use krabba_redact::Redactor;
 use krabba_types::{Fault, FaultKind, ModelRequest, Phase, Secret};
 
 use crate::answer::{Answer, Asked};

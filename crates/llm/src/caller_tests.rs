@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use krabba_net::{Redactor, Url};
+use krabba_net::Url;
+use krabba_redact::Redactor;
 use krabba_types::{Dialect, DoneReason, FaultKind, ModelEvent, Phase, Progress, Secret, ServerKind};
 
 use crate::classify_tests::{KEY, request, target};

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use krabba_markup::OrphanPolicy;
-use krabba_net::{NetError, Redactor};
+use krabba_net::NetError;
+use krabba_redact::Redactor;
 use krabba_types::{
     Calling, Dialect, Fault, FaultKind, Message, ModelId, ModelRef, ModelRequest, Params, Phase, ProviderId, Residency, Role, Secret,
     ServerKind, Thinking,

@@ -1,6 +1,6 @@
 //! What is known about the place where something went wrong.
 
-use krabba_net::Redactor;
+use krabba_redact::Redactor;
 use krabba_types::{Dialect, ModelId, ModelRef, ServerKind};
 
 use crate::Target;

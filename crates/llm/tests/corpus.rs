@@ -7,7 +7,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use krabba_llm::{Caller, Collected, OrphanPolicy, Shape, Target, collect};
-use krabba_net::{Egress, HttpClient, Redactor, Url};
+use krabba_net::{Egress, HttpClient, Url};
+use krabba_redact::Redactor;
 use krabba_testkit::{Expect, Outcome, Quirk, ScriptedServer};
 use krabba_types::{
     Calling, Dialect, DoneReason, FaultKind, Message, ModelId, ModelRef, ModelRequest, Params, ProviderId, Residency, Role, Secret,

@@ -24,8 +24,7 @@
 //! as `: keepalive 5/100`), the last event of a stream cut before its blank line, and everything after one
 //! invalid byte; none limits the size of an event.
 //!
-//! Beside that live two pure helpers that all users of HTTP share: the [`Redactor`] that keeps secrets out of messages, and
-//! [`base_urls`], which guesses what a person meant by `box:1234`.
+//! Beside that lives a pure helper that all users of HTTP share: [`base_urls`], which guesses what a person meant by `box:1234`.
 
 mod base_url;
 mod client;
@@ -35,7 +34,6 @@ mod frame;
 mod ndjson;
 mod public;
 mod reach;
-mod redactor;
 mod request;
 mod resolver;
 mod response;
@@ -51,7 +49,6 @@ pub use frame::{Frame, FrameError, Frames, Framing, MAX_EVENT_BYTES};
 pub use ndjson::NdjsonDecoder;
 pub use public::is_public;
 pub use reach::{Reach, reach};
-pub use redactor::Redactor;
 pub use request::{HttpRequest, Reuse};
 pub use response::{HttpResponse, MAX_HEADERS};
 pub use sse::SseDecoder;
@@ -72,8 +69,6 @@ mod framing_tests;
 mod public_tests;
 #[cfg(test)]
 mod reach_tests;
-#[cfg(test)]
-mod redactor_tests;
 #[cfg(test)]
 mod retry_after_tests;
 #[cfg(test)]

@@ -8,29 +8,30 @@ use serde::Deserialize;
 
 /// The rooms in their order, each with the rooms that it may depend on. A room depends only on rooms above it, and on
 /// those alone that it needs; a new line here is a decision about the design.
-const ROOMS: [(&str, &[&str]); 19] = [
+const ROOMS: [(&str, &[&str]); 20] = [
     ("krabba-types", &[]),
     ("krabba-config", &["types"]),
     ("krabba-store", &["types"]),
     ("krabba-dialect", &["types"]),
     ("krabba-markup", &["types"]),
+    ("krabba-redact", &["types"]),
     ("krabba-net", &["types"]),
-    ("krabba-llm", &["types", "dialect", "markup", "net"]),
+    ("krabba-llm", &["types", "dialect", "markup", "redact", "net"]),
     ("krabba-local", &["types", "net"]),
     ("krabba-route", &["types", "store", "net", "llm", "local"]),
     ("krabba-context", &["types", "markup"]),
-    ("krabba-guard", &["types", "store"]),
+    ("krabba-guard", &["types", "store", "redact"]),
     ("krabba-sandbox", &["types", "net", "guard"]),
     ("krabba-tool", &["types", "guard"]),
-    ("krabba-tools", &["types", "store", "net", "guard", "sandbox", "tool"]),
+    ("krabba-tools", &["types", "store", "redact", "net", "guard", "sandbox", "tool"]),
     ("krabba-mcp", &["types", "net", "guard", "sandbox", "tool"]),
-    ("krabba-agent", &["types", "store", "markup", "route", "context", "guard", "tool"]),
+    ("krabba-agent", &["types", "store", "markup", "redact", "route", "context", "guard", "tool"]),
     ("krabba-command", &["types", "store", "route", "context", "guard", "agent"]),
     (
         "krabba",
         &[
-            "types", "config", "store", "net", "llm", "local", "route", "context", "guard", "sandbox", "tool", "tools", "mcp", "agent",
-            "command",
+            "types", "config", "store", "redact", "net", "llm", "local", "route", "context", "guard", "sandbox", "tool", "tools", "mcp",
+            "agent", "command",
         ],
     ),
     ("krabba-testkit", &["types"]),

@@ -12,7 +12,8 @@ use krabba_agent::{Agent, AgentSettings, Hands, Input, TurnEnd, TurnEvent, TurnH
 use krabba_context::SystemPrompt;
 use krabba_llm::Caller;
 use krabba_local::{Services, Watcher};
-use krabba_net::{Egress, HttpClient, Redactor};
+use krabba_net::{Egress, HttpClient};
+use krabba_redact::Redactor;
 use krabba_route::{ClockSettings, Configured, Extras, Hosting, ModelEntry, Provider, ResidencySource, Router, Selection, Settings};
 use krabba_store::Store;
 use krabba_testkit::{Script, ScriptedServer};

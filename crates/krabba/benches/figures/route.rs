@@ -8,7 +8,8 @@ use anyhow::{Result, bail};
 use futures_util::StreamExt;
 use krabba_llm::{Caller, OrphanPolicy, Shape, Target};
 use krabba_local::{Services, Watcher};
-use krabba_net::{Egress, HttpClient, Redactor, Url};
+use krabba_net::{Egress, HttpClient, Url};
+use krabba_redact::Redactor;
 use krabba_route::{
     Ask, ClockSettings, Configured, Extras, Hosting, ModelEntry, Prepared, Prompt, Provider, ResidencySource, RouteEvent, Router,
     Selection, Settings, Surface, TooLarge,

@@ -10,7 +10,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use krabba_llm::Caller;
 use krabba_local::{Services, Watcher};
-use krabba_net::{Egress, HttpClient, Redactor};
+use krabba_net::{Egress, HttpClient};
+use krabba_redact::Redactor;
 use krabba_route::{
     Ask, ClockSettings, Configured, Extras, Hosting, Key, ModelEntry, Prepared, Prompt, Provider, ResidencySource, RouteEvent, Router,
     RunEnd, RunStream, Selection, Settings, Surface, TooLarge,

@@ -24,6 +24,9 @@ fn a_known_secret_is_hidden_in_every_dress() {
         dresses.push(STANDARD.encode(format!("{before}{KEY}")));
         dresses.push(URL_SAFE.encode(format!("{before}{KEY}:tail")));
     }
+    dresses.push(KEY.chars().rev().collect());
+    dresses.push(KEY.bytes().map(|byte| format!("{byte:02x}")).collect());
+    dresses.push(KEY.bytes().map(|byte| format!("{byte:02X}")).collect());
     for dress in dresses {
         let clean = redactor.redact(&format!("quoted <{dress}> by a server")).into_owned();
         assert!(clean.contains("[secret]"), "{dress} in {clean}");
@@ -48,6 +51,19 @@ fn a_short_secret_does_not_shred_the_text() {
         redactor.redact("key local1, not localhost or local10; LM Studio takes lm-studio, ollama and ab"),
         "key [secret], not localhost or local10; LM Studio takes lm-studio, ollama and ab"
     );
+}
+
+#[test]
+fn a_secret_behind_the_beginning_of_another_is_found() {
+    let redactor = knowing(&["aab1", "ab12"]);
+    assert_eq!(redactor.redact("xaab12 aab12 aab1 ab12"), "xaab12 aab12 [secret] [secret]");
+    assert!(redactor.finds("x ab12.") && !redactor.finds("xab12"));
+}
+
+#[test]
+fn what_only_looks_like_a_secret_is_left_to_a_model() {
+    let code = "let password = 'correct-horse-battery-staple-9';";
+    assert_eq!(knowing(&["another-secret"]).hide(code), code);
 }
 
 #[test]
