@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use krabba_guard::{Answer, Authorized, Denial, Question, Redeemed, Scene, Verdict};
 use krabba_tool::{CALL_TOOL, Call, Outcome as Brought, Repeat, Run, Tool};
-use krabba_types::{Action, JsonObject, Label, ToolCall};
+use krabba_types::{Action, JsonObject, Label, Structured, ToolCall};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +34,9 @@ const GRACE: Duration = Duration::from_millis(500);
 /// Lines of a tool's output that wait for the listener.
 const LINES: usize = 64;
 
+/// The most data of one result that is kept for the monitor, in bytes of JSON. More of it ties no handle to a name.
+const STRUCTURED: usize = 256 * 1024;
+
 /// How much of a result a person is shown, in lines and in characters.
 const SHOWN_LINES: usize = 8;
 const SHOWN_CHARS: usize = 600;
@@ -43,6 +46,7 @@ pub(crate) struct Done {
     pub(crate) text: String,
     pub(crate) is_error: bool,
     pub(crate) label: Label,
+    pub(crate) structured: Option<Structured>,
     /// Set when nothing more is done in this turn.
     pub(crate) halts: Option<Outcome>,
 }
@@ -50,7 +54,7 @@ pub(crate) struct Done {
 impl Done {
     /// In our words, and without anything having been done.
     pub(crate) fn refused(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_error: true, label: Label::System, halts: None }
+        Self { text: text.into(), is_error: true, label: Label::System, structured: None, halts: None }
     }
 
     fn stopped() -> Self {
@@ -139,6 +143,16 @@ impl TurnTask {
         }
         self.speaker.say(TurnEvent::Status(Status::Acting { what: what.to_owned() }));
         let least = authorized.terms().label.clone();
+        let asked = match authorized.action() {
+            Action::Call(call) => Some((call.server.clone(), call.tool.clone())),
+            Action::Consult(_)
+            | Action::Look(_)
+            | Action::Change(_)
+            | Action::Run(_)
+            | Action::Control(_)
+            | Action::Fetch(_)
+            | Action::Search(_) => None,
+        };
         let cancel = CancellationToken::new();
         let (progress, mut lines) = mpsc::channel(LINES);
         let run = Run { session: self.lane.id.clone(), cancel: cancel.clone(), budget: self.shared.hands.limits.result_bytes, progress };
@@ -162,12 +176,14 @@ impl TurnTask {
                 (late.unwrap_or_else(|_| Brought::failed("stopped by the owner")), Some(Outcome::Stopped))
             }
         };
-        let Brought { text, is_error, label, images: _, shown } = brought;
+        let Brought { text, is_error, label, structured, images: _, shown } = brought;
+        let structured = asked.zip(structured).map(|((server, tool), value)| Structured { server, tool, value });
+        let structured = structured.filter(|structured| structured.value.to_string().len() <= STRUCTURED);
         if let Some(shown) = shown {
             self.speaker.say(TurnEvent::Output(shown));
         }
         let text = if text.is_empty() { "(no output)".to_owned() } else { text };
-        Ok(Done { text, is_error, label: label.join(&least), halts })
+        Ok(Done { text, is_error, label: label.join(&least), structured, halts })
     }
 
     async fn begin_effect(&self, call: &ToolCall, what: &str) -> Result<bool, AgentError> {

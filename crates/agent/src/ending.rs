@@ -125,7 +125,7 @@ pub(crate) fn close_interrupted(store: &Store, session: &SessionId, history: &Hi
                 ));
             }
             let text = if effect.is_some() { UNKNOWN } else { NOT_DONE };
-            let result = Record::Result(unanswered(&call, text));
+            let result = Record::Result(unanswered(&call, text).into());
             events.push(result.event(Some(&turn), Label::System, now)?);
         }
         lines.push(INTERRUPTED.to_owned());

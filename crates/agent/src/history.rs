@@ -16,9 +16,9 @@ use std::collections::{BTreeMap, HashMap};
 use krabba_context::{ABORTED_LINE, Entry};
 use krabba_route::ResidencyPolicy;
 use krabba_store::{Event, EventKind, StoredEvent};
-use krabba_types::{Label, Message, ModelRef, Part, Residency, Role, Thinking, Timestamp, ToolCall, TurnId};
+use krabba_types::{Label, Message, ModelRef, Part, Residency, Role, Structured, Thinking, Timestamp, ToolCall, TurnId};
 
-use crate::record::{AssistantRecord, Change, CutRecord, EndRecord, Extent, Record, UserRecord};
+use crate::record::{AssistantRecord, Change, CutRecord, EndRecord, Extent, Record, ResultRecord, UserRecord};
 use crate::scene::Material;
 
 /// A session, worked out from its events.
@@ -29,6 +29,7 @@ pub struct History {
     by_id: HashMap<TurnId, usize>,
     settings: SessionSettings,
     material: Vec<Material>,
+    structured: Vec<Structured>,
     cut_by_person: u64,
     cut_by_route: BTreeMap<ModelRef, u64>,
     unreadable: Vec<u64>,
@@ -137,6 +138,11 @@ impl History {
         &self.material
     }
 
+    /// What servers gave as data.
+    pub(crate) fn structured(&self) -> &[Structured] {
+        &self.structured
+    }
+
     /// The `seq` of the first event that `route` still gets to see.
     pub fn cut_for(&self, route: &ModelRef) -> u64 {
         self.cut_by_route.get(route).copied().unwrap_or(0).max(self.cut_by_person)
@@ -208,7 +214,8 @@ impl History {
             Record::Call(call) => {
                 self.turn(event).say(event, Message { role: Role::Assistant, parts: vec![Part::ToolCall(call)] });
             }
-            Record::Result(result) => {
+            Record::Result(ResultRecord { result, structured }) => {
+                self.structured.extend(structured);
                 self.material.extend(Material::of_result(event.seq, &event.label, &result));
                 self.turn(event).say(event, Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] });
             }

@@ -5,7 +5,7 @@
 
 use krabba_store::{Event, EventKind, NewEvent};
 use krabba_types::{DoneReason, FactSource, Thinking};
-use krabba_types::{Fault, Label, ModelId, ModelRef, Part, Residency, Timestamp, ToolCall, ToolResult, TurnId, Usage};
+use krabba_types::{Fault, Label, ModelId, ModelRef, Part, Residency, Structured, Timestamp, ToolCall, ToolResult, TurnId, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ pub enum Record {
     /// The model made a call.
     Call(ToolCall),
     /// A call brought something.
-    Result(ToolResult),
+    Result(ResultRecord),
     /// Work on a turn is over.
     Ended(EndRecord),
     /// A setting of the session changed.
@@ -80,6 +80,23 @@ pub enum Extent {
     Step,
     /// It was stopped or broke off; the person saw this much.
     Aborted,
+}
+
+/// What a call brought.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResultRecord {
+    /// What the model reads.
+    #[serde(flatten)]
+    pub result: ToolResult,
+    /// What the server gave as data, for the monitor alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub structured: Option<Structured>,
+}
+
+impl From<ToolResult> for ResultRecord {
+    fn from(result: ToolResult) -> Self {
+        Self { result, structured: None }
+    }
 }
 
 /// The end of a turn.

@@ -38,7 +38,7 @@ impl Material {
 }
 
 /// The scene of `turn` as it is now. What left the context of `route` by a cut is left out, but for the owner's own words, which
-/// nobody can put into the owner's mouth later.
+/// nobody can put into the owner's mouth later. What servers gave as data stays whole: two things of one name are told apart by it.
 pub(crate) fn scene(agent: &AgentId, session: &SessionId, turn: &TurnId, history: &History, route: &ModelRef, speaker: &Label) -> Scene {
     let cut = history.cut_for(route);
     let kept = history.material().iter().filter(|material| material.seq >= cut || material.said.label.is_own());
@@ -54,6 +54,7 @@ pub(crate) fn scene(agent: &AgentId, session: &SessionId, turn: &TurnId, history
         principal,
         label: history.label_of_answer(route),
         said: kept.map(|material| material.said.clone()).collect(),
+        structured: history.structured().to_vec(),
     }
 }
 

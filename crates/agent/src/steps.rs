@@ -12,7 +12,7 @@ use crate::history::History;
 use crate::listening::Asked;
 use crate::prompt::SessionPrompt;
 use crate::queue::Place;
-use crate::record::{AssistantRecord, CutRecord, Extent, NoticeRecord, Outcome, Record, UserRecord};
+use crate::record::{AssistantRecord, CutRecord, Extent, NoticeRecord, Outcome, Record, ResultRecord, UserRecord};
 use crate::scene::scene;
 use crate::turn::{Keeper, TurnTask};
 use crate::{AgentError, TurnEnd};
@@ -148,7 +148,8 @@ impl TurnTask {
     async fn write_result(&self, call: &ToolCall, done: &crate::acting::Done) -> Result<Arc<History>, AgentError> {
         let result = ToolResult { call: call.id.clone(), name: call.name.clone(), text: done.text.clone(), is_error: done.is_error };
         let now = self.shared.clock.now();
-        let event = Record::Result(result).event(Some(&self.turn), done.label.clone(), now)?;
+        let record = ResultRecord { result, structured: done.structured.clone() };
+        let event = Record::Result(record).event(Some(&self.turn), done.label.clone(), now)?;
         let (lane, id) = (Arc::clone(&self.lane), call.id.clone());
         self.shared
             .stored(move |store| {

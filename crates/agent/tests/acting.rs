@@ -104,6 +104,28 @@ async fn hostile_page_cannot_send_mail_and_marks_the_answer() {
 }
 
 #[tokio::test]
+async fn handle_of_a_named_thing_is_known_after_a_restart() {
+    let delete = |id: u32| format!("{{tool_call: {{name: 'delete_file', arguments: {{file_id: '{id}'}}}}}}");
+    let find = "{tool_call: {name: 'find_files', arguments: {}}}";
+    let server = server(&rules(&[find, "{text: 'two'}", &delete(13), "{text: 'gone'}", &delete(14), "{text: 'not gone'}"])).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, _) = acting_agent(state.path(), &server, |_| {});
+    let lane = agent.new_session();
+    listen(lane.turn(say("what files are there?"))).await;
+    let id = lane.id().clone();
+    drop((lane, agent));
+
+    let (agent, journal) = acting_agent(state.path(), &server, |_| {});
+    let lane = agent.session(id);
+    let events = listen(lane.turn(say("delete the old plans"))).await;
+    assert!(!events.iter().any(|event| matches!(event, TurnEvent::Asked(_))), "{events:?}");
+    assert_eq!(done(&journal), ["delete_file at office"]);
+    let events = listen_until(&mut lane.turn(say("and now?")), |event| matches!(event, TurnEvent::Asked(_))).await;
+    assert!(matches!(events.last(), Some(TurnEvent::Asked(_))), "{events:?}");
+    assert_eq!(done(&journal), ["delete_file at office"]);
+}
+
+#[tokio::test]
 async fn what_the_owner_approves_is_done_once() {
     let server = server(&rules(&[MAIL, "{text: 'Sent.'}"])).await;
     let state = tempfile::tempdir().unwrap();
@@ -115,7 +137,7 @@ async fn what_the_owner_approves_is_done_once() {
     assert_eq!(done(&journal), Vec::<String>::new());
     lane.answer(question.id.clone(), Answer::Approve, "test").await.unwrap();
     assert_eq!(end(&listen(handle).await).text, "Sent.");
-    assert_eq!(done(&journal), ["mail at post"]);
+    assert_eq!(done(&journal), ["mail at office"]);
     assert!(lane.answer(question.id.clone(), Answer::Approve, "test").await.is_err(), "an answer counts once");
 }
 

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use krabba_types::{Action, Control, FileChanges, ForeignCall, ForeignEffect};
+use krabba_types::{Action, Control, FileChanges, ForeignCall, ForeignEffect, World};
 use serde_json::Value;
 
 use crate::owner_words::OwnerWords;
 use crate::policy::Condition;
+use crate::provenance::{Provenance, leaves, text_of};
 use crate::{ControlFiles, Policy, Principal, Scene, Source, ThrowAway};
 
 /// Tools whose results are public: what they bring cannot be the owner's secret.
@@ -32,7 +33,8 @@ const IRREVERSIBLE: [&str; 16] = [
     "password",
 ];
 
-pub(crate) fn conditions(action: &Action, scene: &Scene, policy: &Policy, words: &OwnerWords) -> BTreeSet<Condition> {
+pub(crate) fn conditions(action: &Action, scene: &Scene, policy: &Policy, provenance: &Provenance) -> BTreeSet<Condition> {
+    let words = provenance.words();
     let mut met = BTreeSet::new();
     let mut note = |condition: Condition, holds: bool| {
         if holds {
@@ -60,14 +62,16 @@ pub(crate) fn conditions(action: &Action, scene: &Scene, policy: &Policy, words:
         Action::Control(Control::Write { text, .. }) => note(Condition::Vouched, words.hold(text)),
         Action::Control(Control::List | Control::Poll { .. } | Control::Kill { .. }) => {}
         Action::Fetch(fetch) => {
-            note(Condition::Vouched, words.hold(&fetch.url));
+            note(Condition::Vouched, words.hold_address(&fetch.url));
             note(Condition::Found, found(&fetch.url, scene));
         }
-        Action::Search(search) => note(Condition::Vouched, vouched(search.query.split_whitespace(), words)),
+        Action::Search(search) => {
+            note(Condition::Vouched, search.query.split_whitespace().all(|word| words.hold_word(word)));
+            note(Condition::PlainPayload, provenance.is_plain(&search.query));
+        }
         Action::Call(call) => {
-            let (critical, rest) = arguments(call);
-            note(Condition::Vouched, call_vouched(call, &critical, words));
-            note(Condition::PlainPayload, rest.iter().all(|text| !holds_foreign_link(text, words)));
+            note(Condition::Vouched, call_vouched(call, provenance));
+            note(Condition::PlainPayload, call_plain(call, provenance));
             note(Condition::Irreversible, is_irreversible(&call.tool));
         }
     }
@@ -97,45 +101,35 @@ fn found(url: &str, scene: &Scene) -> bool {
     })
 }
 
-fn call_vouched(call: &ForeignCall, critical: &[String], words: &OwnerWords) -> bool {
-    let all = critical.iter().all(|value| words.hold(value));
-    match call.effect {
+/// The critical arguments of a call.
+fn critical(call: &ForeignCall) -> Vec<(&str, &Value)> {
+    let decides = |name: &String| match &call.effect {
+        ForeignEffect::ReadOnly { critical, .. } | ForeignEffect::Declared { critical } => critical.contains(name),
+        ForeignEffect::Undeclared => !call.usual.contains(name),
+    };
+    call.arguments.iter().filter(|(name, _)| decides(name)).map(|(name, value)| (name.as_str(), value)).collect()
+}
+
+fn call_vouched(call: &ForeignCall, provenance: &Provenance) -> bool {
+    let critical = critical(call);
+    let all = critical.iter().all(|(name, value)| provenance.owns(value, name, call));
+    let somebody = || critical.iter().flat_map(|(_, value)| leaves(value)).any(|leaf| !text_of(leaf).trim().is_empty());
+    match &call.effect {
         ForeignEffect::ReadOnly { .. } => all,
+        // The owner said that nothing about it needs their word.
+        ForeignEffect::Declared { critical } if critical.is_empty() => true,
         // Something happens, and nothing in the call says to whom: the owner cannot have named it.
-        ForeignEffect::Declared { .. } | ForeignEffect::Undeclared => all && !critical.is_empty(),
+        ForeignEffect::Declared { .. } | ForeignEffect::Undeclared => all && somebody(),
     }
 }
 
-/// The texts in critical arguments, and in the others.
-fn arguments(call: &ForeignCall) -> (Vec<String>, Vec<String>) {
-    let mut critical = Vec::new();
-    let mut rest = Vec::new();
-    for (name, value) in &call.arguments {
-        let decides = match &call.effect {
-            ForeignEffect::ReadOnly { critical } | ForeignEffect::Declared { critical } => critical.contains(name),
-            ForeignEffect::Undeclared => true,
-        };
-        collect(value, if decides { &mut critical } else { &mut rest });
+fn call_plain(call: &ForeignCall, provenance: &Provenance) -> bool {
+    if matches!(&call.effect, ForeignEffect::ReadOnly { world: World::Closed, .. }) {
+        return true;
     }
-    (critical, rest)
-}
-
-fn collect(value: &Value, texts: &mut Vec<String>) {
-    match value {
-        Value::Null => {}
-        Value::Bool(truth) => texts.push(truth.to_string()),
-        Value::Number(number) => texts.push(number.to_string()),
-        Value::String(text) => texts.push(text.clone()),
-        Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),
-        Value::Object(entries) => entries.values().for_each(|value| collect(value, texts)),
-    }
-}
-
-fn holds_foreign_link(text: &str, words: &OwnerWords) -> bool {
-    text.split_whitespace().any(|word| {
-        let lower = word.to_lowercase();
-        (lower.contains("://") || lower.contains("www.")) && !words.hold(word.trim_end_matches(['.', ',']))
-    })
+    let critical = critical(call);
+    let rest = call.arguments.iter().filter(|(name, _)| critical.iter().all(|(decides, _)| decides != name));
+    rest.flat_map(|(_, value)| leaves(value)).all(|leaf| provenance.is_plain(&text_of(leaf)))
 }
 
 fn is_irreversible(tool: &str) -> bool {

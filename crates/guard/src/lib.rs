@@ -21,16 +21,22 @@ mod control_files;
 mod error;
 mod file_labels;
 mod findings;
+mod handles;
 mod monitor;
 mod owner_words;
+mod payload;
 mod policy;
+mod provenance;
 mod question;
 mod rules;
 mod scene;
+mod spelling;
 mod verdict;
 
 #[cfg(test)]
 mod monitor_tests;
+#[cfg(test)]
+mod variants_tests;
 
 pub use audit::{AuditProblem, Decided, check_audit};
 pub use authorized::{Authorized, Terms, View};

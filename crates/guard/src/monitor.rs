@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use crate::audit::{self, Decided};
 use crate::findings;
-use crate::owner_words::OwnerWords;
 use crate::policy::Sink;
+use crate::provenance::Provenance;
 use crate::{
     Answer, Authorized, Decision, Denial, GuardError, Policy, Question, Redeemed, Scene, Terms, Verdict, View, canonical, question,
 };
@@ -57,9 +57,9 @@ impl Monitor {
     /// # Errors
     /// What the store may meet; nothing is allowed then.
     pub fn judge(&self, action: Action, scene: &Scene) -> Result<Verdict, GuardError> {
-        let words = OwnerWords::of(scene);
+        let provenance = Provenance::of(scene);
         let sink = Sink::of(&action);
-        let rule = self.policy.decide(sink, &findings::conditions(&action, scene, &self.policy, &words));
+        let rule = self.policy.decide(sink, &findings::conditions(&action, scene, &self.policy, &provenance));
         let (id, decision, why) = rule.map_or((NO_RULE, Decision::Deny, "no rule allows it"), |rule| (rule.id, rule.decision, rule.why));
         let terms = terms(&action, scene, if decision == Decision::AllowApart { View::Discardable } else { View::Direct });
         let digest = self.digest(&action, &terms);
@@ -89,7 +89,7 @@ impl Monitor {
                 Ok(Verdict::Stopped(denial(id, why)))
             }
             Decision::Ask | Decision::AskTyped => {
-                let lines = question::lines(&action, &terms, scene, &words);
+                let lines = question::lines(&action, &terms, scene, &provenance);
                 if lines.iter().map(String::len).sum::<usize>() > self.policy.longest_question {
                     self.note(&row(TOO_LONG, audit::word(Decision::Deny), None))?;
                     return Ok(Verdict::Denied(denial(TOO_LONG, "it is too long to be shown to the owner whole; do it in smaller steps")));

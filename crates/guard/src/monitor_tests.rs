@@ -61,6 +61,7 @@ fn scene(typed: &str, read: &[Label]) -> Scene {
         principal: Principal::Owner,
         label: Label::join_all(said.iter().map(|said| &said.label)),
         said,
+        structured: Vec::new(),
     }
 }
 
@@ -98,6 +99,7 @@ fn mail(to: &str, body: &str) -> Action {
         server: "mail".to_owned(),
         tool: "send".to_owned(),
         arguments: arguments.as_object().unwrap().clone(),
+        usual: Vec::new(),
         effect: ForeignEffect::Declared { critical: vec!["to".to_owned()] },
     })
 }

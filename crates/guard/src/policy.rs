@@ -173,7 +173,7 @@ pub enum Condition {
     Private,
     /// Every argument that decides who or what is affected is the owner's own word.
     Vouched,
-    /// The rest of it holds no link, and nothing of the owner's, that the owner did not write.
+    /// The rest of it holds no hidden character, and no link and no identifier that the owner did not write.
     PlainPayload,
     /// The address stands word for word in a search result.
     Found,

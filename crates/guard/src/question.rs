@@ -2,13 +2,16 @@
 
 use krabba_types::{Action, Control, Exec, FileChanges, ForeignCall};
 
-use crate::owner_words::OwnerWords;
+use crate::provenance::Provenance;
 use crate::{Scene, Terms, View};
 
+/// Where a value comes from that the owner wrote, or named by another name.
+const OWNERS: &str = "your words";
+
 /// The lines of a question.
-pub(crate) fn lines(action: &Action, terms: &Terms, scene: &Scene, words: &OwnerWords) -> Vec<String> {
+pub(crate) fn lines(action: &Action, terms: &Terms, scene: &Scene, provenance: &Provenance) -> Vec<String> {
     let mut lines = Vec::new();
-    let origin = |value: &str| origin(value, scene, words);
+    let origin = |value: &str| origin(value, scene, provenance);
     match action {
         Action::Consult(consult) => lines.push(format!("look up with {}: {}", visible(&consult.tool), visible(&consult.query))),
         Action::Look(look) => lines.push(format!("{} {}", visible(&look.tool), visible(&look.path.to_string()))),
@@ -29,7 +32,7 @@ pub(crate) fn lines(action: &Action, terms: &Terms, scene: &Scene, words: &Owner
             lines.push(format!("ask the search engine {}", visible(&search.endpoint)));
             lines.push(format!("  question: {} ({})", visible(&search.query), origin(&search.query)));
         }
-        Action::Call(call) => foreign(call, &origin, &mut lines),
+        Action::Call(call) => foreign(call, scene, provenance, &mut lines),
     }
     lines
 }
@@ -64,7 +67,7 @@ fn command(exec: &Exec, terms: &Terms, lines: &mut Vec<String>) {
     }
 }
 
-fn foreign(call: &ForeignCall, origin: &dyn Fn(&str) -> String, lines: &mut Vec<String>) {
+fn foreign(call: &ForeignCall, scene: &Scene, provenance: &Provenance, lines: &mut Vec<String>) {
     lines.push(format!("call {} of the server {}", visible(&call.tool), visible(&call.server)));
     for (name, value) in &call.arguments {
         let text = match value {
@@ -72,15 +75,16 @@ fn foreign(call: &ForeignCall, origin: &dyn Fn(&str) -> String, lines: &mut Vec<
             other => other.to_string(),
         };
         let mut parts = text.lines();
-        lines.push(format!("  {}: {} ({})", visible(name), visible(parts.next().unwrap_or_default()), origin(&text)));
+        let origin = if provenance.owns(value, name, call) { OWNERS.to_owned() } else { origin(&text, scene, provenance) };
+        lines.push(format!("  {}: {} ({origin})", visible(name), visible(parts.next().unwrap_or_default())));
         lines.extend(parts.map(|line| format!("    {}", visible(line))));
     }
 }
 
 /// Where a value comes from, as far as the context tells.
-fn origin(value: &str, scene: &Scene, words: &OwnerWords) -> String {
-    if words.hold(value) {
-        return "your words".to_owned();
+fn origin(value: &str, scene: &Scene, provenance: &Provenance) -> String {
+    if provenance.words().hold(value) {
+        return OWNERS.to_owned();
     }
     let source = scene.said.iter().rev().find(|said| !value.trim().is_empty() && !said.label.is_own() && said.text.contains(value.trim()));
     match source {

@@ -20,7 +20,7 @@ const fn rule(
     Rule { id, about, when, unless, decision, why }
 }
 
-pub(crate) static RULES: [Rule; 33] = [
+pub(crate) static RULES: [Rule; 34] = [
     rule("guest-answers-only", &[], &[Guest], &[], Deny, "a guest gets answers; nothing is done for them"),
     rule("consult", &[Consult], &[], &[], Allow, "it looks into what krabba itself holds"),
     rule("workspace-read", &[Look], &[], &[], Allow, "what is read keeps its label"),
@@ -85,11 +85,19 @@ pub(crate) static RULES: [Rule; 33] = [
     rule("fetch-clean", &[Fetch], &[], &[Tainted, Private], Allow, "the context holds the owner's words alone"),
     rule("fetch-tainted", &[Fetch], &[], &[], Ask, "an address that the owner did not write can carry away what was read"),
     rule("search-named", &[Search], &[Vouched], &[], Allow, "every word of the question is the owner's"),
+    rule("search-carries", &[Search], &[], &[PlainPayload], Ask, "a link or an identifier that the owner did not write is in the question"),
     rule("search-tainted", &[Search], &[Tainted], &[], Ask, "foreign content has a say in the question"),
     rule("search", &[Search], &[], &[], Allow, "the owner chose the search engine"),
     // MCP servers.
-    rule("foreign-read", &[CallReading], &[Vouched], &[], Allow, "it only reads, at a server that the owner chose"),
-    rule("foreign-read-elsewhere", &[CallReading], &[], &[], Ask, "the owner did not write where it goes"),
+    rule("foreign-read", &[CallReading], &[Vouched, PlainPayload], &[], Allow, "it only reads, at a server that the owner chose"),
+    rule(
+        "foreign-read-elsewhere",
+        &[CallReading],
+        &[],
+        &[],
+        Ask,
+        "the owner did not write where it goes, or something foreign or private rides along",
+    ),
     rule("foreign-call", CALLS, &[Vouched, PlainPayload], &[], Allow, "whoever or whatever is affected, the owner named it"),
     rule(
         "foreign-call-irreversible",

@@ -1,6 +1,6 @@
 //! What an action would happen in.
 
-use krabba_types::{AgentId, Label, SessionId, TurnId};
+use krabba_types::{AgentId, Label, SessionId, Structured, TurnId};
 
 /// The turn that wants an action, and everything in its context that bears on it.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Scene {
     pub label: Label,
     /// What stands in the context, in order.
     pub said: Vec<Said>,
+    /// What MCP servers gave as data in this conversation, in order, also what has left the context.
+    pub structured: Vec<Structured>,
 }
 
 /// For whom a turn works.

@@ -84,6 +84,7 @@ fn allowed(exec: Exec, label: &Label) -> Authorized<Exec> {
         principal: Principal::Owner,
         label: label.clone(),
         said,
+        structured: Vec::new(),
     };
     match monitor.judge(Action::Run(exec), &scene).unwrap() {
         Verdict::Allowed(authorized) => authorized.into_exec().unwrap(),

@@ -11,6 +11,8 @@ pub struct Outcome {
     pub is_error: bool,
     /// Where the text comes from; joined with what the action's terms demand by whoever stores it.
     pub label: Label,
+    /// The same as data, where a server gave it as such (MCP: `structuredContent`). Never worked out from the text.
+    pub structured: Option<serde_json::Value>,
     /// Pictures for the model.
     pub images: Vec<Image>,
     /// What a person is shown instead of the text (a diff).
@@ -20,12 +22,12 @@ pub struct Outcome {
 impl Outcome {
     /// It went well.
     pub fn done(text: impl Into<String>, label: Label) -> Self {
-        Self { text: text.into(), is_error: false, label, images: Vec::new(), shown: None }
+        Self { text: text.into(), is_error: false, label, structured: None, images: Vec::new(), shown: None }
     }
 
     /// It failed; the words are ours.
     pub fn failed(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_error: true, label: Label::Minted, images: Vec::new(), shown: None }
+        Self { text: text.into(), is_error: true, label: Label::Minted, structured: None, images: Vec::new(), shown: None }
     }
 
     /// The same, with something for a person to look at.

@@ -299,6 +299,9 @@ pub struct ForeignCall {
     pub tool: String,
     /// The arguments, valid for the tool's schema.
     pub arguments: JsonObject,
+    /// Arguments whose value is the default of the tool's schema: as good as not given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub usual: Vec<String>,
     /// What it does there.
     pub effect: ForeignEffect,
 }
@@ -311,12 +314,36 @@ pub enum ForeignEffect {
     ReadOnly {
         /// Arguments that decide who learns of it all the same (a URL).
         critical: Vec<String>,
+        /// Who may learn of the other arguments.
+        world: World,
     },
-    /// Something happens. These arguments decide who or what is affected.
+    /// Something happens. These arguments decide who or what is affected; none where it does not matter.
     Declared {
         /// Their names.
         critical: Vec<String>,
     },
     /// Something may happen, and nobody said which argument matters: all do.
     Undeclared,
+}
+
+/// How far a tool of an MCP server reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum World {
+    /// It may pass on what it is asked (a search engine).
+    #[default]
+    Open,
+    /// It looks into the server's own data only (MCP: `openWorldHint: false`).
+    Closed,
+}
+
+/// What a tool of an MCP server gave as data (MCP: `structuredContent`), beside the text that a model reads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Structured {
+    /// The server's key in the configuration.
+    pub server: String,
+    /// The tool's name at the server.
+    pub tool: String,
+    /// What it gave.
+    pub value: serde_json::Value,
 }

@@ -21,7 +21,7 @@ mod usage;
 
 pub use action::{
     Action, Consult, Control, Exec, ExecMode, ExecStdio, Fetch, FileChange, FileChanges, ForeignCall, ForeignEffect, Look, PathError,
-    Search, WorkspacePath,
+    Search, Structured, WorkspacePath, World,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use event::{BrokenCall, CallProblem, DoneReason, ModelEvent, Progress, ToolCallPart};

@@ -1,0 +1,150 @@
+//! Handles: numbers and names that a server gives to things, and that no person writes.
+//!
+//! "Cancel Lunch" names no `event_id: 7`. The handle counts as the owner's when an earlier result of the same server held an object
+//! that carries it, beside a name that the owner wrote; when that is the only thing of its kind with that name; and when it is of the
+//! kind that the call is about, so that an event's number does not vouch for a file's.
+//!
+//! Objects count only where a server gave them as such. A result's text is never read as data: a file that holds
+//! `[{"id": 13, "name": "Lunch"}]` would else tie anything to anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use krabba_types::Structured;
+use serde_json::Value;
+
+use crate::owner_words::OwnerWords;
+use crate::spelling::fold;
+
+/// What a key ends in that holds a handle.
+const ID_WORDS: [&str; 4] = ["id", "uid", "uuid", "guid"];
+
+/// Words in names of tools and arguments that say nothing about the kind of thing.
+const NO_KIND: [&str; 29] = [
+    "id", "uid", "uuid", "guid", "get", "list", "search", "find", "read", "fetch", "by", "with", "from", "to", "in", "of", "create",
+    "make", "add", "new", "update", "set", "edit", "change", "delete", "remove", "send", "all", "most",
+];
+const NO_KIND_EITHER: [&str; 3] = ["recent", "the", "for"];
+
+/// The longest handle and the longest name, in characters.
+const LONGEST_HANDLE: usize = 128;
+const LONGEST_NAME: usize = 200;
+
+/// Things that servers told of.
+#[derive(Debug, Default)]
+pub(crate) struct Handles {
+    /// What is called by a name: each handle, with the tool that told of it.
+    named: BTreeMap<Naming, BTreeSet<(String, String)>>,
+}
+
+/// A name and where it stands.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Naming {
+    server: String,
+    /// The key of the handle.
+    key: String,
+    /// The key of the name.
+    name_key: String,
+    name: String,
+}
+
+impl Handles {
+    pub(crate) fn of(brought: &[Structured]) -> Self {
+        let mut handles = Self::default();
+        for result in brought {
+            handles.collect(&result.value, result);
+        }
+        handles
+    }
+
+    /// Whether an earlier result ties the handle to a name that the owner wrote.
+    pub(crate) fn tie(&self, handle: &str, argument: &str, server: &str, tool: &str, owner: &OwnerWords) -> bool {
+        if !is_handle(handle) {
+            return false;
+        }
+        let mut kind = nouns(argument);
+        if kind.is_empty() {
+            kind = nouns(tool);
+        }
+        self.named.iter().filter(|(naming, _)| naming.server == server).any(|(naming, found)| {
+            let of_key = nouns(&naming.key);
+            let same = |producer: &str| if of_key.is_empty() { !nouns(producer).is_disjoint(&kind) } else { !of_key.is_disjoint(&kind) };
+            let mut alike = found.iter().filter(|(_, producer)| same(producer)).map(|(other, _)| other).peekable();
+            alike.peek().is_some() && alike.all(|other| other == handle) && owner.hold(&naming.name)
+        })
+    }
+
+    fn collect(&mut self, value: &Value, result: &Structured) {
+        match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+            Value::Array(items) => items.iter().for_each(|item| self.collect(item, result)),
+            Value::Object(members) => {
+                for (key, member) in members {
+                    if let Some(handle) = handle_in(key, member) {
+                        for (of, name) in members.iter().filter(|(of, _)| *of != key) {
+                            if let Some(name) = name.as_str().filter(|name| is_name(name)) {
+                                let (server, key, name_key) = (result.server.clone(), key.clone(), of.clone());
+                                let naming = Naming { server, key, name_key, name: fold(name) };
+                                self.named.entry(naming).or_default().insert((handle.clone(), result.tool.clone()));
+                            }
+                        }
+                    }
+                    self.collect(member, result);
+                }
+            }
+        }
+    }
+}
+
+/// Whether the name of a key or an argument says that a handle is in it.
+pub(crate) fn is_id(name: &str) -> bool {
+    words(name).last().is_some_and(|last| ID_WORDS.contains(&last.as_str()))
+}
+
+/// The words of a name: `file_id`, `fileId`.
+pub(crate) fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut small = false;
+    for character in name.chars() {
+        if !character.is_alphanumeric() || (small && character.is_uppercase()) {
+            words.push(String::new());
+        }
+        if character.is_alphanumeric()
+            && let Some(word) = words.last_mut()
+        {
+            word.extend(character.to_lowercase());
+        }
+        small = character.is_lowercase();
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+fn nouns(name: &str) -> BTreeSet<String> {
+    let single = |word: String| match word.strip_suffix('s') {
+        Some(one) if word.chars().count() > 3 => one.to_owned(),
+        _ => word,
+    };
+    let said = |word: &String| !NO_KIND.contains(&word.as_str()) && !NO_KIND_EITHER.contains(&word.as_str());
+    words(name).into_iter().map(single).filter(said).collect()
+}
+
+fn handle_in(key: &str, value: &Value) -> Option<String> {
+    match value {
+        _ if !is_id(key) => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// Addresses and paths are none: they say whom they mean.
+fn is_handle(text: &str) -> bool {
+    text.len() <= LONGEST_HANDLE
+        && text.chars().all(|character| character.is_ascii_alphanumeric() || matches!(character, '-' | '_'))
+        && text.chars().any(|character| character.is_ascii_digit())
+}
+
+/// People and their addresses are no names of things: a subject that the owner named does not vouch for a sender.
+fn is_name(text: &str) -> bool {
+    (3..=LONGEST_NAME).contains(&text.chars().count()) && text.chars().any(char::is_alphabetic) && !text.contains('@')
+}

@@ -1,0 +1,180 @@
+//! What may not ride along with an action that the owner named: links that others bring in, and identifiers that others wrote.
+//!
+//! This stops copying, also with blanks and dashes put in. Something that is written in another way (spelled out, encoded) is not
+//! found here.
+
+use std::collections::BTreeSet;
+
+use crate::owner_words::squeeze;
+use crate::spelling::is_word;
+
+/// Beginnings of links that need no `//`.
+const SCHEMES: [&str; 7] = ["mailto:", "tel:", "sms:", "data:", "javascript:", "vbscript:", "www."];
+
+/// The longest scheme that a link has, in characters.
+const LONGEST_SCHEME: usize = 16;
+
+/// Endings of file names that look like hosts.
+const FILES: [&str; 44] = [
+    "txt", "md", "pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "odt", "csv", "tsv", "json", "json5", "yaml", "yml", "xml", "html",
+    "htm", "log", "png", "jpg", "jpeg", "gif", "webp", "svg", "zip", "gz", "tar", "rs", "py", "js", "ts", "c", "h", "cpp", "java", "go",
+    "sh", "toml", "ini", "db", "sqlite", "lock",
+];
+
+/// The links in a text, as chat programs recognise them: also a bare host becomes one.
+pub(crate) fn links(text: &str) -> Vec<String> {
+    let characters: Vec<char> = text.chars().collect();
+    let mut links = Vec::new();
+    let mut index = 0;
+    while index < characters.len() {
+        let end = link_at(&characters, index);
+        if let Some(end) = end {
+            let link: String = characters.iter().skip(index).take(end - index).collect();
+            let link = link.trim_end_matches(['.', ',', ';', ':', '!', '?']).to_owned();
+            if !is_file(&link) {
+                links.push(link);
+            }
+        }
+        index = end.unwrap_or(index + 1);
+    }
+    links
+}
+
+/// Where the link ends that begins at `start`.
+fn link_at(characters: &[char], start: usize) -> Option<usize> {
+    let before = start.checked_sub(1).and_then(|before| characters.get(before)).copied();
+    if before.is_none_or(|before| !before.is_ascii_alphanumeric()) {
+        let scheme = characters.iter().skip(start).take(LONGEST_SCHEME);
+        let scheme = start + scheme.take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '.' | '-')).count();
+        if scheme > start && begins_with(characters, scheme, "://") {
+            return Some(tail(characters, scheme + 3)).filter(|end| *end > scheme + 3);
+        }
+    }
+    let scheme = SCHEMES.iter().find(|scheme| before.is_none_or(|before| !is_word(before)) && begins_with(characters, start, scheme));
+    if let Some(scheme) = scheme {
+        let after = start + scheme.len();
+        return Some(tail(characters, after)).filter(|end| *end > after);
+    }
+    host_at(characters, start, before)
+}
+
+fn host_at(characters: &[char], start: usize, before: Option<char>) -> Option<usize> {
+    let joins = |c: char| is_word(c) || is_dot(c) || c == '-';
+    if before.is_some_and(|before| joins(before) || before == '@') {
+        return None;
+    }
+    let mut end = run(characters, start, joins);
+    if characters.get(end) == Some(&'@') {
+        return None;
+    }
+    while end > start && characters.get(end - 1).is_some_and(|last| is_dot(*last)) {
+        end -= 1;
+    }
+    let name: String = characters.iter().skip(start).take(end - start).collect();
+    let labels: Vec<&str> = name.trim_start_matches(is_dot).split(is_dot).collect();
+    let (last, others) = labels.split_last()?;
+    let top = (2..=24).contains(&last.chars().count()) && last.chars().all(char::is_alphabetic);
+    if others.is_empty() || !top || others.iter().any(|label| label.is_empty()) {
+        return None;
+    }
+    let goes_on = characters.get(end).is_some_and(|next| matches!(next, ':' | '/' | '?' | '#'));
+    Some(if goes_on { tail(characters, end) } else { end })
+}
+
+/// Browsers take all of these for a dot.
+fn is_dot(character: char) -> bool {
+    matches!(character, '.' | '\u{3002}' | '\u{FF0E}' | '\u{FF61}')
+}
+
+fn is_file(link: &str) -> bool {
+    let lower = link.to_lowercase();
+    !link.contains([':', '/', '?', '#']) && !lower.starts_with("www.") && lower.rsplit('.').next().is_some_and(|end| FILES.contains(&end))
+}
+
+fn tail(characters: &[char], start: usize) -> usize {
+    run(characters, start, |c| !c.is_whitespace() && !matches!(c, '<' | '>' | '"' | '\'' | ')' | ']'))
+}
+
+fn run(characters: &[char], start: usize, belongs: impl Fn(char) -> bool) -> usize {
+    start + characters.iter().skip(start).take_while(|character| belongs(**character)).count()
+}
+
+fn begins_with(characters: &[char], at: usize, beginning: &str) -> bool {
+    let mut rest = characters.iter().skip(at);
+    beginning.chars().all(|expected| rest.next().is_some_and(|character| character.eq_ignore_ascii_case(&expected)))
+}
+
+/// The identifiers in a text (card and account numbers, passports, codes), squeezed; no dates, times or amounts.
+pub(crate) fn identifiers(text: &str) -> BTreeSet<String> {
+    let blanked = without_dates(text);
+    let mut found = BTreeSet::new();
+    for run in blanked.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))) {
+        // A double dash is no part of an identifier.
+        for token in run.replace("__", " ").replace("--", " ").replace("-_", " ").replace("_-", " ").split_whitespace() {
+            let token = token.trim_matches(['-', '_']);
+            let squeezed = squeeze(token);
+            let digits = squeezed.chars().filter(char::is_ascii_digit).count();
+            let all = digits == squeezed.len();
+            if digits >= 8 || (digits >= 5 && squeezed.len() >= 8 && !all) || (digits >= 6 && all && token.len() == digits) {
+                found.insert(squeezed);
+            }
+        }
+    }
+    found
+}
+
+fn without_dates(text: &str) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    let mut kept = String::with_capacity(text.len());
+    let mut index = 0;
+    while let Some(character) = characters.get(index) {
+        match date(&characters, index).or_else(|| clock(&characters, index)).or_else(|| decimal(&characters, index)) {
+            Some(end) => {
+                kept.push(' ');
+                index = end;
+            }
+            None => {
+                kept.push(*character);
+                index += 1;
+            }
+        }
+    }
+    kept
+}
+
+/// `2024-05-20`, with a time behind it or without.
+fn date(characters: &[char], start: usize) -> Option<usize> {
+    let mut end = shape(characters, start, "dddd-dd-dd")?;
+    if let Some(time) = shape(characters, end, "Tdd:dd").or_else(|| shape(characters, end, " dd:dd")) {
+        end = shape(characters, time, ":dd").unwrap_or(time);
+        if let Some(fraction) = shape(characters, end, ".d") {
+            end = run(characters, fraction, |c| c.is_ascii_digit());
+        }
+    }
+    let zone = shape(characters, end, "Z").or_else(|| shape(characters, end, "+dd:dd")).or_else(|| shape(characters, end, "-dd:dd"));
+    Some(zone.unwrap_or(end))
+}
+
+fn clock(characters: &[char], start: usize) -> Option<usize> {
+    let end = shape(characters, start, "dd:dd").or_else(|| shape(characters, start, "d:dd"))?;
+    Some(shape(characters, end, ":dd").unwrap_or(end))
+}
+
+fn decimal(characters: &[char], start: usize) -> Option<usize> {
+    if start.checked_sub(1).and_then(|before| characters.get(before)).is_some_and(|before| is_word(*before)) {
+        return None;
+    }
+    let point = run(characters, start, |c| c.is_ascii_digit());
+    let end = run(characters, point + 1, |c| c.is_ascii_digit());
+    let whole = point > start && characters.get(point) == Some(&'.') && end > point + 1;
+    (whole && !characters.get(end).is_some_and(|after| is_word(*after))).then_some(end)
+}
+
+/// Where a shape ends; `d` stands for a digit.
+fn shape(characters: &[char], start: usize, shape: &str) -> Option<usize> {
+    let mut rest = characters.iter().skip(start);
+    let fits = shape.chars().all(|expected| {
+        rest.next().is_some_and(|character| if expected == 'd' { character.is_ascii_digit() } else { *character == expected })
+    });
+    fits.then(|| start + shape.len())
+}
