@@ -21,7 +21,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::record::Outcome;
+use crate::record::{Change, Outcome, Record};
 use crate::turn::{Keeper, TurnTask};
 use crate::{Acted, AgentError, Status, TurnEvent};
 
@@ -101,8 +101,12 @@ impl TurnTask {
         Ok(match verdict {
             Verdict::Allowed(authorized) => Decided::Do(authorized),
             Verdict::Denied(denial) => Decided::Not(Done::refused(denial.message)),
-            Verdict::Stopped(Denial { message, .. }) => {
-                let outcome = Outcome::Broken(format!("{message}. Nothing more is done in this conversation"));
+            Verdict::Stopped(Denial { message, rule }) => {
+                let halted = Record::Changed(Change::Halted { rule: rule.clone() });
+                let event = halted.event(Some(&self.turn), Label::System, self.shared.clock.now())?;
+                let lane = Arc::clone(&self.lane);
+                self.shared.stored(move |store| Ok(store.append(&lane.id, &event)?)).await?;
+                let outcome = Outcome::Broken(halted_words(&rule));
                 Decided::Not(Done { halts: Some(outcome), ..Done::refused(message) })
             }
             Verdict::Asked(question) => self.wait_for_answer(*question, keeper).await?,
@@ -216,6 +220,11 @@ impl TurnTask {
         })));
         done
     }
+}
+
+/// What a person is told of a conversation in which nothing more is done.
+pub(crate) fn halted_words(rule: &str) -> String {
+    format!("this conversation is stopped for good ({rule}, see krabba explain policy); look at what it read, and begin a new one")
 }
 
 /// Which tool a call means, and its arguments: those inside, when it goes through [`CALL_TOOL`].

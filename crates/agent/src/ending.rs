@@ -30,6 +30,11 @@ impl TurnTask {
         began: Timestamp,
     ) -> TurnEnd {
         let now = self.shared.clock.now();
+        if asked.outcome == Outcome::Stopped {
+            let (monitor, id) = (Arc::clone(&self.shared.hands.monitor), self.lane.id.clone());
+            // Where this fails they end by themselves, within the hour.
+            let _taken: Result<(), AgentError> = self.shared.stored(move |_| Ok(monitor.take_back_grants(&id)?)).await;
+        }
         let mut end = self.end_without_answer(asked.outcome.clone());
         end.timing = course.timing();
         end.timing.total_ms = end.timing.total_ms.max(millis(now.since(began)));

@@ -48,6 +48,8 @@ pub struct SessionSettings {
     pub shows_reasoning: bool,
     /// Each time the person tightened how far this conversation may go: the farthest places.
     pub tightened: Vec<Vec<Residency>>,
+    /// The rule that stopped this conversation for good.
+    pub halted: Option<String>,
     /// Whether the person was told that the conversation left their own machines.
     pub left_home: bool,
     /// Who answered last.
@@ -305,6 +307,7 @@ impl SessionSettings {
             Change::Thinking { level } => self.thinking = level,
             Change::Reasoning { shown } => self.shows_reasoning = shown,
             Change::Residency { places } => self.tightened.push(places),
+            Change::Halted { rule } => self.halted = Some(rule),
             Change::LeftHome { .. } => self.left_home = true,
         }
     }

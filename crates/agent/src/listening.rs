@@ -125,6 +125,11 @@ impl Asked {
         Self { outcome, answer, notices: Vec::new(), report, numbered: last.numbered }
     }
 
+    /// The end of a turn in which nobody was asked.
+    pub(crate) fn nothing(outcome: Outcome) -> Self {
+        Self { outcome, answer: Answer::default(), notices: Vec::new(), report: Report::default(), numbered: 0 }
+    }
+
     /// Says what an end alone does not show.
     pub(crate) fn explain(&self, speaker: &mut Speaker, notices: &mut Vec<String>) {
         let line = match &self.outcome {

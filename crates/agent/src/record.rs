@@ -235,6 +235,11 @@ pub enum Change {
         /// The farthest places.
         places: Vec<Residency>,
     },
+    /// Nothing more is done in this conversation.
+    Halted {
+        /// The rule that stopped it.
+        rule: String,
+    },
     /// The person was told that this conversation leaves their own machines.
     LeftHome {
         /// To whom.

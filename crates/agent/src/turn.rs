@@ -24,10 +24,13 @@ use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::account::title;
+use crate::acting::halted_words;
 use crate::agent::Shared;
+use crate::course::Course;
 use crate::ending::{Closing, close_interrupted};
 use crate::history::History;
 use crate::lane::{LaneState, first_status};
+use crate::listening::Asked;
 use crate::queue::Place;
 use crate::record::{Outcome, Record, StartRecord, UserRecord};
 use crate::say::Speaker;
@@ -154,6 +157,10 @@ impl TurnTask {
 
     async fn with_lease(&mut self, place: &Place, keeper: &mut Keeper, began: Timestamp) -> Result<TurnEnd, AgentError> {
         let history = self.begin().await?;
+        if let Some(rule) = &history.settings().halted {
+            let outcome = Outcome::Broken(halted_words(rule));
+            return Ok(self.finish(Asked::nothing(outcome), Course::new(self.shared.hands.limits), Vec::new(), &history, began).await);
+        }
         self.steps(history, place, keeper, began).await
     }
 

@@ -4,11 +4,14 @@
 
 mod support;
 
-use krabba_agent::{Arriving, Outcome, Status, TurnEvent};
-use krabba_guard::Answer;
+use std::sync::Arc;
+
+use krabba_agent::{Arriving, Hands, Outcome, Status, TurnEvent};
+use krabba_guard::{Answer, Decoys, Monitor, Policy};
+use krabba_redact::Redactor;
 use krabba_store::{EventKind, Store, StoredEvent};
 use krabba_testkit::ScriptedServer;
-use krabba_types::{DoneReason, FaultKind, SessionId, Timestamp, TurnId};
+use krabba_types::{DoneReason, FaultKind, SessionId, SystemClock, Timestamp, TurnId};
 use serde_json::{Value, json};
 
 use support::tools::{Journal, acting_agent};
@@ -123,6 +126,32 @@ async fn handle_of_a_named_thing_is_known_after_a_restart() {
     let events = listen_until(&mut lane.turn(say("and now?")), |event| matches!(event, TurnEvent::Asked(_))).await;
     assert!(matches!(events.last(), Some(TurnEvent::Asked(_))), "{events:?}");
     assert_eq!(done(&journal), ["delete_file at office"]);
+}
+
+#[tokio::test]
+async fn moved_decoy_stops_the_conversation_for_good() {
+    let decoys = Decoys::of("seed");
+    let moves = format!("{{tool_call: {{name: 'run', arguments: {{command: 'echo {}'}}}}}}", decoys.named()[0].1);
+    let server = server(&rules(&[&moves, "{text: 'next'}"])).await;
+    let state = tempfile::tempdir().unwrap();
+    let watch = |hands: &mut Hands| {
+        let store = Arc::new(Store::open(state.path()).unwrap());
+        let monitor = Monitor::new(store, Policy::default(), Arc::new(SystemClock));
+        hands.monitor = Arc::new(monitor.watching(Redactor::new(), decoys.clone()));
+    };
+    let (agent, journal) = acting_agent(state.path(), &server, watch);
+    let lane = agent.new_session();
+    let id = lane.id().clone();
+    assert!(matches!(end(&listen(lane.turn(say("go"))).await).outcome, Outcome::Broken(_)));
+    drop((lane, agent));
+
+    let (agent, _) = acting_agent(state.path(), &server, watch);
+    let events = listen(agent.session(id).turn(say("go on"))).await;
+    let Outcome::Broken(why) = &end(&events).outcome else { panic!("{events:?}") };
+    assert!(why.contains("stopped for good (decoy"), "{why}");
+    assert_eq!((done(&journal), server.generations().len()), (Vec::new(), 1));
+    let events = listen(agent.new_session().turn(say("something else"))).await;
+    assert_eq!(end(&events).text, "next");
 }
 
 #[tokio::test]

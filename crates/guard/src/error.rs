@@ -42,6 +42,12 @@ pub enum GuardError {
         /// What must be typed.
         words: String,
     },
+    /// It cannot be allowed for more than once.
+    #[error("\"{id}\" can be allowed this once, not for the rest of the task")]
+    OnlyOnce {
+        /// The question.
+        id: String,
+    },
 }
 
 impl GuardError {
@@ -49,9 +55,12 @@ impl GuardError {
     pub fn passes_by_itself(&self) -> bool {
         match self {
             Self::Store(error) => error.passes_by_itself(),
-            Self::Unreadable { .. } | Self::NoQuestion { .. } | Self::Answered { .. } | Self::RanOut { .. } | Self::NeedsWords { .. } => {
-                false
-            }
+            Self::Unreadable { .. }
+            | Self::NoQuestion { .. }
+            | Self::Answered { .. }
+            | Self::RanOut { .. }
+            | Self::NeedsWords { .. }
+            | Self::OnlyOnce { .. } => false,
         }
     }
 }

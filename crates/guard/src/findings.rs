@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use krabba_redact::{HIDDEN, Redactor};
 use krabba_types::{Action, Control, FileChanges, ForeignCall, ForeignEffect, World};
 use serde_json::Value;
 
 use crate::owner_words::OwnerWords;
 use crate::policy::Condition;
 use crate::provenance::{Provenance, leaves, text_of};
-use crate::{ControlFiles, Policy, Principal, Scene, Source, ThrowAway};
+use crate::{ControlFiles, Decoys, Policy, Principal, Scene, Source, ThrowAway};
 
 /// Tools whose results are public: what they bring cannot be the owner's secret.
 const PUBLIC_TOOLS: [&str; 2] = ["web_search", "web_fetch"];
@@ -33,7 +34,14 @@ const IRREVERSIBLE: [&str; 16] = [
     "password",
 ];
 
-pub(crate) fn conditions(action: &Action, scene: &Scene, policy: &Policy, provenance: &Provenance) -> BTreeSet<Condition> {
+/// What is known beside the scene.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) secrets: Redactor,
+    pub(crate) decoys: Option<Decoys>,
+}
+
+pub(crate) fn conditions(action: &Action, scene: &Scene, policy: &Policy, provenance: &Provenance, known: &Known) -> BTreeSet<Condition> {
     let words = provenance.words();
     let mut met = BTreeSet::new();
     let mut note = |condition: Condition, holds: bool| {
@@ -44,12 +52,16 @@ pub(crate) fn conditions(action: &Action, scene: &Scene, policy: &Policy, proven
     note(Condition::Guest, scene.principal != Principal::Owner);
     note(Condition::Tainted, !scene.label.is_own() || scene.said.iter().any(|said| !said.label.is_own()));
     note(Condition::Private, scene.said.iter().any(|said| is_private(&said.source)));
+    let texts = texts(action);
+    note(Condition::Decoy, known.decoys.as_ref().is_some_and(|decoys| texts.iter().any(|text| decoys.are_in(text))));
+    note(Condition::Secret, texts.iter().any(|text| known.secrets.finds(text)));
     match action {
         Action::Consult(_) | Action::Look(_) => {}
         Action::Change(changes) => {
             note(Condition::ControlFile, changes.changes.iter().any(|change| ControlFiles::holds(&change.path)));
             note(Condition::Memory, changes.changes.iter().any(|change| ControlFiles::is_memory(&change.path)));
             note(Condition::NewNote, is_new_note(changes));
+            note(Condition::LosesSecret, changes.changes.iter().any(|change| loses_secret(&change.diff)));
             note(Condition::Removes, changes.changes.iter().any(|change| change.after.is_none()));
             note(Condition::ThrowAway, policy.throw_away == ThrowAway::CommandsAndFiles);
             note(Condition::Vouched, vouched(changes.changes.iter().map(|change| change.path.as_str()), words));
@@ -76,6 +88,41 @@ pub(crate) fn conditions(action: &Action, scene: &Scene, policy: &Policy, proven
         }
     }
     met
+}
+
+/// Whatever a model put into an action.
+fn texts(action: &Action) -> Vec<String> {
+    match action {
+        Action::Consult(consult) => vec![consult.query.clone()],
+        Action::Look(look) => vec![look.path.to_string(), Value::Object(look.arguments.clone()).to_string()],
+        Action::Change(changes) => changes.changes.iter().flat_map(|change| [change.path.to_string(), added(&change.diff)]).collect(),
+        Action::Run(exec) => {
+            let environment = exec.environment.iter().map(|(name, value)| format!("{name}={value}"));
+            environment.chain(exec.hosts.iter().cloned()).chain([exec.command.clone()]).collect()
+        }
+        Action::Control(Control::Write { text, .. }) => vec![text.clone()],
+        Action::Control(Control::List | Control::Poll { .. } | Control::Kill { .. }) => Vec::new(),
+        Action::Fetch(fetch) => vec![fetch.url.clone()],
+        Action::Search(search) => vec![search.query.clone()],
+        Action::Call(call) => call.arguments.iter().flat_map(|(name, value)| [name.clone(), value.to_string()]).collect(),
+    }
+}
+
+/// The lines that a change adds.
+fn added(diff: &str) -> String {
+    let lines = diff.lines().filter(|line| line.starts_with('+') && !line.starts_with("+++"));
+    lines.filter_map(|line| line.strip_prefix('+')).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether the mark of a hidden secret comes in where something else went out.
+fn loses_secret(diff: &str) -> bool {
+    let marks = |sign: char, header: &str| {
+        diff.lines()
+            .filter(|line| line.starts_with(sign) && !line.starts_with(header))
+            .map(|line| line.matches(HIDDEN).count())
+            .sum::<usize>()
+    };
+    marks('+', "+++") > marks('-', "---")
 }
 
 fn vouched<'a>(mut values: impl Iterator<Item = &'a str>, words: &OwnerWords) -> bool {

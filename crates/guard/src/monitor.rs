@@ -6,21 +6,34 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use krabba_redact::Redactor;
 use krabba_store::{NewApproval, Store, StoredAnswer, StoredApproval};
 use krabba_types::{Action, Clock, Label, SessionId, Timestamp, TurnId};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::audit::{self, Decided};
-use crate::findings;
+use crate::findings::{self, Known};
+use crate::grants::{self, Grant};
 use crate::policy::Sink;
 use crate::provenance::Provenance;
 use crate::{
-    Answer, Authorized, Decision, Denial, GuardError, Policy, Question, Redeemed, Scene, Terms, Verdict, View, canonical, question,
+    Answer, Authorized, Decision, Decoys, Denial, GuardError, OpenQuestion, Policy, Question, Redeemed, Scene, Terms, Verdict, View,
+    canonical, question,
 };
 
 /// How long a yes that came in time may still be used after its question ran out.
 const GRACE: Duration = Duration::from_secs(60);
+
+/// So many questions in a row, each answered with a yes in less than this, were not read; the next one has to be typed.
+const HASTY: u32 = 20;
+const READING: Duration = Duration::from_secs(2);
+
+/// How many questions are looked through for those that are open.
+const LISTED: u32 = 500;
+
+/// The word for what the owner allowed for the rest of a task.
+const GRANTED: &str = "allowed-by-grant";
 
 /// The rule where none applies.
 const NO_RULE: &str = "nothing-else";
@@ -33,6 +46,7 @@ pub struct Monitor {
     store: Arc<Store>,
     policy: Policy,
     clock: Arc<dyn Clock>,
+    known: Known,
 }
 
 impl std::fmt::Debug for Monitor {
@@ -44,7 +58,14 @@ impl std::fmt::Debug for Monitor {
 impl Monitor {
     /// A monitor that decides by `policy` and remembers in `store`.
     pub fn new(store: Arc<Store>, policy: Policy, clock: Arc<dyn Clock>) -> Self {
-        Self { store, policy, clock }
+        Self { store, policy, clock, known: Known::default() }
+    }
+
+    /// The same, knowing the owner's secrets, which never leave, and decoys, which stop whoever moves them.
+    #[must_use]
+    pub fn watching(mut self, secrets: Redactor, decoys: Decoys) -> Self {
+        self.known = Known { secrets, decoys: Some(decoys) };
+        self
     }
 
     /// The policy.
@@ -59,8 +80,10 @@ impl Monitor {
     pub fn judge(&self, action: Action, scene: &Scene) -> Result<Verdict, GuardError> {
         let provenance = Provenance::of(scene);
         let sink = Sink::of(&action);
-        let rule = self.policy.decide(sink, &findings::conditions(&action, scene, &self.policy, &provenance));
-        let (id, decision, why) = rule.map_or((NO_RULE, Decision::Deny, "no rule allows it"), |rule| (rule.id, rule.decision, rule.why));
+        let met = findings::conditions(&action, scene, &self.policy, &provenance, &self.known);
+        let rule = self.policy.decide(sink, &met);
+        let (id, mut decision, why) =
+            rule.map_or((NO_RULE, Decision::Deny, "no rule allows it"), |rule| (rule.id, rule.decision, rule.why));
         let terms = terms(&action, scene, if decision == Decision::AllowApart { View::Discardable } else { View::Direct });
         let digest = self.digest(&action, &terms);
         let row = |rule: &str, word: &str, question: Option<String>| Decided {
@@ -75,6 +98,16 @@ impl Monitor {
             digest: digest.clone(),
             question,
         };
+        let grant = Grant::of(&action).filter(|_| decision == Decision::Ask && grants::may_cover(sink, &met));
+        if let Some(grant) = &grant
+            && let Some(permit) = grant.take(&self.store, &scene.session, self.clock.now())?
+        {
+            self.note(&row(id, GRANTED, Some(permit)))?;
+            return Ok(Verdict::Allowed(Authorized::new(action, terms)));
+        }
+        if decision == Decision::Ask && self.is_hasty()? {
+            decision = Decision::AskTyped;
+        }
         match decision {
             Decision::Allow | Decision::AllowApart => {
                 self.note(&row(id, audit::word(decision), None))?;
@@ -98,6 +131,7 @@ impl Monitor {
                 let question = Question {
                     id: question_id(),
                     typed: (decision == Decision::AskTyped).then(|| typed_words(&action)),
+                    for_task: grant.is_some() && decision == Decision::Ask,
                     digest: digest.clone(),
                     rule: id.to_owned(),
                     lines,
@@ -130,18 +164,57 @@ impl Monitor {
             match answer {
                 Answer::Deny => {}
                 Answer::Typed(typed) if typed.trim() == words => {}
-                Answer::Approve | Answer::Typed(_) => return Err(GuardError::NeedsWords { id: id(), words: words.clone() }),
+                Answer::Approve | Answer::ApproveTask | Answer::Typed(_) => {
+                    return Err(GuardError::NeedsWords { id: id(), words: words.clone() });
+                }
             }
         }
+        let grant = match answer {
+            Answer::ApproveTask if !asked.for_task => return Err(GuardError::OnlyOnce { id: id() }),
+            Answer::ApproveTask => Grant::of(&asked.action),
+            Answer::Approve | Answer::Typed(_) | Answer::Deny => None,
+        };
         let taken = self.store.answer(question, &StoredAnswer { answer: canonical::text(answer), by: by.to_owned(), at: now })?;
         if !taken {
             return Err(GuardError::Answered { id: id() });
         }
         let word = match answer {
             Answer::Approve | Answer::Typed(_) => "approved",
+            Answer::ApproveTask => "approved-for-task",
             Answer::Deny => "refused",
         };
-        self.note_about(&stored, &asked, by, word)
+        self.note_about(&stored, &asked, by, word)?;
+        // Last, so that a grant is never there without its row.
+        grant.map_or(Ok(()), |grant| grant.give(&self.store, question, &stored.asked.session, now))
+    }
+
+    /// The questions that wait for an answer, the newest first.
+    ///
+    /// # Errors
+    /// What the store may meet.
+    pub fn open_questions(&self) -> Result<Vec<OpenQuestion>, GuardError> {
+        let now = self.clock.now();
+        let stored = self.store.approvals(LISTED)?;
+        let open = stored.into_iter().filter(|stored| stored.answer.is_none() && now < stored.asked.expires);
+        open.map(|stored| Ok(OpenQuestion { question: read_question(&stored)?, session: stored.asked.session })).collect()
+    }
+
+    /// Takes back what was allowed for the rest of a task in this conversation. The owner said stop.
+    ///
+    /// # Errors
+    /// What the store may meet.
+    pub fn take_back_grants(&self, session: &SessionId) -> Result<(), GuardError> {
+        grants::take_back(&self.store, session, self.clock.now())
+    }
+
+    /// Whether the last questions were all answered with a yes faster than they can be read.
+    fn is_hasty(&self) -> Result<bool, GuardError> {
+        let last = self.store.approvals(HASTY)?;
+        let fast = |stored: &StoredApproval| {
+            let yes = |given: &StoredAnswer| !matches!(serde_json::from_str(&given.answer), Ok(Answer::Deny));
+            stored.answer.as_ref().is_some_and(|given| yes(given) && given.at.since(stored.asked.asked_at) < READING)
+        };
+        Ok(u32::try_from(last.len()) == Ok(HASTY) && last.iter().all(fast))
     }
 
     /// What became of a question, for the turn that waits. A yes is used up by this; that is in the audit when this returns.
@@ -169,7 +242,7 @@ impl Monitor {
         match answer {
             Answer::Deny if given.by == "silence" => return Ok(no("the owner did not answer in time")),
             Answer::Deny => return Ok(no("the owner said no")),
-            Answer::Approve | Answer::Typed(_) => {}
+            Answer::Approve | Answer::ApproveTask | Answer::Typed(_) => {}
         }
         let terms: Terms = serde_json::from_str(&stored.asked.terms)
             .map_err(|source| GuardError::Unreadable { what: format!("the terms of {question}"), source })?;
@@ -188,8 +261,7 @@ impl Monitor {
 
     fn look_up(&self, id: &str) -> Result<(StoredApproval, Question), GuardError> {
         let stored = self.store.approval(id)?.ok_or_else(|| GuardError::NoQuestion { id: id.to_owned() })?;
-        let question = serde_json::from_str(&stored.asked.question)
-            .map_err(|source| GuardError::Unreadable { what: format!("question {id}"), source })?;
+        let question = read_question(&stored)?;
         Ok((stored, question))
     }
 
@@ -235,6 +307,11 @@ impl Monitor {
             question: Some(asked.id.clone()),
         })
     }
+}
+
+fn read_question(stored: &StoredApproval) -> Result<Question, GuardError> {
+    serde_json::from_str(&stored.asked.question)
+        .map_err(|source| GuardError::Unreadable { what: format!("question {}", stored.asked.id), source })
 }
 
 fn denial(rule: &str, why: &str) -> Denial {

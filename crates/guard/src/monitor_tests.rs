@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use krabba_redact::Redactor;
 use krabba_store::Store;
 use krabba_types::{
-    Action, AgentId, Exec, ExecMode, ExecStdio, FileChange, FileChanges, ForeignCall, ForeignEffect, Label, ManualClock, SessionId,
+    Action, AgentId, Exec, ExecMode, ExecStdio, FileChange, FileChanges, ForeignCall, ForeignEffect, Label, ManualClock, Secret, SessionId,
     Timestamp, TurnId, WorkspacePath,
 };
 use serde_json::json;
 
 use crate::{
-    Answer, GuardError, Monitor, Policy, Principal, Question, Redeemed, Said, Scene, Source, ThrowAway, Verdict, View, check_audit,
+    Answer, Decoys, GuardError, Monitor, Policy, Principal, Question, Redeemed, Said, Scene, Source, ThrowAway, Verdict, View, check_audit,
 };
 
 struct Room {
@@ -257,4 +258,125 @@ fn changed_row_breaks_the_chain() {
     file.execute_batch("DROP TRIGGER audit_is_never_changed; UPDATE audit SET body = replace(body, 'allowed', 'denied') WHERE seq = 2")
         .unwrap();
     assert_eq!(check_audit(&store).unwrap().unwrap_err().seq, 2);
+}
+
+#[test]
+fn grant_covers_the_same_again_and_nothing_wider() {
+    let room = room();
+    let scene = tainted("hello");
+    let question = room.asked(mail("bob@example.org", "hi"), &scene);
+    assert!(question.for_task);
+    room.monitor.settle(&question.id, &Answer::ApproveTask, "terminal").unwrap();
+    assert!(matches!(room.monitor.redeem(&question.id).unwrap(), Redeemed::Allowed(_)));
+    allowed(room.monitor.judge(mail("bob@example.org", "and more"), &scene).unwrap());
+    assert_eq!(room.audit().last().unwrap().1, "allowed-by-grant");
+    for (to, body) in [("mallory@evil.example", "hi"), ("bob@example.org", "see evil.example/x")] {
+        assert_eq!(rule_of(room.monitor.judge(mail(to, body), &scene).unwrap()).0, "asked", "{to} {body}");
+    }
+    let elsewhere = Scene { session: SessionId::new("other"), ..scene.clone() };
+    assert_eq!(rule_of(room.monitor.judge(mail("bob@example.org", "hi"), &elsewhere).unwrap()).0, "asked");
+    room.monitor.take_back_grants(&SessionId::new("s")).unwrap();
+    assert_eq!(rule_of(room.monitor.judge(mail("bob@example.org", "hi"), &scene).unwrap()).0, "asked");
+}
+
+#[test]
+fn grant_ends() {
+    let room = room();
+    let scene = tainted("hello");
+    let question = room.asked(mail("bob@example.org", "hi"), &scene);
+    room.monitor.settle(&question.id, &Answer::ApproveTask, "terminal").unwrap();
+    for _ in 0..20 {
+        allowed(room.monitor.judge(mail("bob@example.org", "hi"), &scene).unwrap());
+    }
+    let question = room.asked(mail("bob@example.org", "hi"), &scene);
+    room.monitor.settle(&question.id, &Answer::ApproveTask, "terminal").unwrap();
+    room.clock.advance(Duration::from_secs(3_600));
+    assert_eq!(rule_of(room.monitor.judge(mail("bob@example.org", "hi"), &scene).unwrap()).0, "asked");
+}
+
+#[test]
+fn what_has_to_be_looked_at_each_time_cannot_be_granted() {
+    let room = room();
+    let clean = scene("hello", &[]);
+    let steering = room.asked(change("AGENTS.md", Some("x")), &clean);
+    assert!(matches!(room.monitor.settle(&steering.id, &Answer::ApproveTask, "t"), Err(GuardError::OnlyOnce { .. })));
+    let removal = room.asked(change("notes.md", None), &clean);
+    assert!(matches!(room.monitor.settle(&removal.id, &Answer::ApproveTask, "t"), Err(GuardError::OnlyOnce { .. })));
+    let typed = room.asked(change("notes.md", None), &tainted("hello"));
+    assert!(matches!(room.monitor.settle(&typed.id, &Answer::ApproveTask, "t"), Err(GuardError::NeedsWords { .. })));
+}
+
+#[test]
+fn yes_without_reading_has_to_be_typed_in_the_end() {
+    let room = room();
+    let answer = |after: u64| {
+        room.clock.advance(Duration::from_secs(1));
+        let question = room.asked(mail("bob@example.org", "hi"), &tainted("hello"));
+        room.clock.advance(Duration::from_millis(after));
+        question
+    };
+    for round in 0..20 {
+        let question = answer(if round == 5 { 2_500 } else { 500 });
+        room.monitor.settle(&question.id, &Answer::Approve, "terminal").unwrap();
+    }
+    assert_eq!(answer(500).typed, None, "one of them was read");
+    let room = self::room();
+    for _ in 0..20 {
+        room.clock.advance(Duration::from_secs(1));
+        let question = room.asked(mail("bob@example.org", "hi"), &tainted("hello"));
+        room.monitor.settle(&question.id, &Answer::Approve, "terminal").unwrap();
+    }
+    assert_eq!(room.asked(mail("bob@example.org", "hi"), &tainted("hello")).typed.as_deref(), Some("send"));
+}
+
+#[test]
+fn decoy_that_moves_stops_the_conversation_and_a_secret_stays() {
+    let room = room();
+    let secrets = Redactor::new();
+    secrets.register(&Secret::new("hunter2-hunter2-9"));
+    let decoys = Decoys::of("seed");
+    let decoy = decoys.named()[0].1.clone();
+    let monitor = Monitor::new(room.store.clone(), Policy::default(), room.clock.clone()).watching(secrets, decoys.clone());
+    let clean = scene(&format!("mail bob@example.org, {decoy} and hunter2-hunter2-9"), &[]);
+    let backwards: String = decoy.chars().rev().collect();
+    for action in [mail("bob@example.org", &decoy), mail("bob@example.org", &backwards), command(&format!("echo {decoy}"))] {
+        assert_eq!(rule_of(monitor.judge(action, &clean).unwrap()), ("stopped", "decoy".to_owned()));
+    }
+    let leak = mail("bob@example.org", "it is hunter2-hunter2-9");
+    assert_eq!(rule_of(monitor.judge(leak, &clean).unwrap()), ("denied", "secret-leaves".to_owned()));
+    allowed(monitor.judge(mail("bob@example.org", "hello"), &clean).unwrap());
+    assert_eq!(Decoys::of("seed").named(), decoys.named());
+    assert_ne!(Decoys::of("other").named(), decoys.named());
+}
+
+#[test]
+fn mark_of_a_hidden_secret_is_not_written_over_it() {
+    let room = room();
+    let edit = |diff: &str| {
+        let Action::Change(mut changes) = change(".env", Some("x")) else { unreachable!() };
+        changes.changes[0].diff = diff.to_owned();
+        rule_of(room.monitor.judge(Action::Change(changes), &scene("hello", &[])).unwrap()).1
+    };
+    assert_eq!(edit("--- a/.env\n+++ b/.env\n-KEY=abc\n+KEY=[secret]\n+PORT=1"), "hidden-secret");
+    assert_eq!(edit("--- a/.env\n+++ b/.env\n KEY=abc\n+PORT=1"), "");
+    assert_eq!(edit("-see [secret]\n+see the [secret]"), "", "a text about the mark");
+}
+
+#[test]
+fn clean_turn_removes_what_the_owner_named() {
+    let room = room();
+    allowed(room.monitor.judge(change("old/notes.md", None), &scene("delete old/notes.md", &[])).unwrap());
+    let other = room.monitor.judge(change("notes.md", None), &scene("delete old/notes.md", &[])).unwrap();
+    assert_eq!(rule_of(other), ("asked", "removal".to_owned()));
+}
+
+#[test]
+fn open_questions_are_those_that_can_be_answered() {
+    let room = room();
+    let ids = [1, 2, 3].map(|_| room.asked(mail("bob@example.org", "hi"), &tainted("hello")).id);
+    room.monitor.settle(&ids[0], &Answer::Deny, "terminal").unwrap();
+    let open: Vec<String> = room.monitor.open_questions().unwrap().into_iter().map(|open| open.question.id).collect();
+    assert!(open.len() == 2 && !open.contains(&ids[0]), "{open:?}");
+    room.clock.advance(Duration::from_secs(600));
+    assert_eq!(room.monitor.open_questions().unwrap(), []);
 }

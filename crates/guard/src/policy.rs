@@ -123,7 +123,53 @@ pub enum Sink {
     CallUndeclared,
 }
 
+impl Decision {
+    /// For a person.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Allow => "done",
+            Self::AllowApart => "done, apart from the workspace until you take it over",
+            Self::Ask => "you are asked",
+            Self::AskTyped => "you are asked, and have to type what is affected",
+            Self::Deny => "not done",
+            Self::Stop => "not done, and nothing more in this conversation",
+        }
+    }
+}
+
 impl Sink {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Consult,
+        Self::Look,
+        Self::Change,
+        Self::Run,
+        Self::Observe,
+        Self::Type,
+        Self::Fetch,
+        Self::Search,
+        Self::CallReading,
+        Self::CallDeclared,
+        Self::CallUndeclared,
+    ];
+
+    /// For a person.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Consult => "Looking something up in krabba",
+            Self::Look => "Reading files of the workspace",
+            Self::Change => "Changing files of the workspace",
+            Self::Run => "Running a command in the sandbox",
+            Self::Observe => "Looking at a command in the background, or ending it",
+            Self::Type => "Typing into a command in the background",
+            Self::Fetch => "Getting a page of the web",
+            Self::Search => "Asking a search engine",
+            Self::CallReading => "Calling a tool of an MCP server that only reads",
+            Self::CallDeclared => "Calling a tool of an MCP server whose critical arguments are declared",
+            Self::CallUndeclared => "Calling any other tool of an MCP server",
+        }
+    }
+
     /// The kind of an action.
     pub fn of(action: &Action) -> Self {
         match action {
@@ -191,4 +237,34 @@ pub enum Condition {
     Network,
     /// It can be kept apart from the workspace.
     ThrowAway,
+    /// A decoy is in it.
+    Decoy,
+    /// A secret of the owner's is in it, in whatever dress.
+    Secret,
+    /// It would write the mark of a hidden secret over the secret.
+    LosesSecret,
+}
+
+impl Condition {
+    /// For a person; what has to be true.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Guest => "the turn works for somebody else than you",
+            Self::Tainted => "somebody else's content is in the conversation",
+            Self::Private => "something of yours was read in the conversation",
+            Self::Vouched => "you wrote, or named, whoever or whatever it is about",
+            Self::PlainPayload => "nothing rides along that you did not write: no link, no identifier, no hidden character",
+            Self::Found => "the address stands in a search result",
+            Self::ControlFile => "the file steers the agent, or other programs run it",
+            Self::Memory => "the file is the memory that every conversation begins with",
+            Self::NewNote => "it is a new file below memory/",
+            Self::Removes => "a file would be gone",
+            Self::Irreversible => "its name says that it cannot be undone",
+            Self::Network => "it wants to reach the network",
+            Self::ThrowAway => "it can be kept apart from the workspace",
+            Self::Decoy => "a decoy is in it",
+            Self::Secret => "one of your secrets is in it, in whatever dress",
+            Self::LosesSecret => "it would write [secret] over a secret",
+        }
+    }
 }

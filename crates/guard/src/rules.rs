@@ -1,11 +1,14 @@
 //! The default policy. Read from the top: the first rule whose conditions are met decides.
 
 use crate::policy::Condition::{
-    ControlFile, Found, Guest, Irreversible, Memory, Network, NewNote, PlainPayload, Private, Removes, Tainted, ThrowAway, Vouched,
+    ControlFile, Decoy, Found, Guest, Irreversible, LosesSecret, Memory, Network, NewNote, PlainPayload, Private, Removes, Secret, Tainted,
+    ThrowAway, Vouched,
 };
-use crate::policy::Decision::{Allow, AllowApart, Ask, AskTyped, Deny};
+use crate::policy::Decision::{Allow, AllowApart, Ask, AskTyped, Deny, Stop};
 use crate::policy::Sink::{CallDeclared, CallReading, CallUndeclared, Change, Consult, Fetch, Look, Observe, Run, Search, Type};
 use crate::policy::{Condition, Decision, Rule, Sink};
+
+const OUTSIDE: &[Sink] = &[CallDeclared, CallReading, CallUndeclared, Fetch, Search];
 
 const CALLS: &[Sink] = &[CallDeclared, CallUndeclared];
 
@@ -20,11 +23,21 @@ const fn rule(
     Rule { id, about, when, unless, decision, why }
 }
 
-pub(crate) static RULES: [Rule; 34] = [
+pub(crate) static RULES: [Rule; 38] = [
     rule("guest-answers-only", &[], &[Guest], &[], Deny, "a guest gets answers; nothing is done for them"),
+    rule("decoy", &[], &[Decoy], &[], Stop, "a decoy that nothing honest uses is in it: something is after your keys"),
+    rule("secret-leaves", OUTSIDE, &[Secret], &[], Deny, "one of the owner's keys or passwords is in it"),
     rule("consult", &[Consult], &[], &[], Allow, "it looks into what krabba itself holds"),
     rule("workspace-read", &[Look], &[], &[], Allow, "what is read keeps its label"),
     // Files.
+    rule(
+        "hidden-secret",
+        &[Change],
+        &[LosesSecret],
+        &[],
+        Deny,
+        "the file holds a secret where you see [secret], and this would write over it; edit the lines around it",
+    ),
     rule(
         "control-files-tainted",
         &[Change],
@@ -47,6 +60,7 @@ pub(crate) static RULES: [Rule; 34] = [
     rule("workspace-write-apart", &[Change], &[Tainted, ThrowAway], &[], AllowApart, "foreign content has a say; the change is kept apart"),
     rule("workspace-write-named", &[Change], &[Tainted, Vouched], &[], Allow, "the owner named the file; what is written keeps its label"),
     rule("workspace-write-tainted", &[Change], &[Tainted], &[], Ask, "foreign content has a say, and the owner did not name the file"),
+    rule("removal", &[Change], &[Removes], &[Vouched], Ask, "a file would be gone that the owner did not name"),
     rule("workspace-write", &[Change], &[], &[], Allow, "the workspace is there to be worked in"),
     // Commands.
     rule("exec-network-named", &[Run], &[Network, Vouched], &[Tainted], Allow, "the owner named each host"),

@@ -1,6 +1,6 @@
 //! What the monitor says.
 
-use krabba_types::{Action, Timestamp};
+use krabba_types::{Action, SessionId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Authorized;
@@ -45,8 +45,22 @@ pub struct Question {
     pub lines: Vec<String>,
     /// Words that must be typed instead of a bare yes, for what cannot be undone.
     pub typed: Option<String>,
+    /// Whether it may be allowed for the rest of a task.
+    #[serde(default)]
+    pub for_task: bool,
     /// Silence is a no from then on.
     pub expires: Timestamp,
+}
+
+/// A question that waits for its answer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenQuestion {
+    /// The conversation that waits.
+    pub session: SessionId,
+    /// What is asked.
+    #[serde(flatten)]
+    pub question: Question,
 }
 
 /// An owner's answer to a question.
@@ -55,6 +69,8 @@ pub struct Question {
 pub enum Answer {
     /// Do it, this once.
     Approve,
+    /// Do it, and the same again in this conversation: for an hour, and at most twenty times.
+    ApproveTask,
     /// Do it, this once; with the words that were typed for it.
     Typed(String),
     /// Do not.

@@ -9,7 +9,7 @@ mod choices_tests;
 mod home;
 mod keys;
 mod origin;
-mod providers;
+pub(crate) mod providers;
 #[cfg(test)]
 mod providers_tests;
 mod world;

@@ -67,7 +67,19 @@ pub(crate) enum Verb {
         #[command(flatten)]
         output: Output,
     },
-    /// Why krabba does what it does: route, timeouts, context.
+    /// What waits for your word: list, approve, deny.
+    Approvals {
+        /// What to do with it.
+        #[command(subcommand)]
+        verb: Option<ApprovalsVerb>,
+    },
+    /// What others could get at, and whether the record of decisions is whole.
+    Security {
+        /// What to look at.
+        #[command(subcommand)]
+        verb: SecurityVerb,
+    },
+    /// Why krabba does what it does: route, timeouts, context, policy.
     Explain {
         /// What to explain.
         #[command(subcommand)]
@@ -298,6 +310,42 @@ pub(crate) enum SessionsVerb {
     },
 }
 
+/// `krabba approvals …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ApprovalsVerb {
+    /// The questions that are open, newest first.
+    List {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Have it done, this once.
+    Approve {
+        /// Its id, or the beginning of it.
+        id: String,
+        /// The words that have to be typed for what cannot be undone.
+        #[arg(long, value_name = "WORDS")]
+        typed: Option<String>,
+        /// Allow the same for the rest of the task: in that conversation, for an hour, at most twenty times.
+        #[arg(long, conflicts_with = "typed")]
+        task: bool,
+    },
+    /// Refuse it.
+    Deny {
+        /// Its id, or the beginning of it.
+        id: String,
+    },
+}
+
+/// `krabba security …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecurityVerb {
+    /// Look at files, configuration and the record of decisions; exit 1 when something is critical.
+    Audit {
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
 /// `krabba explain …`
 #[derive(Debug, Subcommand)]
 pub(crate) enum ExplainVerb {
@@ -312,6 +360,11 @@ pub(crate) enum ExplainVerb {
     Timeouts {
         /// The model [default: the chosen one]
         reference: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// The rules that decide what a model may do.
+    Policy {
         #[command(flatten)]
         output: Output,
     },

@@ -27,6 +27,9 @@ pub(crate) enum Failure {
     /// There is no such session, or more than one.
     #[error("{0}")]
     WhichSession(String),
+    /// There is no such question, or more than one.
+    #[error("{0}")]
+    WhichQuestion(String),
     /// The configuration has no such agent.
     #[error("{0}")]
     UnknownAgent(String),
@@ -88,6 +91,7 @@ fn kind(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
         return Some(match failure {
             Failure::Unserved(_) => "noServer",
             Failure::WhichSession(_) => "noSession",
+            Failure::WhichQuestion(_) => "noQuestion",
             Failure::UnknownAgent(_) => "noAgent",
         });
     }

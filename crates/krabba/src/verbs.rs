@@ -1,11 +1,14 @@
 //! What each verb does. Every verb is a module with one `run` that reads its flags, does its work and says how it ended.
 
+mod approvals;
 mod ask;
 mod chat;
 mod config;
 mod doctor;
 mod explain;
 mod models;
+mod policy;
+mod security;
 mod sessions;
 
 pub(crate) use models::set_default;
@@ -16,7 +19,7 @@ use anyhow::Result;
 use krabba_types::{RouteState, Timestamp};
 
 use crate::assemble::Home;
-use crate::cli::{Cli, Talk, Verb};
+use crate::cli::{Cli, SecurityVerb, Talk, Verb};
 use crate::onboard::Named;
 
 /// Runs the verb of the command line.
@@ -29,6 +32,8 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Verb::Models { verb }) => models::run(&home, verb).await,
         Some(Verb::Config { verb }) => config::run(&home, verb),
         Some(Verb::Sessions { verb }) => sessions::run(&home, verb),
+        Some(Verb::Approvals { verb }) => approvals::run(&home, verb),
+        Some(Verb::Security { verb: SecurityVerb::Audit { output } }) => security::run(&home, output),
         Some(Verb::Doctor { fix, output }) => doctor::run(&home, fix, output).await,
         Some(Verb::Explain { verb }) => explain::run(&home, verb).await,
         Some(Verb::Onboard { url, key_env }) => {

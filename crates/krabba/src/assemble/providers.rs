@@ -17,7 +17,7 @@ use super::keys::keys;
 use super::origin::{origin, path};
 
 /// All providers: the user's, in the order of the file, then the built-in ones unless `mode` is `replace`.
-pub(super) fn providers(loaded: &Loaded) -> Vec<RouteProvider> {
+pub(crate) fn providers(loaded: &Loaded) -> Vec<RouteProvider> {
     let config = &loaded.config;
     let mut providers: Vec<RouteProvider> =
         config.models.providers.iter().filter_map(|(name, provider)| own(loaded, name, provider)).collect();

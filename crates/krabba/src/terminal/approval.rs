@@ -20,6 +20,7 @@ pub(super) fn indented(text: &str) -> String {
 pub(super) fn how_to_answer(question: &Question) -> String {
     match &question.typed {
         Some(words) => format!("it cannot be undone: type \"{words}\" to have it done, n to refuse"),
+        None if question.for_task => "y to have it done this once, t to allow the same for the rest of the task, n to refuse".to_owned(),
         None => "y to have it done this once, n to refuse".to_owned(),
     }
 }
@@ -36,6 +37,7 @@ pub(super) fn read_answer(question: &Question, text: &str) -> Option<Answer> {
     let text = text.trim();
     match (text.to_lowercase().as_str(), &question.typed) {
         ("n" | "no" | "deny", _) => Some(Answer::Deny),
+        ("t" | "task", None) => Some(Answer::ApproveTask),
         ("y" | "yes" | "approve", None) => Some(Answer::Approve),
         // Told again what has to be typed.
         ("y" | "yes" | "approve", Some(_)) => Some(Answer::Approve),

@@ -13,12 +13,17 @@ use crate::onboard;
 
 /// Explains routes, clocks or the prompt.
 pub(crate) async fn run(home: &Home, verb: ExplainVerb) -> Result<ExitCode> {
+    if let ExplainVerb::Policy { output } = verb {
+        return super::policy::run(output);
+    }
     let loaded = onboard::settings(home).await?;
     let world = World::assemble(home, loaded)?;
     world.router.look().await;
     let done = match verb {
         ExplainVerb::Route { reference, output } => route(&world, reference.as_deref(), output.json).await,
         ExplainVerb::Timeouts { reference, output } => timeouts(&world, reference.as_deref(), output.json).await,
+        // Needs no world; printed above.
+        ExplainVerb::Policy { .. } => Ok(()),
         ExplainVerb::Context { reference, session_id, output } => context(&world, reference.as_deref(), session_id, output.json).await,
     };
     world.close().await;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
 mod agents;
+mod approvals;
 mod bad_input;
 mod interrupted;
 mod litellm;

@@ -1,0 +1,99 @@
+//! `krabba approvals …`: the owner's word on what waits for it, from any terminal.
+
+use std::io::{IsTerminal, stdin, stdout};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use krabba_guard::{Answer, Monitor, OpenQuestion, Policy};
+use krabba_store::Store;
+use krabba_types::{Clock, SystemClock};
+use serde_json::json;
+
+use crate::assemble::Home;
+use crate::cli::ApprovalsVerb;
+use crate::failure::Failure;
+
+/// Who answered, in the audit.
+const HERE: &str = "approvals";
+
+/// Lists open questions or answers one. The turn that asked, whichever process it is in, sees the answer.
+pub(crate) fn run(home: &Home, verb: Option<ApprovalsVerb>) -> Result<ExitCode> {
+    let store =
+        Store::open(&home.state_dir).with_context(|| format!("the state directory {} cannot be used", home.shown(&home.state_dir)))?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let monitor = Monitor::new(Arc::new(store), Policy::default(), Arc::clone(&clock));
+    match verb {
+        None => list(&monitor, &*clock, false),
+        Some(ApprovalsVerb::List { output }) => list(&monitor, &*clock, output.json),
+        Some(ApprovalsVerb::Approve { id, typed, task }) => {
+            let open = find(&monitor, &id)?;
+            show(&open, &*clock);
+            let words = match (&open.question.typed, typed) {
+                (Some(words), None) if stdin().is_terminal() && stdout().is_terminal() => Some(ask_for(words)?),
+                (_, typed) => typed,
+            };
+            let answer = match (words, task) {
+                (Some(words), _) => Answer::Typed(words),
+                (None, true) => Answer::ApproveTask,
+                (None, false) => Answer::Approve,
+            };
+            monitor.settle(&open.question.id, &answer, HERE)?;
+            println!("{}", if task { "approved, and the like of it for the rest of this task" } else { "approved, this once" });
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(ApprovalsVerb::Deny { id }) => {
+            let open = find(&monitor, &id)?;
+            monitor.settle(&open.question.id, &Answer::Deny, HERE)?;
+            println!("refused");
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn list(monitor: &Monitor, clock: &dyn Clock, json: bool) -> Result<ExitCode> {
+    let open = monitor.open_questions()?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&json!({ "count": open.len(), "approvals": open }))?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    if open.is_empty() {
+        println!("Nothing waits for your word.");
+    }
+    for open in &open {
+        show(open, clock);
+        match &open.question.typed {
+            Some(words) => println!("  → krabba approvals approve {} --typed \"{words}\"", open.question.id),
+            None => println!("  → krabba approvals approve {}", open.question.id),
+        }
+        println!("  → krabba approvals deny {}", open.question.id);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(open: &OpenQuestion, clock: &dyn Clock) {
+    let left = open.question.expires.since(clock.now()).as_secs().div_ceil(60);
+    println!("{}  (rule {}, session {}, a no in {left} min)", open.question.id, open.question.rule, open.session);
+    open.question.lines.iter().for_each(|line| println!("  {line}"));
+}
+
+/// A question by its id, or by a beginning that only one has.
+fn find(monitor: &Monitor, id: &str) -> Result<OpenQuestion> {
+    let mut matching: Vec<OpenQuestion> =
+        monitor.open_questions()?.into_iter().filter(|open| !id.is_empty() && open.question.id.starts_with(id)).collect();
+    match (matching.pop(), matching.len()) {
+        (Some(open), 0) => Ok(open),
+        (Some(_), others) => Err(Failure::WhichQuestion(format!("{} questions begin with \"{id}\"; type more of it", others + 1)).into()),
+        (None, _) => {
+            let why = format!("no question \"{id}\" is open: it was answered, ran out, or never was; krabba approvals list shows all");
+            Err(Failure::WhichQuestion(why).into())
+        }
+    }
+}
+
+fn ask_for(words: &str) -> Result<String> {
+    println!("it cannot be undone: type \"{words}\" to have it done");
+    let mut line = String::new();
+    stdin().read_line(&mut line)?;
+    Ok(line.trim().to_owned())
+}
