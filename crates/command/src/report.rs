@@ -1,9 +1,11 @@
 //! What a person sees of a session: `/status`, `/context`, `/sessions`, and what `/compact` did.
 
+use std::time::Duration;
+
 use krabba_agent::{AgentError, Compacted, ContextRecord, Counted, EndRecord, Inspection, Outcome, SessionView};
 use krabba_route::Plan;
 use krabba_store::Session;
-use krabba_types::{RouteFacts, RouteState, Timestamp};
+use krabba_types::{RouteFacts, RouteState, Timestamp, grouped, seconds, speed};
 
 use crate::execute::Context;
 
@@ -41,9 +43,9 @@ fn model_lines(plan: &Plan, context: &Context<'_>) -> Vec<String> {
 }
 
 fn window_line(facts: &RouteFacts) -> String {
-    let mut line = format!("- window: {} tokens ({})", grouped(u64::from(facts.window.value)), facts.window.source);
+    let mut line = format!("- window: {} tokens ({})", grouped(facts.window.value), facts.window.source);
     if let Some(max) = facts.max_window.filter(|max| max.value > facts.window.value) {
-        line.push_str(&format!(", the model could have {}", grouped(u64::from(max.value))));
+        line.push_str(&format!(", the model could have {}", grouped(max.value)));
     }
     line
 }
@@ -95,15 +97,15 @@ fn last_line(end: &EndRecord) -> Option<String> {
         Outcome::Broken(why) => return Some(format!("- last turn: {why}")),
     };
     let by = end.attempts.last()?;
-    let mut line = format!("- last turn: {how} by `{}` ({}) in {}", by.reference, by.residency, seconds(end.timing.total_ms));
+    let mut line = format!("- last turn: {how} by `{}` ({}) in {}", by.reference, by.residency, ms(end.timing.total_ms));
     if let Some(first) = end.timing.first_token_ms {
-        line.push_str(&format!(", first token after {}", seconds(first)));
+        line.push_str(&format!(", first token after {}", ms(first)));
     }
-    if let Some(speed) = speed(end) {
-        line.push_str(&format!(", {speed:.1} tokens/s"));
+    if let Some(written) = end.usage.writing_speed(end.timing.first_token_ms, Some(by.ms)) {
+        line.push_str(&format!(", {}", speed(written)));
     }
     if end.timing.queued_ms > 0 {
-        line.push_str(&format!(", {} in queues", seconds(end.timing.queued_ms)));
+        line.push_str(&format!(", {} in queues", ms(end.timing.queued_ms)));
     }
     Some(line)
 }
@@ -129,12 +131,12 @@ fn itemised(inspection: &Inspection) -> String {
     let mut lines = vec![format!(
         "the prompt for `{}`: about {} of {} tokens ({share} %), window: {}",
         inspection.reference,
-        grouped(u64::from(inspection.estimate)),
-        grouped(u64::from(window.value)),
+        grouped(inspection.estimate),
+        grouped(window.value),
         window.source,
     )];
     lines.extend(inspection.items.iter().map(|item| {
-        format!("- {}: {} ({} bytes)", item.name, grouped(u64::from(item.tokens)), grouped(u64::try_from(item.bytes).unwrap_or(u64::MAX)))
+        format!("- {}: {} ({} bytes)", item.name, grouped(item.tokens), grouped(u64::try_from(item.bytes).unwrap_or(u64::MAX)))
     }));
     lines.extend(inspection.cut.as_ref().map(|cut| format!("- to fit, it would {cut}")));
     lines.extend(inspection.problem.as_ref().map(|problem| format!("- it cannot be sent: {problem}")));
@@ -148,8 +150,8 @@ pub(crate) fn compacted(compacted: &Compacted) -> String {
         Compacted::NoModel => "no model can be asked, so that nothing is to be made smaller; /model says why".to_owned(),
         Compacted::Cut { messages, before, after } => format!(
             "{messages} older messages are left out of the prompt now: about {} tokens instead of {}. Nothing is deleted",
-            grouped(u64::from(*after)),
-            grouped(u64::from(*before)),
+            grouped(*after),
+            grouped(*before),
         ),
     }
 }
@@ -200,31 +202,8 @@ pub(crate) fn state_name(state: RouteState) -> &'static str {
     }
 }
 
-/// 12345 as `12,345`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-fn seconds(ms: u64) -> String {
-    if ms < 1000 { format!("{ms} ms") } else { format!("{}.{} s", ms / 1000, ms % 1000 / 100) }
-}
-
-/// Tokens per second: what the server measured, else what came in the time after the first token.
-fn speed(end: &EndRecord) -> Option<f64> {
-    if let Some(measured) = end.usage.output_per_second {
-        return Some(measured);
-    }
-    let writing = end.attempts.last()?.ms.checked_sub(end.timing.first_token_ms?).filter(|ms| *ms > 0)?;
-    let tokens = u32::try_from(end.usage.output_tokens?).ok()?;
-    Some(f64::from(tokens) * 1000.0 / f64::from(u32::try_from(writing).ok()?))
+fn ms(milliseconds: u64) -> String {
+    seconds(Duration::from_millis(milliseconds))
 }
 
 fn ago(then: Timestamp, now: Timestamp) -> String {

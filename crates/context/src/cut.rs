@@ -3,12 +3,12 @@
 
 use std::fmt;
 
-use krabba_types::{Message, Part};
+use krabba_types::{Message, Part, grouped};
 
 use crate::budget::Budget;
 use crate::build::{Input, instruction_tokens, instructions, turns_of};
 use crate::estimate::estimate_tokens;
-use crate::fit::{grouped, keep_ends};
+use crate::fit::keep_ends;
 use crate::measure::message_tokens;
 use crate::meter::Meter;
 use crate::repair::Turn;

@@ -1,20 +1,9 @@
 //! Making a text smaller, visibly.
 
+pub(crate) use krabba_types::grouped;
+
 use crate::estimate::estimate_tokens;
 use crate::measure::escaped_bytes;
-
-/// `number` with commas between thousands.
-pub(crate) fn grouped(number: u32) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
 
 /// At most the first `bytes` bytes of `text`, cut between characters.
 pub(crate) fn head(text: &str, bytes: usize) -> &str {

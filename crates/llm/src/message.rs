@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use krabba_dialect::ErrorBody;
-use krabba_types::{FaultKind, Phase, ServerKind};
+use krabba_types::{FaultKind, Phase, ServerKind, grouped};
 
 use crate::Site;
 
@@ -59,10 +59,10 @@ fn overflow(who: &str, limit: Option<u32>, asked: Option<u32>, said: &str) -> St
     let next = "shorten the conversation, or give the model a larger window";
     match (limit, asked) {
         (Some(limit), Some(asked)) => {
-            format!("the request of {asked} tokens does not fit into the window of {limit} tokens of {who}; {next}")
+            format!("the request of {} tokens does not fit into the window of {} tokens of {who}; {next}", grouped(asked), grouped(limit))
         }
-        (Some(limit), None) => format!("the request does not fit into the window of {limit} tokens of {who}; {next}"),
-        (None, Some(asked)) => format!("the request of {asked} tokens does not fit into the window of {who}{said}; {next}"),
+        (Some(limit), None) => format!("the request does not fit into the window of {} tokens of {who}; {next}", grouped(limit)),
+        (None, Some(asked)) => format!("the request of {} tokens does not fit into the window of {who}{said}; {next}", grouped(asked)),
         (None, None) => format!("the request does not fit into the window of {who}{said}; {next}"),
     }
 }

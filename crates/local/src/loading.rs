@@ -17,7 +17,7 @@
 use std::time::Duration;
 
 use krabba_net::{Bytes, HttpClient, HttpRequest};
-use krabba_types::{ModelId, Progress, ServerKind};
+use krabba_types::{ModelId, Progress, ServerKind, grouped};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -26,7 +26,6 @@ use crate::asker::{Answer, Depth, fetch};
 use crate::endpoint::join;
 use crate::load_order::{LoadError, LoadOrder, Loaded, Wanted};
 use crate::loader::Stage;
-use crate::mismatch::tokens;
 use crate::probe::probe_again;
 use crate::report::{ServerState, TriedOutcome};
 use crate::servers::llama_cpp::{self, RouterLoad};
@@ -174,8 +173,8 @@ impl Loading<'_> {
             (Wanted::Window(wanted), Some(window)) if window < wanted => Some(format!(
                 "{} loaded {model} with a window of {} tokens instead of the {} that were asked for",
                 self.server(),
-                tokens(window),
-                tokens(wanted)
+                grouped(window),
+                grouped(wanted)
             )),
             (Wanted::Window(_) | Wanted::Usual, _) => None,
         };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use krabba_types::{ModelId, ServerKind};
+use krabba_types::{ModelId, ServerKind, grouped};
 
 use crate::{Configured, Report};
 
@@ -35,7 +35,7 @@ pub enum Figure {
 impl Mismatch {
     /// What disagrees, for a person.
     pub fn what(&self) -> String {
-        let (configured, server) = (tokens(self.configured), tokens(self.server));
+        let (configured, server) = (grouped(self.configured), grouped(self.server));
         match self.figure {
             Figure::LoadedWindow => format!("configured with a window of {configured} tokens, loaded with {server}"),
             Figure::MaximumWindow => format!("configured with a window of {configured} tokens, the model takes {server} at most"),
@@ -104,17 +104,4 @@ pub fn raise_window(kind: ServerKind, model: &ModelId, tokens: u32) -> Option<St
             None
         }
     }
-}
-
-/// A number with its thousands parted, as people read it.
-pub(crate) fn tokens(number: u32) -> String {
-    let digits = number.to_string();
-    let mut parted = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            parted.push(',');
-        }
-        parted.push(digit);
-    }
-    parted
 }

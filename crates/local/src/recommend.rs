@@ -1,10 +1,9 @@
 //! Which model to begin with.
 
 use krabba_net::Url;
-use krabba_types::{ModelId, Residency};
+use krabba_types::{ModelId, Residency, grouped};
 
 use crate::machine::memory_needed;
-use crate::mismatch::tokens;
 use crate::residency::{model_residency, why_hosted};
 use crate::{Machine, Report, ServerModel, ServerState, WhyHosted, raise_window};
 
@@ -137,7 +136,7 @@ impl Candidate<'_> {
     fn warnings(&self, larger: Option<&Candidate<'_>>) -> Vec<String> {
         let mut warnings = Vec::new();
         if let Some((window, change)) = self.small_window() {
-            warnings.push(format!("its window is only {} tokens, which leaves little room for a conversation; {change}", tokens(window)));
+            warnings.push(format!("its window is only {} tokens, which leaves little room for a conversation; {change}", grouped(window)));
         }
         if let Some(bits) = self.model.weights.bits_per_weight.filter(|bits| *bits < HEAVY_BITS) {
             let alternative = if self.model.weights.variants.is_empty() {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use krabba_llm::LINGER;
 use krabba_local::ServiceSettings;
-use krabba_types::Residency;
+use krabba_types::{Residency, seconds};
 use serde::Serialize;
 
 use crate::servers::{LOOK_BUDGET, WHOLE_ROUND};
@@ -250,11 +250,6 @@ impl fmt::Display for ClockTable {
         }
         write!(formatter, "  if the server stays silent, \"{}\" fires first", self.first_to_fire)
     }
-}
-
-/// A duration for people: `300 s`, `2.5 s`.
-pub(crate) fn seconds(duration: Duration) -> String {
-    if duration.subsec_millis() == 0 { format!("{} s", duration.as_secs()) } else { format!("{:.1} s", duration.as_secs_f64()) }
 }
 
 /// Whole milliseconds.

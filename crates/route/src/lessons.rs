@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use krabba_local::{Countable, TokenCounter};
-use krabba_types::{DoneReason, FactSource, Fault, FaultKind, Message};
+use krabba_types::{DoneReason, FactSource, Fault, FaultKind, Message, grouped, seconds};
 
 use crate::attempt::Came;
-use crate::clocks::{load_again, seconds};
+use crate::clocks::load_again;
 use crate::event::RouteEvent;
 use crate::learned::{CountsTell, LearnedWindow, Lesson, is_truncated};
 use crate::leg::{Leg, Patience, Sent};
@@ -81,8 +81,11 @@ pub(crate) async fn overflow(leg: &mut Leg<'_>, fault: &Fault, sent: &Sent) {
         return;
     }
     let line = format!(
-        "{} holds {limit} tokens, not {} ({}); remembered",
-        leg.candidate.reference, sent.facts.window.value, sent.facts.window.source
+        "{} holds {} tokens, not {} ({}); remembered",
+        leg.candidate.reference,
+        grouped(limit),
+        grouped(sent.facts.window.value),
+        sent.facts.window.source
     );
     learn(leg, Lesson::Window(LearnedWindow { tokens: limit, claimed: sent.claimed }), FactSource::LearnedFromOverflow).await;
     say_once(leg, line).await;
@@ -132,7 +135,7 @@ async fn counts(leg: &mut Leg<'_>, came: &Came, sent: &Sent, reason: DoneReason)
         (CountsTell::Nothing, _) => {}
         (CountsTell::LargerThanThought, _) => learn(leg, Lesson::WindowWasTooSmall, FactSource::Measured).await,
         (CountsTell::Pinned { total }, _) => {
-            let line = format!("{reference} stopped twice at {total} tokens in all; that is taken for its real window");
+            let line = format!("{reference} stopped twice at {} tokens in all; that is taken for its real window", grouped(total));
             shrink(leg, sent, total).await;
             say_once(leg, line).await;
         }
@@ -145,8 +148,10 @@ async fn counts(leg: &mut Leg<'_>, came: &Came, sent: &Sent, reason: DoneReason)
             }
             let expected = counted.map_or(expected, u64::from);
             let line = format!(
-                "the prompt was truncated by the server: {reference} read {read} of about {expected} tokens, so this answer may miss \
-                 what was said earlier; load the model with a larger context window"
+                "the prompt was truncated by the server: {reference} read {} of about {} tokens, so this answer may miss what was said \
+                 earlier; load the model with a larger context window",
+                grouped(read),
+                grouped(expected)
             );
             #[allow(clippy::cast_precision_loss)]
             let certain = (read as f64) < expected as f64 * CERTAIN_SHARE;

@@ -15,10 +15,10 @@
 
 use std::time::Duration;
 
-use krabba_types::{Fault, FaultKind, ModelEvent, Phase, Progress};
+use krabba_types::{Fault, FaultKind, ModelEvent, Phase, Progress, seconds};
 use tokio::time::Instant;
 
-use crate::clocks::{Clocks, seconds};
+use crate::clocks::Clocks;
 
 /// Whether the model was in memory when it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

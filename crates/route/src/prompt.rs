@@ -1,6 +1,6 @@
 //! The conversation, as the router sees it: something that becomes a request once it is known for which window.
 
-use krabba_types::{ModelRef, ModelRequest, RouteFacts};
+use krabba_types::{ModelRef, ModelRequest, RouteFacts, grouped};
 
 /// Makes requests. Asked anew for every route, because windows, pictures and chat templates differ; and again with a
 /// smaller window after an overflow.
@@ -25,7 +25,7 @@ pub struct Prepared {
 
 /// The conversation does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the prompt needs about {needed} tokens, and the window has {window}")]
+#[error("the prompt needs about {} tokens, and the window has {}", grouped(*.needed), grouped(*.window))]
 pub struct TooLarge {
     /// Tokens of the smallest prompt that still makes sense, estimated.
     pub needed: u32,

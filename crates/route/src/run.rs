@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use krabba_types::{DoneReason, Fault, FaultKind, ModelRef, Phase, RouteFacts, Usage};
+use krabba_types::{DoneReason, Fault, FaultKind, ModelRef, Phase, RouteFacts, Usage, grouped};
 use tokio::time::Instant;
 
 use crate::clocks::millis;
@@ -206,7 +206,7 @@ impl Run {
         let needed = larger_than?;
         let window = self.inner.facts(&self.plan.ask.agent, &candidate.reference).window.value;
         let kind = FaultKind::Overflow { limit: Some(window), asked: None };
-        let message = format!("{} holds {window} tokens, which is no more than what was too little", candidate.reference);
+        let message = format!("{} holds {} tokens, which is no more than what was too little", candidate.reference, grouped(window));
         (window <= needed).then(|| Fault::new(kind, Phase::Connect, message))
     }
 

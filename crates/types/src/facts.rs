@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{Timestamp, grouped};
 
 /// A value with its source and time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,13 @@ impl<T> Fact<T> {
     /// Puts the three together.
     pub fn new(value: T, source: FactSource, at: Timestamp) -> Self {
         Self { value, source, at }
+    }
+}
+
+impl Fact<u32> {
+    /// A number of tokens for people: `8,192 tokens (loaded instance)`.
+    pub fn tokens(&self) -> String {
+        format!("{} tokens ({})", grouped(self.value), self.source)
     }
 }
 

@@ -11,6 +11,7 @@ mod clock;
 mod event;
 mod facts;
 mod fault;
+mod figures;
 mod ids;
 mod label;
 mod message;
@@ -27,6 +28,7 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use event::{BrokenCall, CallProblem, DoneReason, ModelEvent, Progress, ToolCallPart};
 pub use facts::{Fact, FactSource, RouteFacts, RouteState, ServerKind, TemplateFamily, ToolAbility};
 pub use fault::{Fault, FaultKind, Phase};
+pub use figures::{grouped, seconds, speed};
 pub use ids::{AgentId, CallId, ModelId, ModelRef, ModelRefError, ProviderId, SessionId, TurnId};
 pub use label::Label;
 pub use message::{CallChannel, Image, Message, Part, Reasoning, ReasoningOrigin, Role, ToolCall, ToolResult};
@@ -37,5 +39,7 @@ pub use usage::Usage;
 
 #[cfg(test)]
 mod action_tests;
+#[cfg(test)]
+mod figures_tests;
 #[cfg(test)]
 mod label_tests;

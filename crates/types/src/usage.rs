@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Milliseconds; an answer that was written in less came in one piece.
+const LEAST_MEASURED: u64 = 50;
+
 /// Token counts and speeds as the server reported them. `None` is "not said", which is not zero.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,5 +40,16 @@ impl Usage {
         take(&mut self.prompt_per_second, later.prompt_per_second);
         take(&mut self.output_per_second, later.output_per_second);
         take(&mut self.load_ms, later.load_ms);
+    }
+
+    /// Output tokens per second: what the server measured, else what came between the first token and the end, both in
+    /// milliseconds from the request on. `None` where that time is too short to say anything.
+    pub fn writing_speed(&self, first_token_ms: Option<u64>, whole_ms: Option<u64>) -> Option<f64> {
+        if self.output_per_second.is_some() {
+            return self.output_per_second;
+        }
+        let writing = whole_ms?.checked_sub(first_token_ms?).filter(|ms| *ms >= LEAST_MEASURED)?;
+        let tokens = u32::try_from(self.output_tokens?).ok()?;
+        Some(f64::from(tokens) * 1_000.0 / f64::from(u32::try_from(writing).ok()?))
     }
 }

@@ -9,14 +9,13 @@ use krabba_local::{
     recommend,
 };
 use krabba_net::{Egress, HttpClient, Reach, Url, base_urls, reach};
-use krabba_types::{Secret, ServerKind};
+use krabba_types::{Secret, ServerKind, grouped};
 
 use super::Named;
 use super::entry::{Key, is_hosted, provider_name};
 use super::question::{self, says_not_no, somebody_is_there};
 use crate::assemble::{Home, usual_variable};
 use crate::failure::Failure;
-use crate::terminal::grouped;
 
 /// What a person waits for.
 const BUDGET: Duration = Duration::from_millis(2_800);
@@ -217,7 +216,7 @@ fn tried(tried: &[Tried]) -> String {
 /// One line about a model: `qwen3-8b · loaded, window 8,192 · 8.2 B parameters · Q4_K_M`.
 pub(crate) fn describe_model(report: &Report, model: &ServerModel) -> String {
     let mut parts = vec![model.id.to_string()];
-    let window = model.window.map(|window| format!("window {}", grouped(u64::from(window))));
+    let window = model.window.map(|window| format!("window {}", grouped(window)));
     match (model.loaded, window) {
         (Some(true), Some(window)) => parts.push(format!("loaded, {window}")),
         (Some(true), None) => parts.push("loaded".to_owned()),

@@ -20,12 +20,12 @@ use krabba_agent::{Agent, Arriving, Change, Input, Lane, Outcome, Status, TurnEn
 use krabba_command::{Effect, FileAccess, Reply, Switch};
 use krabba_guard::Question;
 use krabba_local::{LoadEvent, Loaded};
-use krabba_types::{Clock, Image, ModelRef, Part, Progress, SessionId, SystemClock};
+use krabba_types::{Clock, Image, ModelRef, Part, Progress, SessionId, SystemClock, grouped};
 
 use super::approval::{acted_line, how_to_answer, indented, read_answer};
 use super::circumstances;
 use super::editor::{Editor, Outcome as Key};
-use super::footer::{footer, grouped};
+use super::footer::footer;
 use super::goodbye::{Goodbye, Signals};
 use super::history::LineHistory;
 use super::offer::{Answer, Offer, Offering};
@@ -458,7 +458,7 @@ impl Chat<'_> {
         self.world.router.look_again(&offer.reference.provider).await;
         match outcome {
             Some(Ok(Loaded::Now { model, window, note })) => {
-                let window = window.map(|window| format!(" with a window of {} tokens", grouped(u64::from(window)))).unwrap_or_default();
+                let window = window.map(|window| format!(" with a window of {} tokens", grouped(window))).unwrap_or_default();
                 self.view.aside(&note.unwrap_or_else(|| format!("loaded {model}{window}")))?;
                 if model != offer.reference.model {
                     // LM Studio gave the instance a name of its own, beside the one that was there.

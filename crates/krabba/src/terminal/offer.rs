@@ -7,9 +7,7 @@
 use futures_util::StreamExt;
 use krabba_local::{Configured, Figure, LoadEvent, LoadStream, mismatches};
 use krabba_route::Router;
-use krabba_types::{ModelRef, ServerKind};
-
-use super::footer::grouped;
+use krabba_types::{ModelRef, ServerKind, grouped};
 
 /// A window that is enough for long conversations and that many machines have the memory for.
 const ENOUGH: u32 = 32_768;
@@ -75,14 +73,14 @@ impl Offer {
     /// For the person.
     pub(crate) fn question(&self) -> String {
         let why = match self.configured {
-            Some(configured) => format!("and {} are configured", grouped(u64::from(configured))),
+            Some(configured) => format!("and {} are configured", grouped(configured)),
             None => "which is little for a conversation".to_owned(),
         };
         format!(
             "LM Studio has {} in memory with a window of {} tokens, {why}. Load it again with {}? [y/N]",
             self.reference.model,
-            grouped(u64::from(self.loaded)),
-            grouped(u64::from(self.window))
+            grouped(self.loaded),
+            grouped(self.window)
         )
     }
 }

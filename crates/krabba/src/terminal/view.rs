@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use krabba_agent::Status;
+use krabba_types::grouped;
 
 use super::editor::Editor;
-use super::footer::grouped;
 use super::markdown::{MarkdownLines, Row};
 use super::screen::{Live, Prompt, Screen};
 use super::style::{Line, Span, Style};
@@ -283,7 +283,7 @@ pub(crate) fn describe(status: &Status, elapsed: Duration) -> String {
         }
         Status::Reading { .. } => format!("… reading the prompt{clock}"),
         Status::Waiting => format!("… waiting for the model{clock}"),
-        Status::Thinking { tokens } => format!("… thinking, {tokens} tokens{clock}"),
+        Status::Thinking { tokens } => format!("… thinking, {} tokens{clock}", grouped(*tokens)),
         Status::Acting { what } => format!("… {what}{clock}"),
         Status::Asking => format!("… waiting for your word{clock}"),
         Status::Answering => format!("… answering{clock}"),

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use krabba_route::{Ask, Plan};
-use krabba_types::{Clock, ModelRef, SessionId, SystemClock};
+use krabba_types::{Clock, ModelRef, SessionId, SystemClock, grouped};
 use serde_json::json;
 
 use crate::assemble::{Home, World};
@@ -54,7 +54,7 @@ async fn route(world: &World, reference: Option<&str>, json: bool) -> Result<()>
         println!("{}. {} ({})", number + 1, candidate.reference, candidate.why);
         println!("   {}, {}, {}", candidate.endpoint, facts.server.name(), candidate.residency);
         println!("   state: {}", super::state_words(candidate.state, SystemClock.now()));
-        println!("   window: {} tokens ({})", facts.window.value, facts.window.source);
+        println!("   window: {}", facts.window.tokens());
     }
     for refused in &plan.refused {
         println!("not {}: {}", refused.reference, refused.why);
@@ -109,8 +109,10 @@ async fn context(world: &World, reference: Option<&str>, session: Option<String>
         return Ok(());
     }
     println!(
-        "{}: about {} of {} tokens ({})",
-        inspection.reference, inspection.estimate, inspection.window.value, inspection.window.source
+        "{}: about {} of {}",
+        inspection.reference,
+        grouped(inspection.estimate),
+        inspection.window.tokens()
     );
     for item in &inspection.items {
         println!("  {:<16} {:>7} tokens  {:>8} bytes", item.name, item.tokens, item.bytes);

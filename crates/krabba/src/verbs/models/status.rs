@@ -149,12 +149,11 @@ fn as_text(home: &Home, world: &World, plan: &Plan, probes: &[Probed], missing: 
     for candidate in &plan.candidates {
         let facts = world.router.facts(plan.agent(), &candidate.reference);
         println!(
-            "- {} ({}): {}, window {} ({})",
+            "- {} ({}): {}, window {}",
             candidate.reference,
             candidate.why,
             state_words(candidate.state, SystemClock.now()),
-            facts.window.value,
-            facts.window.source
+            facts.window.tokens()
         );
     }
     plan.refused.iter().for_each(|refused| println!("- not {}: {}", refused.reference, refused.why));
