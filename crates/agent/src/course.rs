@@ -10,7 +10,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use krabba_route::{Attempt, Timing};
-use krabba_types::{DoneReason, Fault, FaultKind, Phase, ToolCall};
+use krabba_types::{DoneReason, Fault, FaultKind, Phase, ToolCall, grouped};
 use tokio::time::Instant;
 
 use crate::hands::Limits;
@@ -198,7 +198,7 @@ impl Course {
             return Some(format!("{} steps are done, the limit for one turn", self.steps));
         }
         if let Some(limit) = self.limits.output_tokens.filter(|limit| self.output_tokens >= *limit) {
-            return Some(format!("{limit} tokens were written, the limit for one turn"));
+            return Some(format!("{} tokens were written, the limit for one turn", grouped(limit)));
         }
         self.limits
             .seconds

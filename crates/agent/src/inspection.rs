@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use krabba_context::{Item, compact};
+use krabba_context::{Item, Source, compact};
 use krabba_route::{Ask, Plan};
 use krabba_types::{Fact, Message, ModelRef, Role, RouteFacts};
 
@@ -21,8 +21,11 @@ pub struct Inspection {
     pub reference: ModelRef,
     /// Tokens of prompt and answer together, and who says so.
     pub window: Fact<u32>,
-    /// Tokens of the prompt, estimated.
+    /// Tokens of the prompt, estimated: those of all items, and what goes around them.
     pub estimate: u32,
+    /// What goes around the items, in tokens: the frame of the system message, and the error of rounding each by itself. Negative
+    /// where that error is the larger one.
+    pub around: i64,
     /// What contributes how much, in the order of the prompt.
     pub items: Vec<Item>,
     /// What would be left out, beyond earlier cuts.
@@ -86,15 +89,22 @@ impl Lane {
         let mut conversation = history.conversation(&reference, None);
         // A prompt ends in a question. The next one is not there yet, and stands here as a single character.
         conversation.push(krabba_context::Entry { seq: history.seen().saturating_add(1), message: Message::text(Role::User, "?") });
-        let empty =
-            Inspection { reference: reference.clone(), window: facts.window, estimate: 0, items: Vec::new(), cut: None, problem: None };
+        let empty = Inspection {
+            reference: reference.clone(),
+            window: facts.window,
+            estimate: 0,
+            around: 0,
+            items: Vec::new(),
+            cut: None,
+            problem: None,
+        };
         match view.build(&conversation) {
-            Ok(built) => Inspection {
-                estimate: built.estimate.count,
-                items: built.items.into_iter().filter(|item| item.name != PLACEHOLDER).collect(),
-                cut: built.cut.map(|cut| cut.to_string()),
-                ..empty
-            },
+            Ok(built) => {
+                let (placeholder, items): (Vec<Item>, Vec<Item>) = built.items.into_iter().partition(is_placeholder);
+                let estimate = built.estimate.count.saturating_sub(tokens(&placeholder));
+                let around = i64::from(estimate) - i64::from(tokens(&items));
+                Inspection { estimate, around, items, cut: built.cut.map(|cut| cut.to_string()), ..empty }
+            }
             Err(error) => Inspection { problem: Some(error.to_string()), ..empty },
         }
     }
@@ -119,6 +129,14 @@ impl Lane {
         let state = Arc::clone(self.state());
         self.shared().stored(move |store| state.refresh(store)).await
     }
+}
+
+fn is_placeholder(item: &Item) -> bool {
+    item.source == Source::Conversation && item.name == PLACEHOLDER
+}
+
+fn tokens(items: &[Item]) -> u32 {
+    items.iter().map(|item| item.tokens).fold(0, u32::saturating_add)
 }
 
 fn plan(shared: &Shared, lane: &Lane, history: &History) -> Plan {

@@ -5,7 +5,7 @@ use krabba_route::Router;
 use krabba_types::{Image, SessionId, Thinking, Timestamp};
 
 use crate::image::{FileAccess, read_image};
-use crate::parse::{COMMANDS, Command, Switch, ThinkWish, parse};
+use crate::parse::{COMMANDS, Command, CommandError, Switch, ThinkWish, parse};
 use crate::{model, models, report};
 
 /// What a command may need.
@@ -72,7 +72,15 @@ pub async fn run(text: &str, context: &Context<'_>) -> Option<Reply> {
     match parse(text, aliases.iter().map(|(name, _)| name.as_str())) {
         Ok(None) => None,
         Ok(Some(command)) => Some(execute(&command, context).await),
-        Err(error) => Some(Reply::text(error.to_string())),
+        Err(mut error) => {
+            if let CommandError::Unknown { closest, .. } = &mut error {
+                let usable = context.router.usable_aliases();
+                let out_of_reach =
+                    |name: &String| aliases.iter().any(|(alias, _)| alias == name) && !usable.iter().any(|(alias, _)| alias == name);
+                closest.retain(|name| !out_of_reach(name));
+            }
+            Some(Reply::text(error.to_string()))
+        }
     }
 }
 
@@ -107,7 +115,7 @@ async fn attempt(command: &Command, context: &Context<'_>) -> Result<Reply, Agen
 
 fn help(context: &Context<'_>) -> String {
     let mut text: String = COMMANDS.iter().map(|entry| format!("- `{}`: {}\n", entry.usage, entry.summary)).collect();
-    let aliases = context.router.aliases();
+    let aliases = context.router.usable_aliases();
     if !aliases.is_empty() {
         let names: Vec<String> = aliases.iter().map(|(name, _)| format!("`/{name}`")).collect();
         text.push_str(&format!("\nA model by its alias, for one message or for good: {}", names.join(", ")));

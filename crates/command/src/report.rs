@@ -5,7 +5,7 @@ use std::time::Duration;
 use krabba_agent::{AgentError, Compacted, ContextRecord, Counted, EndRecord, Inspection, Outcome, SessionView};
 use krabba_route::Plan;
 use krabba_store::Session;
-use krabba_types::{RouteFacts, RouteState, Timestamp, grouped, seconds, speed};
+use krabba_types::{RouteFacts, RouteState, Timestamp, grouped, seconds, signed, speed};
 
 use crate::execute::Context;
 
@@ -38,12 +38,14 @@ fn model_lines(plan: &Plan, context: &Context<'_>) -> Vec<String> {
         window_line(&facts),
     ];
     lines.extend(plan.candidates.get(1).map(|next| format!("- then: `{}` ({}), {}", next.reference, next.residency, next.why)));
-    lines.push(format!("- may go as far as: {}", plan.policy));
+    if context.router.leads_away(plan) {
+        lines.push(format!("- may go as far as: {}", plan.policy));
+    }
     lines
 }
 
 fn window_line(facts: &RouteFacts) -> String {
-    let mut line = format!("- window: {} tokens ({})", grouped(facts.window.value), facts.window.source);
+    let mut line = format!("- window: {}", facts.window.tokens());
     if let Some(max) = facts.max_window.filter(|max| max.value > facts.window.value) {
         line.push_str(&format!(", the model could have {}", grouped(max.value)));
     }
@@ -138,6 +140,7 @@ fn itemised(inspection: &Inspection) -> String {
     lines.extend(inspection.items.iter().map(|item| {
         format!("- {}: {} ({} bytes)", item.name, grouped(item.tokens), grouped(u64::try_from(item.bytes).unwrap_or(u64::MAX)))
     }));
+    lines.extend((inspection.around != 0).then(|| format!("- around them: {}", signed(inspection.around))));
     lines.extend(inspection.cut.as_ref().map(|cut| format!("- to fit, it would {cut}")));
     lines.extend(inspection.problem.as_ref().map(|problem| format!("- it cannot be sent: {problem}")));
     lines.join("\n")

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use krabba_types::grouped;
 use serde::{Deserialize, Serialize};
 
 /// Where a number of tokens comes from.
@@ -39,8 +40,8 @@ impl Tokens {
 impl fmt::Display for Tokens {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.source {
-            TokenSource::Measured => write!(formatter, "{} tokens (measured)", self.count),
-            TokenSource::Estimated => write!(formatter, "about {} tokens (estimated)", self.count),
+            TokenSource::Measured => write!(formatter, "{} tokens (measured)", grouped(self.count)),
+            TokenSource::Estimated => write!(formatter, "about {} tokens (estimated)", grouped(self.count)),
         }
     }
 }

@@ -107,12 +107,16 @@ pub(crate) fn rewrite_provider(id: ProviderId) -> ProviderId {
 struct NamedTarget {
     name: String,
     target: ModelRef,
+    /// Whether the user wrote it down; else it is built in.
+    own: bool,
 }
 
 #[derive(Clone, Debug, Default)]
 struct ProviderNames {
     profiles: Vec<String>,
     builtin: bool,
+    /// Whether it lacks a key without which nobody answers there.
+    keyless: bool,
 }
 
 /// Every name of the configuration, indexed once.
@@ -129,7 +133,8 @@ impl Names {
         let mut names = Self::default();
         for provider in &settings.providers {
             let profiles = provider.keys.iter().map(|key| key.profile.clone()).collect();
-            names.providers.insert(provider.id.clone(), ProviderNames { profiles, builtin: provider.builtin });
+            let keyless = provider.keys.is_empty() && provider.missing_key.is_some();
+            names.providers.insert(provider.id.clone(), ProviderNames { profiles, builtin: provider.builtin, keyless });
             for entry in &provider.models {
                 let owners = names.listed.entry(entry.id.clone()).or_default();
                 if !owners.contains(&provider.id) {
@@ -141,12 +146,12 @@ impl Names {
             if let Ok(target) = ModelRef::parse(target)
                 && names.providers.contains_key(&target.provider)
             {
-                names.aliases.insert(name.to_lowercase(), NamedTarget { name: name.to_owned(), target });
+                names.aliases.insert(name.to_lowercase(), NamedTarget { name: name.to_owned(), target, own: false });
             }
         }
         for alias in &settings.aliases {
             let target = ModelRef::new(rewrite_provider(alias.target.provider.clone()), alias.target.model.clone());
-            names.aliases.insert(alias_key(&alias.name), NamedTarget { name: alias.name.clone(), target });
+            names.aliases.insert(alias_key(&alias.name), NamedTarget { name: alias.name.clone(), target, own: true });
         }
         names
     }
@@ -156,6 +161,15 @@ impl Names {
         let mut aliases: Vec<_> = self.aliases.values().map(|named| (named.name.clone(), named.target.clone())).collect();
         aliases.sort();
         aliases
+    }
+
+    /// Whether an alias is worth offering to somebody who did not name it: a built-in one whose key is missing is not.
+    pub(crate) fn offers(&self, alias: &str) -> bool {
+        self.aliases.get(&alias_key(alias)).is_some_and(|named| self.is_offered(named))
+    }
+
+    fn is_offered(&self, named: &NamedTarget) -> bool {
+        named.own || !self.providers.get(&named.target.provider).is_some_and(|provider| provider.keyless)
     }
 
     /// What `text` means, given what the servers in reach list besides the configuration.
@@ -242,8 +256,10 @@ impl Names {
                 return ResolveError::SwitchedOff { provider };
             }
         }
-        let aliases = self.aliases.values().map(|named| named.name.clone());
-        let listed = self.listed.iter().flat_map(|(id, owners)| owners.iter().map(move |owner| format!("{owner}/{id}")));
+        let aliases = self.aliases.values().filter(|named| self.is_offered(named)).map(|named| named.name.clone());
+        // Whoever set no key for a built-in provider does not mean one of its models.
+        let is_usable = |owner: &&ProviderId| self.providers.get(*owner).is_some_and(|provider| !(provider.builtin && provider.keyless));
+        let listed = self.listed.iter().flat_map(|(id, owners)| owners.iter().filter(is_usable).map(move |owner| format!("{owner}/{id}")));
         let live = live.iter().map(ToString::to_string);
         ResolveError::Unknown { text: text.to_owned(), closest: closest(text, aliases.chain(listed).chain(live)) }
     }

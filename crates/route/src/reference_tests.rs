@@ -87,6 +87,20 @@ fn a_typing_error_is_answered_with_the_closest_names() {
 }
 
 #[test]
+fn a_built_in_model_whose_key_is_missing_is_not_offered() {
+    let mut settings = Settings { aliases: Vec::new(), ..with_builtin() };
+    let closest = |settings: &Settings| resolve(settings, "opsu").unwrap_err().closest();
+    assert_eq!(closest(&settings), Vec::<String>::new());
+    // Whoever names it outright learns what is missing.
+    assert_eq!(resolve(&settings, "opus"), Ok("anthropic/claude-opus-4-6".to_owned()));
+
+    let key = provider("anthropic", Residency::Hosted, &[]).keys;
+    let anthropic = settings.providers.iter_mut().find(|provider| provider.id.as_str() == "anthropic").unwrap();
+    anthropic.keys = key;
+    assert_eq!(closest(&settings), ["opus"]);
+}
+
+#[test]
 fn a_provider_of_a_foreign_wire_format_is_an_error_of_its_own() {
     let error = resolve(&with_builtin(), "google/gemini-3-pro-preview").unwrap_err();
     let provider = ProviderId::new("google");

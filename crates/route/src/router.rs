@@ -156,6 +156,23 @@ impl Router {
         self.inner.names.aliases()
     }
 
+    /// Those of them that a person can use as things are: not the built-in names of models whose key is missing.
+    pub fn usable_aliases(&self) -> Vec<(String, ModelRef)> {
+        let names = &self.inner.names;
+        names.aliases().into_iter().filter(|(name, _)| names.offers(name)).collect()
+    }
+
+    /// Whether a conversation could leave home at all, its policy aside: the plan names a hosted model, or a provider of that
+    /// kind can be asked.
+    pub fn leads_away(&self, plan: &Plan) -> bool {
+        let named = plan.refused.iter().filter_map(|refused| ModelRef::parse(&refused.reference).ok());
+        let mut named = named.filter_map(|reference| self.inner.provider(&reference.provider));
+        let can_be_asked = |provider: &&Provider| !provider.builtin || !provider.keys.is_empty();
+        plan.candidates.iter().any(|candidate| candidate.residency.leaves_home())
+            || named.any(|provider| provider.residency.leaves_home())
+            || self.providers().iter().filter(can_be_asked).any(|provider| provider.residency.leaves_home())
+    }
+
     /// The providers, in their order.
     pub fn providers(&self) -> &[Provider] {
         &self.inner.settings.providers

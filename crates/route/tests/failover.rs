@@ -133,7 +133,7 @@ async fn an_overflow_is_learned_and_not_repeated_unchanged() {
     let sent: Vec<usize> = one.generations().iter().map(|request| request.body.len()).collect();
     assert_eq!(sent.len(), 2);
     assert!(sent[1] < sent[0] / 2, "{sent:?}");
-    assert!(told.notices()[0].contains("holds 2000 tokens, not 8192"), "{:?}", told.notices());
+    assert!(told.notices()[0].contains("holds 2,000 tokens, not 8,192"), "{:?}", told.notices());
     let window = first.router.facts(&AgentId::new("main"), &reference("one/m")).window;
     assert_eq!((window.value, window.source), (2_000, FactSource::LearnedFromOverflow));
     // Another process knows it too, and does not overflow again.

@@ -97,8 +97,8 @@ async fn a_load_that_never_ends_costs_its_whole_time_once() {
         let told = run(&house_at(settings, Arc::clone(&store), clock.clone()), &ask(), Talk::new(10)).await;
         let ends = [
             "; it was waited for 1 s",
-            " (in the next 1 min 0.1 s at most)",
-            "; it was waited for 0.1 s only, as its last load did not end",
+            " (in the next 1 min 100 ms at most)",
+            "; it was waited for 100 ms only, as its last load did not end",
         ];
         let said: String = told.notices().concat();
         let last = told.end.outcome.as_ref().err().map(|fault| fault.message.clone()).unwrap_or_default();

@@ -15,6 +15,12 @@ pub fn grouped(count: impl Into<u64>) -> String {
     parted
 }
 
+/// A difference with its sign: `+12`, `-1,024`.
+pub fn signed(difference: i64) -> String {
+    let sign = if difference < 0 { '-' } else { '+' };
+    format!("{sign}{}", grouped(difference.unsigned_abs()))
+}
+
 /// A duration: `812 ms`, `1.2 s`, `300 s`. What is left of a tenth of a second is dropped.
 pub fn seconds(duration: Duration) -> String {
     let (whole, tenths) = (duration.as_secs(), duration.subsec_millis() / 100);

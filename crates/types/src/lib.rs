@@ -28,7 +28,7 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use event::{BrokenCall, CallProblem, DoneReason, ModelEvent, Progress, ToolCallPart};
 pub use facts::{Fact, FactSource, RouteFacts, RouteState, ServerKind, TemplateFamily, ToolAbility};
 pub use fault::{Fault, FaultKind, Phase};
-pub use figures::{grouped, seconds, speed};
+pub use figures::{grouped, seconds, signed, speed};
 pub use ids::{AgentId, CallId, ModelId, ModelRef, ModelRefError, ProviderId, SessionId, TurnId};
 pub use label::Label;
 pub use message::{CallChannel, Image, Message, Part, Reasoning, ReasoningOrigin, Role, ToolCall, ToolResult};

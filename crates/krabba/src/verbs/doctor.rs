@@ -10,6 +10,7 @@ use krabba_config::{Loaded, Paint, Severity, render};
 use krabba_local::ServerState;
 use krabba_route::{Ask, Provider};
 use krabba_store::Store;
+use krabba_types::grouped;
 use serde::Serialize;
 
 use crate::assemble::{ConfigErrors, Home, World};
@@ -212,13 +213,10 @@ fn routes(world: &World, findings: &mut Findings) -> Result<()> {
     match plan.candidates.first() {
         Some(first) => {
             let facts = world.router.facts(agent.id(), &first.reference);
-            findings.ok(format!(
-                "{} would answer ({}, window {} tokens: {})",
-                first.reference, first.residency, facts.window.value, facts.window.source
-            ));
+            findings.ok(format!("{} would answer ({}, window {})", first.reference, first.residency, facts.window.tokens()));
             if facts.window.value < SMALL_WINDOW {
-                let remedy = format!("load it with {SMALL_WINDOW} or more where memory allows");
-                findings.note(format!("a window of {} tokens is small", facts.window.value), remedy);
+                let remedy = format!("load it with {} or more where memory allows", grouped(SMALL_WINDOW));
+                findings.note(format!("a window of {} tokens is small", grouped(facts.window.value)), remedy);
             }
         }
         None => findings.problem("no model can be asked", "krabba explain route says why"),

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use krabba_route::{Ask, Plan};
-use krabba_types::{Clock, ModelRef, SessionId, SystemClock, grouped};
+use krabba_types::{Clock, ModelRef, SessionId, SystemClock, grouped, signed};
 use serde_json::json;
 
 use crate::assemble::{Home, World};
@@ -45,7 +45,9 @@ async fn route(world: &World, reference: Option<&str>, json: bool) -> Result<()>
         println!("{}", serde_json::to_string_pretty(&plan)?);
         return Ok(());
     }
-    println!("conversations may go as far as: {}", plan.policy);
+    if world.router.leads_away(&plan) {
+        println!("conversations may go as far as: {}", plan.policy);
+    }
     if plan.candidates.is_empty() {
         println!("nobody would be asked");
     }
@@ -102,20 +104,20 @@ async fn context(world: &World, reference: Option<&str>, session: Option<String>
             "window": inspection.window,
             "estimate": inspection.estimate,
             "items": items,
+            "around": inspection.around,
             "cut": inspection.cut,
             "problem": inspection.problem,
         });
         println!("{}", serde_json::to_string_pretty(&shape)?);
         return Ok(());
     }
-    println!(
-        "{}: about {} of {}",
-        inspection.reference,
-        grouped(inspection.estimate),
-        inspection.window.tokens()
-    );
+    println!("{}: about {} of {}", inspection.reference, grouped(inspection.estimate), inspection.window.tokens());
     for item in &inspection.items {
-        println!("  {:<16} {:>7} tokens  {:>8} bytes", item.name, item.tokens, item.bytes);
+        let bytes = grouped(u64::try_from(item.bytes).unwrap_or(u64::MAX));
+        println!("  {:<16} {:>8} tokens  {bytes:>10} bytes", item.name, grouped(item.tokens));
+    }
+    if inspection.around != 0 {
+        println!("  {:<16} {:>8} tokens", "around them", signed(inspection.around));
     }
     inspection.cut.iter().for_each(|cut| println!("  to fit, it would {cut}"));
     inspection.problem.iter().for_each(|problem| println!("  it cannot be sent: {problem}"));

@@ -134,6 +134,30 @@ async fn a_missing_key_or_model_is_named_and_the_others_still_work() {
 }
 
 #[tokio::test]
+async fn hosted_models_are_not_spoken_of_where_there_are_none() {
+    let desk = ScriptedServer::start(Script::lm_studio().model("qwen3-8b").reply("from the desk")).await.unwrap();
+    let config = format!(
+        r#"{{ models: {{ providers: {{ lmstudio: {{ baseUrl: "{}", api: "openai-completions", models: [{{ id: "qwen3-8b" }}] }} }} }} }}"#,
+        desk.v1()
+    );
+    let at_home = Home::with_config(&config);
+    let said = at_home.type_into(&["chat"], &["/help", "/opsu", "/status", "/opus"]).await.code(0);
+    assert!(!said.out.contains("sonnet") && !said.out.contains("did you mean /opus") && !said.out.contains("may go"), "{said}");
+    said.says(&["there is no command /opsu", "ANTHROPIC_API_KEY"]);
+    for arguments in [["explain", "route"], ["models", "status"]] {
+        let said = at_home.run(&arguments).await.code(0);
+        assert!(!said.out.to_lowercase().contains("may go"), "{said}");
+    }
+    let context = at_home.run(&["explain", "context", "--json"]).await.code(0).json();
+    let parts: i64 = context["items"].as_array().unwrap().iter().map(|item| item["tokens"].as_i64().unwrap()).sum();
+    assert_eq!(parts + context["around"].as_i64().unwrap(), context["estimate"].as_i64().unwrap(), "{context}");
+
+    let abroad = Home::with_config(&config).variable("ANTHROPIC_API_KEY", "sk-ant-1234567890").secret("sk-ant-1234567890");
+    let said = abroad.type_into(&["chat"], &["/help", "/opsu", "/status"]).await.code(0);
+    said.says(&["`/sonnet`", "did you mean /opus", "may go as far as: hosted"]);
+}
+
+#[tokio::test]
 async fn a_server_that_wants_a_key_says_so_by_name() {
     let script = Script::lm_studio().model("qwen3-8b").key("the-right-one").reply("from the desk");
     let desk = ScriptedServer::start(script).await.unwrap();

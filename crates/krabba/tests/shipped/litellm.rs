@@ -68,7 +68,7 @@ async fn nothing_is_lost_or_hidden_behind_a_litellm_proxy() {
         (text(&turn), attempts(&turn)),
         (LlamaServer::REPLY, vec!["litellm/small failed overflow".to_owned(), "litellm/small answered".to_owned()])
     );
-    open.run(&["explain", "context", "litellm/small"]).await.code(0).says(&["of 1024 tokens (learned from an overflow)"]);
+    open.run(&["explain", "context", "litellm/small"]).await.code(0).says(&["of 1,024 tokens (learned from an overflow)"]);
 
     // Its server's 503 is waited out.
     let turn = ask("loading", "hi").await;

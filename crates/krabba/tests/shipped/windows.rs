@@ -29,7 +29,10 @@ async fn a_prompt_larger_than_the_window_is_cut_and_the_person_told() {
     // The server's own word goes before the larger number in the file, and the file's reader is told.
     let turn = home.run(&["agent", "--message", &long_message(), "--json"]).await.code(0).json();
     assert_eq!((attempts(&turn), turn["context"]["window"].as_u64()), (vec!["box/tiny answered".to_owned()], Some(1024)));
-    home.run(&["models", "status"]).await.code(0).says(&["window 1024 (loaded instance)", "configured with a window of 8,192 tokens"]);
+    home.run(&["models", "status"])
+        .await
+        .code(0)
+        .says(&["window 1,024 tokens (loaded instance)", "configured with a window of 8,192 tokens"]);
 
     // A conversation that outgrows it goes on.
     for turn in 1..=8 {
@@ -44,14 +47,14 @@ async fn a_real_overflow_is_learned_from_and_not_repeated() {
     let server = LlamaServer::start(ModelFile::ScriptedSmall, &["--alias", "tiny"]).await.unwrap();
     let home = Home::with_config(&config(&format!("{}/v1", server.url()), "probe: false,"));
 
-    home.run(&["models", "status"]).await.code(0).says(&["window 8192 (configured)"]);
+    home.run(&["models", "status"]).await.code(0).says(&["window 8,192 tokens (configured)"]);
     let turn = home.run(&["agent", "--message", &long_message(), "--json"]).await.code(0).json();
     assert_eq!(text(&turn), LlamaServer::REPLY);
     assert_eq!((&turn["context"]["window"], &turn["context"]["windowSource"]), (&1024.into(), &"learned-from-overflow".into()), "{turn}");
 
     // Another process knows it, from the state directory.
-    home.run(&["models", "status"]).await.code(0).says(&["window 1024 (learned from an overflow)"]);
-    home.run(&["explain", "context"]).await.code(0).says(&["of 1024 tokens (learned from an overflow)"]);
+    home.run(&["models", "status"]).await.code(0).says(&["window 1,024 tokens (learned from an overflow)"]);
+    home.run(&["explain", "context"]).await.code(0).says(&["of 1,024 tokens (learned from an overflow)"]);
     let turn = home.run(&["agent", "--message", &long_message(), "--json"]).await.code(0).json();
     assert_eq!(attempts(&turn), ["box/tiny answered"], "the known limit was run into again");
 }
@@ -65,7 +68,7 @@ async fn a_window_that_the_server_itself_lies_about_is_learned() {
 
     home.run(&["agent", "--message", &long]).await.code(0).says(&["fits now"]);
     assert_eq!(server.generations().len(), 2, "one that overflowed, one that fitted");
-    home.run(&["models", "status"]).await.code(0).says(&["window 1024 (learned from an overflow)"]);
+    home.run(&["models", "status"]).await.code(0).says(&["window 1,024 tokens (learned from an overflow)"]);
     home.run(&["agent", "--message", &long]).await.code(0).says(&["fits now"]);
     assert_eq!(server.generations().len(), 3, "the known limit was run into again");
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use futures_util::StreamExt;
 use krabba_route::{Ask, Attempt, Prepared, Prompt, RouteEvent, Surface, TooLarge};
-use krabba_types::{Calling, FaultKind, Message, ModelEvent, ModelRef, ModelRequest, Params, Role, RouteFacts, Thinking};
+use krabba_types::{Calling, FaultKind, Message, ModelEvent, ModelRef, ModelRequest, Params, Role, RouteFacts, Thinking, seconds, speed};
 use serde::Serialize;
 
 use crate::assemble::World;
@@ -78,7 +78,7 @@ pub(super) async fn probe(world: &World, reference: &ModelRef) -> Result<Probed>
     let listening = listen(world, plan, &mut probed);
     if tokio::time::timeout(LIMIT, listening).await.is_err() {
         probed.status = "timeout";
-        probed.message = Some(format!("no answer within {} s", LIMIT.as_secs()));
+        probed.message = Some(format!("no answer within {}", seconds(LIMIT)));
     }
     probed.total_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(probed)
@@ -135,8 +135,8 @@ impl Probed {
         if !self.ok {
             return format!("{:<42} {}: {}", self.reference.to_string(), self.status, self.message.as_deref().unwrap_or("no answer"));
         }
-        let first = self.first_token_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
-        let speed = self.tokens_per_second.map_or_else(|| "speed not told".to_owned(), |speed| format!("{speed:.0} tokens/s"));
-        format!("{:<42} ok, first token after {first}, {speed}", self.reference.to_string())
+        let first = self.first_token_ms.map_or_else(|| "-".to_owned(), |ms| seconds(Duration::from_millis(ms)));
+        let fast = self.tokens_per_second.map_or_else(|| "speed not told".to_owned(), speed);
+        format!("{:<42} ok, first token after {first}, {fast}", self.reference.to_string())
     }
 }

@@ -140,7 +140,9 @@ fn as_text(home: &Home, world: &World, plan: &Plan, probes: &[Probed], missing: 
     let fallbacks = world.configured_fallbacks();
     println!("Fallbacks ({}) : {}", fallbacks.len(), none_or(&fallbacks));
     println!("Image model   : {}", none_or(&world.configured_image_models()));
-    println!("May go        : {}", plan.policy);
+    if world.router.leads_away(plan) {
+        println!("May go        : {}", plan.policy);
+    }
     println!("\nServers");
     for provider in configured(world) {
         println!("- {}", server_line(world, provider));
