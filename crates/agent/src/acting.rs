@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use krabba_guard::{Answer, Authorized, Denial, Question, Redeemed, Scene, Verdict};
+use krabba_redact::Redactor;
 use krabba_tool::{CALL_TOOL, Call, Outcome as Brought, Repeat, Run, Tool};
 use krabba_types::{Action, JsonObject, Label, Structured, ToolCall};
 use serde_json::Value;
@@ -147,19 +148,12 @@ impl TurnTask {
         }
         self.speaker.say(TurnEvent::Status(Status::Acting { what: what.to_owned() }));
         let least = authorized.terms().label.clone();
-        let asked = match authorized.action() {
-            Action::Call(call) => Some((call.server.clone(), call.tool.clone())),
-            Action::Consult(_)
-            | Action::Look(_)
-            | Action::Change(_)
-            | Action::Run(_)
-            | Action::Control(_)
-            | Action::Fetch(_)
-            | Action::Search(_) => None,
-        };
+        let asked = if let Action::Call(call) = authorized.action() { Some((call.server.clone(), call.tool.clone())) } else { None };
+        let looks_at = if let Action::Look(look) = authorized.action() { Some(look.path.name().to_owned()) } else { None };
         let cancel = CancellationToken::new();
         let (progress, mut lines) = mpsc::channel(LINES);
         let run = Run { session: self.lane.id.clone(), cancel: cancel.clone(), budget: self.shared.hands.limits.result_bytes, progress };
+        let redactor = self.shared.hands.redactor.clone();
         let mut running = pin!(tool.run(authorized, run));
         let stop = self.stop.clone();
         let brought = loop {
@@ -167,7 +161,7 @@ impl TurnTask {
                 biased;
                 () = stop.cancelled() => break None,
                 brought = &mut running => break Some(brought),
-                Some(line) = lines.recv() => self.speaker.say(TurnEvent::Output(line)),
+                Some(line) = lines.recv() => self.speaker.say(TurnEvent::Output(redactor.hide(&line).into_owned())),
                 () = keeper.keep(&self.shared) => {}
                 () = self.speaker.catch_up() => {}
             }
@@ -183,9 +177,16 @@ impl TurnTask {
         let Brought { text, is_error, label, structured, images: _, shown } = brought;
         let structured = asked.zip(structured).map(|((server, tool), value)| Structured { server, tool, value });
         let structured = structured.filter(|structured| structured.value.to_string().len() <= STRUCTURED);
+        // A file that is made to hold secrets teaches them before anybody reads it.
+        looks_at.iter().for_each(|name| redactor.learn(name, &text));
         if let Some(shown) = shown {
-            self.speaker.say(TurnEvent::Output(shown));
+            self.speaker.say(TurnEvent::Output(redactor.hide(&shown).into_owned()));
         }
+        let text = redactor.hide(&text).into_owned();
+        let structured = structured.map(|mut structured| {
+            hide_in(&mut structured.value, &redactor);
+            structured
+        });
         let text = if text.is_empty() { "(no output)".to_owned() } else { text };
         Ok(Done { text, is_error, label: label.join(&least), structured, halts })
     }
@@ -225,6 +226,16 @@ impl TurnTask {
 /// What a person is told of a conversation in which nothing more is done.
 pub(crate) fn halted_words(rule: &str) -> String {
     format!("this conversation is stopped for good ({rule}, see krabba explain policy); look at what it read, and begin a new one")
+}
+
+/// Keeps secrets out of the texts in a value.
+fn hide_in(value: &mut Value, redactor: &Redactor) {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Value::String(text) => *text = redactor.hide(text).into_owned(),
+        Value::Array(items) => items.iter_mut().for_each(|item| hide_in(item, redactor)),
+        Value::Object(members) => members.values_mut().for_each(|member| hide_in(member, redactor)),
+    }
 }
 
 /// Which tool a call means, and its arguments: those inside, when it goes through [`CALL_TOOL`].

@@ -1,5 +1,6 @@
 //! An answer while it comes: what was said so far, and what of it a listener hears.
 
+use krabba_redact::{Redactor, Veil};
 use krabba_route::AttemptStarted;
 use krabba_types::{
     BrokenCall, Fault, FaultKind, JsonObject, ModelEvent, ModelId, ModelRef, Part, Phase, Reasoning, ReasoningOrigin, ToolCall, Usage,
@@ -35,39 +36,77 @@ pub(crate) struct Answer {
     pub(crate) calls: Vec<ToolCall>,
     /// What was meant as a call and is none.
     pub(crate) broken: Vec<BrokenCall>,
+    /// Keep secrets out of what is shown and stored.
+    text_veil: Veil,
+    reasoning_veil: Veil,
 }
 
 impl Answer {
+    /// Nothing yet. No secret that is known to `redactor` will be in it.
+    pub(crate) fn without(redactor: &Redactor) -> Self {
+        let veil = || Veil::new(redactor.clone());
+        Self { text_veil: veil(), reasoning_veil: veil(), ..Self::default() }
+    }
+
     /// Another route is asked, or the same one again.
     pub(crate) fn attempt(&mut self, started: &AttemptStarted) {
-        let before = std::mem::take(self);
         // What was shown and not taken back stays: it is what the person saw.
-        *self = Self { text: before.text, route: Some(started.reference.clone()), ..Self::default() };
+        let text = std::mem::take(&mut self.text);
+        self.restart();
+        self.text = text;
+        self.route = Some(started.reference.clone());
     }
 
     /// All of it is void.
     pub(crate) fn restart(&mut self) {
-        *self = Self { route: self.route.take(), ..Self::default() };
+        let before = std::mem::take(self);
+        let (mut text_veil, mut reasoning_veil) = (before.text_veil, before.reasoning_veil);
+        text_veil.clear();
+        reasoning_veil.clear();
+        *self = Self { route: before.route, text_veil, reasoning_veil, ..Self::default() };
+    }
+
+    /// Nothing more comes: says what was held back.
+    pub(crate) fn close(&mut self, shown: ReasoningShown, speaker: &mut Speaker) {
+        let (text, reasoning) = (self.text_veil.finish(), self.reasoning_veil.finish());
+        self.think(reasoning, shown, speaker);
+        self.speak(text, speaker);
+    }
+
+    fn speak(&mut self, text: String, speaker: &mut Speaker) {
+        if text.is_empty() {
+            return;
+        }
+        if self.text.is_empty() {
+            speaker.say(TurnEvent::Status(Status::Answering));
+        }
+        self.text.push_str(&text);
+        speaker.say(TurnEvent::Text(text));
+    }
+
+    fn think(&mut self, text: String, shown: ReasoningShown, speaker: &mut Speaker) {
+        if text.is_empty() {
+            return;
+        }
+        self.reasoning.push_str(&text);
+        match shown {
+            ReasoningShown::Yes => speaker.say(TurnEvent::Reasoning(text)),
+            ReasoningShown::No => {}
+        }
     }
 
     /// Takes an event of the model and says what is to be heard of it.
     pub(crate) fn take(&mut self, event: ModelEvent, shown: ReasoningShown, speaker: &mut Speaker) {
         match event {
             ModelEvent::Text(text) => {
-                if self.text.is_empty() {
-                    speaker.say(TurnEvent::Status(Status::Answering));
-                }
-                self.text.push_str(&text);
-                speaker.say(TurnEvent::Text(text));
+                let text = self.text_veil.push(&text);
+                self.speak(text, speaker);
             }
             ModelEvent::Reasoning(text) => {
-                self.reasoning.push_str(&text);
-                let tokens = self.reasoning.len().div_ceil(BYTES_PER_TOKEN);
+                let tokens = (self.reasoning.len() + text.len()).div_ceil(BYTES_PER_TOKEN);
                 speaker.say(TurnEvent::Status(Status::Thinking { tokens: u64::try_from(tokens).unwrap_or(u64::MAX) }));
-                match shown {
-                    ReasoningShown::Yes => speaker.say(TurnEvent::Reasoning(text)),
-                    ReasoningShown::No => {}
-                }
+                let text = self.reasoning_veil.push(&text);
+                self.think(text, shown, speaker);
             }
             ModelEvent::ReasoningArtefact { field, artefact } => self.artefacts.push((field, artefact)),
             ModelEvent::ToolCall(call) => self.calls.push(call),
@@ -81,6 +120,7 @@ impl Answer {
             ModelEvent::Usage(usage) => self.usage.update(&usage),
             ModelEvent::Retracted => {
                 self.text.clear();
+                self.text_veil.clear();
                 speaker.say(TurnEvent::Restarted { why: "the model was only thinking aloud; its answer begins now".to_owned() });
             }
             // The parts of a call are for display and there is nothing to display; the router turns final events into its own end.

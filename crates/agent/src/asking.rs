@@ -18,7 +18,7 @@ impl TurnTask {
     pub(crate) async fn ask(&mut self, history: &History, prompt: &Arc<SessionPrompt>, keeper: &mut Keeper) -> Asked {
         let plan = self.shared.router.plan(&self.wishes(history));
         let mut stream = self.shared.router.run(plan, Arc::clone(prompt) as Arc<dyn krabba_route::Prompt>, self.input.surface);
-        let mut listening = Listening::new(history, self.acts());
+        let mut listening = Listening::new(history, self.acts(), &self.shared.hands.redactor);
         let stop = self.stop.clone();
         loop {
             tokio::select! {
@@ -26,13 +26,20 @@ impl TurnTask {
                 () = stop.cancelled() => {
                     // Dropped before anything else is done: this closes the connection and frees the model's slot.
                     drop(stream);
+                    listening.answer.close(listening.shown, &mut self.speaker);
                     return listening.stopped();
                 }
                 () = keeper.keep(&self.shared) => {}
                 event = stream.next() => match event {
-                    Some(RouteEvent::End(end)) => return listening.ended(*end),
+                    Some(RouteEvent::End(end)) => {
+                        listening.answer.close(listening.shown, &mut self.speaker);
+                        return listening.ended(*end);
+                    }
                     Some(event) => self.hear(event, &mut listening).await,
-                    None => return listening.cut_off(),
+                    None => {
+                        listening.answer.close(listening.shown, &mut self.speaker);
+                        return listening.cut_off();
+                    }
                 },
                 () = self.speaker.catch_up() => {}
             }

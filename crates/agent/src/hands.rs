@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use krabba_guard::{Monitor, Policy};
+use krabba_redact::Redactor;
 use krabba_store::Store;
 use krabba_tool::Catalogue;
 use krabba_types::{Clock, ToolSpec};
@@ -12,6 +13,8 @@ use krabba_types::{Clock, ToolSpec};
 pub struct Hands {
     /// Decides.
     pub monitor: Arc<Monitor>,
+    /// What no model reads and nobody is shown.
+    pub redactor: Redactor,
     /// All tools.
     pub tools: Arc<Catalogue>,
     /// The names of those that stand in the prompt. The others are found by searching, and run through [`krabba_tool::CALL_TOOL`].
@@ -58,6 +61,7 @@ impl Hands {
     pub fn none(store: &Arc<Store>, clock: &Arc<dyn Clock>) -> Self {
         Self {
             monitor: Arc::new(Monitor::new(Arc::clone(store), Policy::default(), Arc::clone(clock))),
+            redactor: Redactor::default(),
             tools: Arc::default(),
             listed: Vec::new(),
             limits: Limits::default(),

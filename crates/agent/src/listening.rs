@@ -1,5 +1,6 @@
 //! What is heard of a run of models, and what came of it in the end.
 
+use krabba_redact::Redactor;
 use krabba_route::{Attempt, AttemptOutcome, AttemptStarted, ContextMeter, RunEnd, Timing};
 use krabba_types::{DoneReason, Fault, FaultKind, Phase};
 use tokio::time::Instant;
@@ -53,10 +54,10 @@ pub(crate) struct Report {
 }
 
 impl Listening {
-    pub(crate) fn new(history: &History, acts: Acts) -> Self {
+    pub(crate) fn new(history: &History, acts: Acts, redactor: &Redactor) -> Self {
         let shown = if history.settings().shows_reasoning { ReasoningShown::Yes } else { ReasoningShown::No };
         Self {
-            answer: Answer::default(),
+            answer: Answer::without(redactor),
             notices: Vec::new(),
             shown,
             left_home: history.settings().left_home,

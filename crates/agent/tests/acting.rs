@@ -129,6 +129,29 @@ async fn handle_of_a_named_thing_is_known_after_a_restart() {
 }
 
 #[tokio::test]
+async fn secret_reaches_neither_model_nor_person_nor_disk() {
+    let keys = "{tool_call: {name: 'keys', arguments: {}}}";
+    let repeats = "{text: 'it is tok_4f9a'}, {text: '8b7c6d'}, {text: '5e, backwards e5d6c7b8a9f4_kot'}, {text: ', sp t o k - 4 f 9 a 8 b 7 c 6 d 5 e.'}";
+    let server = server(&rules(&[keys, repeats, "{text: 'next'}"])).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, _) = acting_agent(state.path(), &server, |_| {});
+    let lane = agent.new_session();
+    let events = listen(lane.turn(say("what is the key?"))).await;
+    listen(lane.turn(say("thanks"))).await;
+
+    assert_eq!(end(&events).text, "it is [secret], backwards [secret], sp [secret].");
+    assert_eq!(text(&events), end(&events).text);
+    assert_eq!(sent(&server, 1).last().unwrap()["content"], "PORT=80\nAPI_KEY=[secret]\n");
+    let shown = format!("{events:?}");
+    let told = format!("{:?}{:?}", sent(&server, 1), sent(&server, 2));
+    let store = Store::open(state.path()).unwrap();
+    let stored = serde_json::to_string(&store.events(lane.id(), 0).unwrap()).unwrap();
+    for seen in [shown, told, stored] {
+        assert!(!seen.contains("4f9a") && !seen.contains("9f4_kot") && !seen.contains("4 f 9 a"), "{seen}");
+    }
+}
+
+#[tokio::test]
 async fn moved_decoy_stops_the_conversation_for_good() {
     let decoys = Decoys::of("seed");
     let moves = format!("{{tool_call: {{name: 'run', arguments: {{command: 'echo {}'}}}}}}", decoys.named()[0].1);

@@ -1,13 +1,13 @@
 //! What is known, and how it is found.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use aho_corasick::{AhoCorasick, Input, MatchKind};
 use krabba_types::Secret;
 
-use crate::{dresses, files, shapes};
+use crate::finder::{Finder, replaced};
+use crate::{dresses, files, shapes, squeeze};
 
 /// What stands in place of a secret.
 pub const HIDDEN: &str = "[secret]";
@@ -46,12 +46,9 @@ struct Known {
     secrets: HashSet<Secret>,
     /// Each text that gives a secret away, and whether it counts in the middle of a word.
     needles: BTreeMap<String, Alone>,
+    /// The secrets that are also looked for with something between their characters.
+    squeezed: BTreeSet<String>,
     finder: Option<Finder>,
-}
-
-struct Finder {
-    automaton: AhoCorasick,
-    alone: Vec<Alone>,
 }
 
 impl std::fmt::Debug for Redactor {
@@ -62,7 +59,7 @@ impl std::fmt::Debug for Redactor {
 
 /// Whether a needle counts in the middle of a word.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Alone {
+pub(crate) enum Alone {
     Anywhere,
     Required,
 }
@@ -107,6 +104,18 @@ impl Redactor {
         matches!(self.hide(text), Cow::Owned(_))
     }
 
+    /// Up to which byte `text` can be shown whatever comes after it, and the part of it from `from` to there with its secrets
+    /// replaced. What stands before `from` was shown, and tells words apart.
+    pub(crate) fn hide_beginning(&self, text: &str, from: usize) -> (usize, String) {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let whole = || (text.len(), text.get(from..).unwrap_or_default().to_owned());
+        known.finder.as_ref().map_or_else(whole, |finder| {
+            let spans = finder.spans(text);
+            let end = finder.settled(text, from, &spans);
+            (end, replaced(text, from..end, &spans))
+        })
+    }
+
     fn register_all(&self, secrets: &[Secret]) {
         let fresh = |known: &Known| -> Vec<Secret> {
             let news = secrets.iter().filter(|secret| is_secret(secret.expose().trim()) && !known.secrets.contains(secret));
@@ -124,46 +133,16 @@ impl Redactor {
                     known.needles.entry(dress).and_modify(|before| *before = alone.min(*before)).or_insert(alone);
                 }
             }
+            let bare = squeeze::text(text);
+            if bare.len() >= LONG_ENOUGH {
+                known.squeezed.insert(bare);
+            }
             known.secrets.insert(secret);
         }
-        known.finder = Finder::of(&known.needles);
+        known.finder = Finder::of(&known.needles, &known.squeezed);
     }
 }
 
 fn is_secret(text: &str) -> bool {
     text.len() >= SHORTEST && !PLACEHOLDERS.iter().any(|placeholder| placeholder.eq_ignore_ascii_case(text))
-}
-
-impl Finder {
-    /// The longest needle wins, so that a secret which contains another one disappears whole. An automaton that cannot be built
-    /// would need gigabytes of secrets.
-    fn of(needles: &BTreeMap<String, Alone>) -> Option<Self> {
-        let automaton = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(needles.keys()).ok()?;
-        Some(Self { automaton, alone: needles.values().copied().collect() })
-    }
-
-    fn hide(&self, text: &str) -> Option<String> {
-        let mut clean = String::new();
-        let mut done = 0;
-        let mut from = 0;
-        while let Some(found) = self.automaton.find(Input::new(text).range(from..)) {
-            let (before, after) = (text.get(..found.start())?, text.get(found.end()..)?);
-            let inside =
-                before.chars().next_back().is_some_and(char::is_alphanumeric) || after.chars().next().is_some_and(char::is_alphanumeric);
-            if inside && self.alone.get(found.pattern().as_usize()) == Some(&Alone::Required) {
-                // In the middle of a word it is none. Another one may begin right behind its first character.
-                from = found.start() + text.get(found.start()..)?.chars().next()?.len_utf8();
-                continue;
-            }
-            clean.push_str(text.get(done..found.start())?);
-            clean.push_str(HIDDEN);
-            done = found.end();
-            from = done;
-        }
-        if done == 0 {
-            return None;
-        }
-        clean.push_str(text.get(done..)?);
-        Some(clean)
-    }
 }

@@ -375,6 +375,7 @@ impl Sandbox {
                 variables.insert(name.to_owned(), value.to_owned());
             }
         }
+        variables.extend(self.settings.decoys.iter().cloned());
         let fits = |name: &str, value: &str| !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0');
         variables.extend(job.environment.clone().into_iter().filter(|(name, value)| fits(name, value)));
         variables

@@ -17,6 +17,8 @@ pub struct Settings {
     pub protected: Vec<Protected>,
     /// Places that no command sees, wherever they lie: the state directory, keys.
     pub hidden: Vec<PathBuf>,
+    /// Variables of every command that hold nothing, for whoever goes looking for keys.
+    pub decoys: Vec<(String, String)>,
     /// Places outside the workspace that commands see, beside the system's own: toolchains.
     pub readable: Vec<PathBuf>,
     /// Directories that are searched for programs before the system's own.
@@ -38,6 +40,7 @@ impl Settings {
             workspace,
             protected: Protected::usual(),
             hidden: Vec::new(),
+            decoys: Vec::new(),
             readable: Vec::new(),
             search: Vec::new(),
             scratch,

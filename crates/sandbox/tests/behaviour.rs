@@ -249,6 +249,12 @@ async fn nothing_of_our_environment_goes_along() {
 }
 
 #[tokio::test]
+async fn decoys_lie_where_keys_are_looked_for() {
+    let room = Room::with(|settings| settings.decoys = vec![("BACKUP_SERVICE_TOKEN".to_owned(), "bst_0".to_owned())]);
+    assert_eq!(room.run("env | grep -i token").await.output, "BACKUP_SERVICE_TOKEN=bst_0\n");
+}
+
+#[tokio::test]
 async fn command_that_hangs_is_ended_with_all_that_it_started() {
     let room = Room::new();
     let slow = Exec { timeout_seconds: 1, ..exec("(sleep 1000; echo late > late) & echo begun; sleep 1000") };

@@ -12,8 +12,8 @@ use krabba_store::Store;
 use krabba_testkit::ScriptedServer;
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
 use krabba_types::{
-    Action, Clock, Consult, Exec, ExecMode, ExecStdio, ForeignCall, ForeignEffect, JsonObject, Label, Residency, SystemClock, ToolSpec,
-    WorkspacePath, World,
+    Action, Clock, Consult, Exec, ExecMode, ExecStdio, ForeignCall, ForeignEffect, JsonObject, Label, Look, Residency, SystemClock,
+    ToolSpec, WorkspacePath, World,
 };
 use serde_json::json;
 
@@ -22,7 +22,8 @@ use super::{agent_with_hands, provider, settings};
 /// What was done, in order.
 pub(crate) type Journal = Arc<Mutex<Vec<String>>>;
 
-/// A tool of the kind that its name says: `look`, `page` (foreign), `run`, `slow`, `mail`, `find_files`, `delete_file`.
+/// A tool of the kind that its name says: `look`, `page` (foreign), `run`, `slow`, `mail`, `find_files`, `delete_file`, `keys`
+/// (a file of secrets).
 struct Scripted {
     spec: ToolSpec,
     journal: Journal,
@@ -34,6 +35,10 @@ fn action(name: &str, arguments: &JsonObject) -> Action {
         "mail" => call(name, arguments, ForeignEffect::Declared { critical: vec!["to".to_owned()] }),
         "delete_file" => call(name, arguments, ForeignEffect::Declared { critical: vec!["file_id".to_owned()] }),
         "find_files" => call(name, arguments, ForeignEffect::ReadOnly { critical: Vec::new(), world: World::Closed }),
+        "keys" => {
+            let path = WorkspacePath::parse(".env", "/").unwrap();
+            Action::Look(Look { tool: name.to_owned(), path, arguments: JsonObject::new() })
+        }
         "run" | "slow" => Action::Run(Exec {
             command: text("command"),
             directory: WorkspacePath::root(),
@@ -74,6 +79,7 @@ impl Tool for Scripted {
                     structured: Some(json!([{"id": "13", "filename": "old plans"}, {"id": "14", "filename": "keys"}])),
                     ..Outcome::done("13: old plans, 14: keys", Label::untrusted("office"))
                 },
+                "keys" => Outcome::done("PORT=80\nAPI_KEY=tok_4f9a8b7c6d5e\n", Label::Minted).showing("API_KEY=tok_4f9a8b7c6d5e"),
                 "slow" => {
                     let _sent: Result<(), _> = run.progress.try_send("working".to_owned());
                     run.cancel.cancelled().await;
@@ -99,7 +105,7 @@ pub(crate) fn acting_agent(state: &Path, server: &ScriptedServer, change: impl F
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut hands = Hands::none(&store, &clock);
     let journal = Journal::default();
-    for name in ["look", "mail", "page", "run", "slow", "find_files", "delete_file"] {
+    for name in ["look", "mail", "page", "run", "slow", "find_files", "delete_file", "keys"] {
         let parameters = json!({"type": "object", "properties": {}}).as_object().unwrap().clone();
         let spec = ToolSpec { name: name.to_owned(), description: format!("Does {name}."), parameters };
         hands.tools.add(Arc::new(Scripted { spec, journal: Arc::clone(&journal) }));

@@ -1,11 +1,16 @@
 //! Everything running.
 
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use krabba_agent::{Agent, AgentSettings, Hands};
 use krabba_config::Loaded;
 use krabba_context::{Fragment, SystemPrompt};
+use krabba_guard::{Decoys, Monitor, Policy};
 use krabba_llm::Caller;
 use krabba_local::{Configured, Figure, Mismatch, Services, Watcher, mismatches};
 use krabba_net::{Egress, HttpClient};
@@ -28,6 +33,8 @@ pub(crate) struct World {
     watcher: Watcher,
     services: Services,
     clock: Arc<dyn Clock>,
+    redactor: Redactor,
+    decoys: Decoys,
 }
 
 fn settings(loaded: &Loaded) -> Settings {
@@ -40,6 +47,20 @@ fn settings(loaded: &Loaded) -> Settings {
         residency: choices::residency(loaded),
         slots_dir: None,
     }
+}
+
+/// The decoys of this installation. What they grow from is made at the first start, and lies beside the store.
+fn decoys(state_dir: &Path) -> std::io::Result<Decoys> {
+    let path = state_dir.join("decoys");
+    if let Ok(seed) = fs::read_to_string(&path)
+        && !seed.is_empty()
+    {
+        return Ok(Decoys::of(&seed));
+    }
+    let seed = uuid::Uuid::new_v4().to_string();
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+    file.write_all(seed.as_bytes())?;
+    Ok(Decoys::of(&seed))
 }
 
 /// A model that the configuration names and its own privacy policy forbids. Exit code 78.
@@ -73,9 +94,11 @@ impl World {
         let watcher = Watcher::new(http.clone());
         let services = Services::new(http.clone(), &home.state_dir);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let caller = Caller::new(http.clone(), redactor);
+        let decoys =
+            decoys(&home.state_dir).with_context(|| format!("the state directory {} cannot be used", home.shown(&home.state_dir)))?;
+        let caller = Caller::new(http.clone(), redactor.clone());
         let router = Router::new(settings, http, caller, watcher.clone(), services.clone(), Arc::clone(&store), Arc::clone(&clock));
-        Ok(Self { loaded, store, router: Arc::new(router), watcher, services, clock })
+        Ok(Self { loaded, store, router: Arc::new(router), watcher, services, clock, redactor, decoys })
     }
 
     /// What the configuration names and its own privacy policy forbids, each with its line.
@@ -157,7 +180,9 @@ impl World {
         let thinking = found.and_then(|agent| agent.options.thinking_default).or(agents.defaults.thinking_default);
         let settings =
             AgentSettings { id, system: SystemPrompt::new([Fragment::identity()]), thinking: thinking.unwrap_or(Thinking::Unspecified) };
-        let hands = Hands::none(&self.store, &self.clock);
+        let monitor = Monitor::new(Arc::clone(&self.store), Policy::default(), Arc::clone(&self.clock));
+        let monitor = Arc::new(monitor.watching(self.redactor.clone(), self.decoys.clone()));
+        let hands = Hands { monitor, redactor: self.redactor.clone(), ..Hands::none(&self.store, &self.clock) };
         Ok(Agent::new(Arc::clone(&self.store), Arc::clone(&self.router), settings, hands, Arc::clone(&self.clock)))
     }
 

@@ -1,0 +1,55 @@
+//! A text without what people and models put between the characters of a secret: blanks, dashes, dots, quotes.
+
+use std::ops::Range;
+
+/// More in a row are no longer taken for a way of writing one word.
+const MOST: usize = 7;
+
+/// A text without separators, and where each of its bytes comes from.
+pub(crate) struct Squeezed {
+    pub(crate) text: String,
+    places: Vec<Range<usize>>,
+}
+
+/// Without separators.
+pub(crate) fn text(text: &str) -> String {
+    text.chars().filter(|character| !separates(*character)).collect()
+}
+
+fn separates(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '-' | '_' | '.' | ',' | ':' | ';' | '|' | '*' | '\'' | '"' | '`')
+}
+
+impl Squeezed {
+    pub(crate) fn of(text: &str) -> Self {
+        let mut squeezed = Self { text: String::with_capacity(text.len()), places: Vec::with_capacity(text.len()) };
+        let mut between = 0;
+        for (at, character) in text.char_indices() {
+            if separates(character) {
+                between += 1;
+                continue;
+            }
+            if between > MOST {
+                // Nothing is found across it.
+                squeezed.push('\0', at..at);
+            }
+            between = 0;
+            squeezed.push(character, at..at + character.len_utf8());
+        }
+        if between > MOST {
+            squeezed.push('\0', text.len()..text.len());
+        }
+        squeezed
+    }
+
+    fn push(&mut self, character: char, place: Range<usize>) {
+        self.text.push(character);
+        self.places.extend(std::iter::repeat_n(place, character.len_utf8()));
+    }
+
+    /// Where a part of the squeezed text stands in the text.
+    pub(crate) fn place(&self, part: Range<usize>) -> Option<Range<usize>> {
+        let (first, last) = (self.places.get(part.start)?, self.places.get(part.end.checked_sub(1)?)?);
+        Some(first.start..last.end)
+    }
+}
