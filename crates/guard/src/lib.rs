@@ -36,6 +36,8 @@ mod spelling;
 mod verdict;
 
 #[cfg(test)]
+mod file_labels_tests;
+#[cfg(test)]
 mod monitor_tests;
 #[cfg(test)]
 mod variants_tests;

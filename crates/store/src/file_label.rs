@@ -54,6 +54,19 @@ impl Store {
         Ok(rows.pop())
     }
 
+    /// All that was ever noted about a place, whatever its content was, the oldest first.
+    ///
+    /// # Errors
+    /// What every read may meet.
+    pub fn labels_of_path(&self, workspace: &str, path: &str) -> Result<Vec<FileLabel>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT path, content, label FROM file_label WHERE workspace = ?1 AND path = ?2 ORDER BY written")?
+                .query_map(params![workspace, path], of_row)?
+                .collect()
+        })
+    }
+
     /// All that was ever noted about a content, wherever it was written.
     ///
     /// # Errors
