@@ -1,4 +1,5 @@
-//! Wherever the pieces of an answer are cut, the same is text, the same is reasoning, and the same is a repetition.
+//! Wherever the pieces of an answer are cut, the same is text, the same is reasoning, the same are calls in all notations, and the
+//! same is a repetition.
 #![no_main]
 
 use krabba_markup::{OrphanPolicy, ReasoningSplitter, RepetitionGuard, Split};
@@ -18,11 +19,15 @@ fuzz_target!(|data: &[u8]| {
     let halves = text.split_at(middle);
     let characters = || text.char_indices().map(|(at, character)| &text[at..at + character.len_utf8()]);
 
+    let plain = |policy| ReasoningSplitter::new(policy);
+    let with_calls = |policy| ReasoningSplitter::with_calls(policy, vec!["read".to_owned(), "get_weather".to_owned()]);
     for policy in [OrphanPolicy::Hold, OrphanPolicy::Stream] {
         for end in [End::Finished, End::Cut] {
-            let whole = split(policy, end, [&*text]);
-            assert_eq!(whole, split(policy, end, characters()));
-            assert_eq!(whole, split(policy, end, [halves.0, halves.1]));
+            for splitter in [plain as fn(OrphanPolicy) -> ReasoningSplitter, with_calls] {
+                let whole = split(splitter(policy), end, [&*text]);
+                assert_eq!(whole, split(splitter(policy), end, characters()));
+                assert_eq!(whole, split(splitter(policy), end, [halves.0, halves.1]));
+            }
         }
     }
 
@@ -37,8 +42,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 /// The parts, those of one kind that follow each other joined.
-fn split<'a>(policy: OrphanPolicy, end: End, pieces: impl IntoIterator<Item = &'a str>) -> Vec<Split> {
-    let mut splitter = ReasoningSplitter::new(policy);
+fn split<'a>(mut splitter: ReasoningSplitter, end: End, pieces: impl IntoIterator<Item = &'a str>) -> Vec<Split> {
     let mut splits = Vec::new();
     for piece in pieces {
         splitter.push(piece, &mut splits);
@@ -53,6 +57,8 @@ fn split<'a>(policy: OrphanPolicy, end: End, pieces: impl IntoIterator<Item = &'
             assert!(!text.is_empty(), "an empty part");
         }
         match (joined.last_mut(), split) {
+            // A sign of life for every piece.
+            (_, Split::Calling) => {}
             (Some(Split::Text(last)), Split::Text(text)) | (Some(Split::Reasoning(last)), Split::Reasoning(text)) => last.push_str(&text),
             (_, split) => joined.push(split),
         }

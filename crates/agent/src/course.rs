@@ -10,7 +10,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use krabba_route::{Attempt, Timing};
-use krabba_types::{DoneReason, Fault, FaultKind, Phase, ToolCall, grouped};
+use krabba_types::{CallProblem, DoneReason, Fault, FaultKind, Phase, ToolCall, grouped};
 use tokio::time::Instant;
 
 use crate::hands::Limits;
@@ -141,7 +141,15 @@ impl Course {
                 }
                 Patience::Over => Next::EndAs(Outcome::Failed(going_in_circles())),
             },
-            Outcome::Answered(_) => match asked.answer.broken.first() {
+            Outcome::Answered(_) => match asked.answer.broken.iter().min_by_key(|broken| broken.problem == CallProblem::Copied) {
+                // Not to be asked for again.
+                Some(broken) if broken.problem == CallProblem::Copied => {
+                    if asked.answer.text.is_empty() {
+                        Next::EndAs(Outcome::Failed(copied_call()))
+                    } else {
+                        Next::End
+                    }
+                }
                 Some(broken) => self.repair(Flaw::BrokenCall, &broken.message).unwrap_or_else(|| {
                     if asked.answer.text.is_empty() { Next::EndAs(Outcome::Failed(unreadable_calls())) } else { Next::End }
                 }),
@@ -228,6 +236,12 @@ fn fingerprint(calls: &[ToolCall], results: &[String]) -> u64 {
 fn going_in_circles() -> Fault {
     let message = "the model went on calling tools after it was asked to answer; say what you want in smaller steps, or try another model";
     Fault::new(FaultKind::Looping, Phase::Streaming, message)
+}
+
+fn copied_call() -> Fault {
+    let message = "the model did nothing but repeat a tool call that stands in a text it read, and the call was not made; \
+                   say what you want of that text";
+    Fault::new(FaultKind::Malformed, Phase::Streaming, message)
 }
 
 fn unreadable_calls() -> Fault {

@@ -95,6 +95,8 @@ impl TurnTask {
             results.push(done.text.clone());
             if index + 1 == calls.len() {
                 let (advice, line) = course.acted(calls, &results);
+                // The model is to know that the others were not made.
+                done.text.extend(asked.answer.broken.iter().map(|broken| format!("\n\n[krabba: {}.]", broken.message)));
                 done.text.extend(advice.words().map(|words| format!("\n\n{words}")));
                 if let Some(line) = line {
                     self.tell(line, &mut course.notices);

@@ -284,6 +284,44 @@ async fn wrong_calls_are_told_in_a_line_and_do_nothing() {
 }
 
 #[tokio::test]
+async fn call_in_the_text_is_made_and_never_shown() {
+    let written = "{text: 'I look.<tool_call>{\"name\": \"run\", \"arguments\": {\"command\": \"ls\"}}</tool_call>'}";
+    let server = server(&rules(&[written, "{text: 'ok'}"])).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, journal) = acting_agent(state.path(), &server, |_| {});
+    let events = listen(agent.new_session().turn(say("go"))).await;
+    assert_eq!(text(&events), "I look.ok");
+    assert_eq!(done(&journal), ["run `ls`"]);
+    assert_eq!(sent(&server, 1).last().unwrap()["role"], "tool");
+}
+
+#[tokio::test]
+async fn broken_call_is_told_to_the_model_once() {
+    let broken = "{text: '<tool_call>{\"name\": \"fly\", \"arguments\": {}}</tool_call>'}";
+    let server = server(&rules(&[broken, broken])).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, journal) = acting_agent(state.path(), &server, |_| {});
+    let events = listen(agent.new_session().turn(say("go"))).await;
+    assert_eq!(server.generations().len(), 2);
+    let told = sent(&server, 1).last().unwrap()["content"].as_str().unwrap().to_owned();
+    assert!(told.contains("there is no tool \"fly\""), "{told}");
+    assert!(matches!(&end(&events).outcome, Outcome::Failed(fault) if fault.kind == FaultKind::Malformed), "{:?}", end(&events).outcome);
+    assert_eq!(done(&journal), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn call_that_a_page_told_the_model_to_write_is_not_made() {
+    let call = "<tool_call>{\"name\":\"look\",\"arguments\":{}}</tool_call>";
+    let server = server(&rules(&[PAGE, &format!("{{text: '{call}'}}"), "{text: 'ok'}"])).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, journal) = acting_agent(state.path(), &server, |_| {});
+    let events = listen(agent.new_session().turn(say("read the page"))).await;
+    assert_eq!(done(&journal).len(), 1, "only the page itself was read");
+    assert!(matches!(end(&events).outcome, Outcome::Failed(_)), "{:?}", end(&events).outcome);
+    assert_eq!(server.generations().len(), 2, "it is not asked for again");
+}
+
+#[tokio::test]
 async fn message_that_arrives_is_answered_with_what_was_found_out() {
     let server = server(&rules(&[&format!("'gate', {RUN}"), "{text: 'steered'}"])).await;
     let state = tempfile::tempdir().unwrap();

@@ -4,7 +4,7 @@
 //! What servers really do: give every call index 0 (older Ollama, LiteLLM), leave `id` blank or out (LM Studio,
 //! dynamo), bring it late, repeat it for all calls (LocalAI), repeat the name as `""` or in full in every piece (older
 //! LM Studio), send a call whole with arguments as an object (Ollama through LiteLLM), send `{}` first and the real
-//! arguments after it, or send two calls' arguments one after the other in the same slot. Hence the rule here: a piece
+//! arguments after it, or send two calls' arguments one after the other in the same slot, even in one piece. Hence the rule here: a piece
 //! belongs to the call that its id names, else to the last one of its index, else to the last one; and it opens a new
 //! call when the one it would join has another id, or another name, or is already complete while the piece brings more.
 
@@ -165,7 +165,13 @@ impl PartialCall {
         let Some(name) = self.name else { return };
         let arguments = match cut {
             Cut::ByLength if self.arguments.trim().is_empty() => Err(self.arguments),
-            Cut::Finished | Cut::ByLength => parse_arguments(&self.arguments),
+            Cut::Finished | Cut::ByLength => match parse_several(&self.arguments) {
+                Some(several) => {
+                    several.into_iter().for_each(|arguments| answer.call(self.id.clone(), name.clone(), Ok(arguments)));
+                    return;
+                }
+                None => parse_arguments(&self.arguments),
+            },
             Cut::EndOfFile => match parse_object(&self.arguments) {
                 Some(object) => Ok(object),
                 None => return,
@@ -232,6 +238,21 @@ fn parse_arguments(text: &str) -> Result<JsonObject, String> {
         return Ok(JsonObject::new());
     }
     parse_object(trimmed).ok_or_else(|| text.to_owned())
+}
+
+/// Two objects or more, one after the other: calls of the same tool that a server merged. One that is only repeated is one call.
+fn parse_several(text: &str) -> Option<Vec<JsonObject>> {
+    let objects: Vec<JsonObject> = serde_json::Deserializer::from_str(text).into_iter().collect::<Result<_, _>>().ok()?;
+    if objects.len() < 2 {
+        return None;
+    }
+    let mut distinct: Vec<JsonObject> = Vec::new();
+    for object in objects {
+        if !distinct.contains(&object) {
+            distinct.push(object);
+        }
+    }
+    Some(distinct)
 }
 
 /// An object, also when it was encoded twice (`"{\"a\":1}"`).

@@ -17,16 +17,20 @@
 //! | a finish, and a broken event that looked like a piece of the answer | `Done(Unknown)` |
 //! | anything else | `Done` |
 //!
-//! White space alone is no answer.
+//! White space alone is no answer. A call that is not one (arguments that do not fit, no such tool, copied from a foreign text) is
+//! given out as broken, and the answer ends as if it were one.
+//!
+//! Calls that the model wrote into its text are kept until the end: all text may still turn out to be reasoning, and half an
+//! answer makes no call. One that the server gave out as well, under its own name, counts once.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use krabba_dialect::{Decoder, ErrorBody, WireEvent, WireFinish};
-use krabba_markup::{OrphanPolicy, ReasoningSplitter, RepetitionGuard, Split};
+use krabba_markup::{Fitting, OrphanPolicy, ReasoningSplitter, RepetitionGuard, Split, Toolbox, WrittenCall};
 use krabba_net::NetError;
 use krabba_types::{
-    CallChannel, CallId, DoneReason, Fault, FaultKind, JsonObject, ModelEvent, ModelId, Phase, ToolCall, ToolCallPart, Usage,
+    BrokenCall, CallChannel, CallId, DoneReason, Fault, FaultKind, JsonObject, ModelEvent, ModelId, Phase, ToolCall, ToolCallPart, Usage,
 };
 
 use crate::message::{self, Budget};
@@ -47,9 +51,9 @@ pub const MAX_ARTEFACT_BYTES: usize = 8 * 1024 * 1024;
 pub const MAX_MALFORMED_EVENTS: u32 = 8;
 
 /// What the caller knows about the request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Asked {
-    pub(crate) tools_offered: bool,
+    pub(crate) toolbox: Toolbox,
     pub(crate) orphan: OrphanPolicy,
     pub(crate) ids: fn() -> CallId,
 }
@@ -69,6 +73,9 @@ pub(crate) struct Answer {
     site: Arc<Site>,
     asked: Asked,
     splitter: ReasoningSplitter,
+    written: Vec<WrittenCall>,
+    /// The calls of the server.
+    given: Vec<Fitting>,
     text_guard: RepetitionGuard,
     reasoning_guard: RepetitionGuard,
     seen: Seen,
@@ -94,6 +101,8 @@ struct Seen {
     reasoning: bool,
     calls_begun: u32,
     calls_whole: u32,
+    /// Calls among the text, and those that are none.
+    calls_written: u32,
     malformed: u32,
     damaged: bool,
 }
@@ -101,9 +110,11 @@ struct Seen {
 impl Answer {
     pub(crate) fn new(site: Arc<Site>, asked: Asked) -> Self {
         Self {
+            splitter: ReasoningSplitter::with_calls(asked.orphan, asked.toolbox.names()),
             site,
             asked,
-            splitter: ReasoningSplitter::new(asked.orphan),
+            written: Vec::new(),
+            given: Vec::new(),
             text_guard: RepetitionGuard::new(),
             reasoning_guard: RepetitionGuard::new(),
             seen: Seen::default(),
@@ -138,7 +149,7 @@ impl Answer {
             WireEvent::Reasoning(text) => return self.server_reasoning(text, out),
             WireEvent::ReasoningArtefact { field, artefact } => return self.artefact(field, artefact, out),
             WireEvent::ToolCallPart(part) => return self.part(part, out),
-            WireEvent::ToolCall { server_id: _, name, arguments } => return self.call(name, arguments, out),
+            WireEvent::ToolCall { server_id: _, name, arguments } => self.call(name, arguments, out),
             WireEvent::Progress(progress) => out.push_back(ModelEvent::Progress(progress)),
             WireEvent::Usage(usage) => {
                 self.usage.update(&usage);
@@ -187,35 +198,46 @@ impl Answer {
                 self.fail(FaultKind::Malformed, message::malformed(&self.site, "every event was broken"))
             }
             (Ending::EndOfFile, None) => self.fail(FaultKind::Truncated, message::truncated(&self.site, self.phase())),
-            (Ending::Marker, None) => self.complete(&WireFinish::Unknown(String::new())),
+            (Ending::Marker, None) => self.complete(&WireFinish::Unknown(String::new()), out),
             // After a finish reason a broken connection costs nothing but the counters.
-            (Ending::Marker | Ending::EndOfFile | Ending::Broken(_), Some(finish)) => self.complete(&finish.clone()),
+            (Ending::Marker | Ending::EndOfFile | Ending::Broken(_), Some(finish)) => self.complete(&finish.clone(), out),
         }
     }
 
     /// The ending of an answer that the server calls finished.
-    fn complete(&self, finish: &WireFinish) -> ModelEvent {
-        let Seen { text, reasoning, calls_begun, calls_whole, malformed: _, damaged } = self.seen;
+    fn complete(&mut self, finish: &WireFinish, out: &mut VecDeque<ModelEvent>) -> ModelEvent {
         match finish {
             WireFinish::ContentFilter => return self.fail(FaultKind::ContentPolicy, message::filtered(&self.site)),
             WireFinish::Error => return self.fail(FaultKind::Overloaded, message::gave_up(&self.site)),
-            WireFinish::ContextWindow if !text && calls_whole == 0 => {
+            WireFinish::Stop | WireFinish::Length | WireFinish::ToolCalls | WireFinish::ContextWindow | WireFinish::Unknown(_) => {
+                self.give_written(out)
+            }
+        }
+        let Seen { text, reasoning, calls_begun, calls_whole, calls_written, malformed: _, damaged } = self.seen;
+        match finish {
+            WireFinish::ContextWindow if !text && calls_whole + calls_written == 0 => {
                 return self.fail(FaultKind::Overflow { limit: None, asked: None }, message::window_full(&self.site));
             }
-            WireFinish::Stop | WireFinish::Length | WireFinish::ToolCalls | WireFinish::ContextWindow | WireFinish::Unknown(_) => {}
+            WireFinish::Stop
+            | WireFinish::Length
+            | WireFinish::ToolCalls
+            | WireFinish::ContextWindow
+            | WireFinish::Unknown(_)
+            | WireFinish::ContentFilter
+            | WireFinish::Error => {}
         }
         let ran_out = matches!(finish, WireFinish::Length | WireFinish::ContextWindow);
         if calls_begun > calls_whole && !ran_out {
             return self.fail(FaultKind::Malformed, message::incomplete_call(&self.site));
         }
-        if !text && calls_begun == 0 && calls_whole == 0 {
+        if !text && calls_begun == 0 && calls_whole + calls_written == 0 {
             if !reasoning {
                 return self.fail(FaultKind::Empty, message::empty(&self.site));
             }
             let budget = if ran_out { Budget::UsedUp } else { Budget::Left };
             return self.fail(FaultKind::OnlyReasoning, message::only_reasoning(&self.site, budget));
         }
-        let calls = calls_whole > 0;
+        let calls = calls_whole + calls_written > 0;
         ModelEvent::Done(match finish {
             WireFinish::Length | WireFinish::ContextWindow => DoneReason::Length,
             WireFinish::Stop | WireFinish::ToolCalls | WireFinish::Unknown(_) if calls => DoneReason::ToolCalls,
@@ -223,7 +245,7 @@ impl Answer {
             WireFinish::Stop | WireFinish::ToolCalls if damaged => DoneReason::Unknown,
             WireFinish::Stop => DoneReason::Stop,
             // Tools were announced and none came (vLLM and mlx_lm do that): the text stands, but whether it was all is not known.
-            WireFinish::ToolCalls if self.asked.tools_offered => DoneReason::Unknown,
+            WireFinish::ToolCalls if !self.asked.toolbox.is_empty() => DoneReason::Unknown,
             WireFinish::ToolCalls => DoneReason::Stop,
             WireFinish::Unknown(_) | WireFinish::ContentFilter | WireFinish::Error => DoneReason::Unknown,
         })
@@ -252,7 +274,20 @@ impl Answer {
             let last = match split {
                 Split::Text(text) => self.answer_text(text, out),
                 Split::Reasoning(text) => self.reasoning(text, out),
+                Split::Call(call) => {
+                    self.written.push(call);
+                    None
+                }
+                Split::Calling => {
+                    out.push_back(ModelEvent::ToolCallPart(ToolCallPart {
+                        index: self.seen.calls_begun,
+                        name: None,
+                        arguments: String::new(),
+                    }));
+                    None
+                }
                 Split::Retract => {
+                    self.written.clear();
                     self.seen.reasoning |= self.seen.text;
                     self.seen.text = false;
                     out.push_back(ModelEvent::Retracted);
@@ -284,7 +319,7 @@ impl Answer {
         }
         // It has been weighed already: nothing came before it.
         if self.bytes.answer == text.len() {
-            self.splitter = ReasoningSplitter::new(OrphanPolicy::Stream);
+            self.splitter = ReasoningSplitter::with_calls(OrphanPolicy::Stream, self.asked.toolbox.names());
         }
         self.reasoning(text, out)
     }
@@ -317,13 +352,30 @@ impl Answer {
         self.weigh(size)
     }
 
-    fn call(&mut self, name: String, arguments: Result<JsonObject, String>, out: &mut VecDeque<ModelEvent>) -> Option<ModelEvent> {
-        let Ok(arguments) = arguments else {
-            return Some(self.fail(FaultKind::Malformed, message::broken_arguments(&self.site, &name)));
-        };
+    fn call(&mut self, name: String, arguments: Result<JsonObject, String>, out: &mut VecDeque<ModelEvent>) {
         self.seen.calls_whole = self.seen.calls_whole.saturating_add(1);
-        out.push_back(ModelEvent::ToolCall(ToolCall { id: (self.asked.ids)(), name, arguments, channel: CallChannel::Structured }));
-        None
+        let looked_at = self.asked.toolbox.structured(name, arguments);
+        self.given.extend(looked_at.as_ref().ok().cloned());
+        self.give(looked_at, CallChannel::Structured, out);
+    }
+
+    /// Gives out the calls that stood in the text.
+    fn give_written(&mut self, out: &mut VecDeque<ModelEvent>) {
+        for call in std::mem::take(&mut self.written) {
+            let looked_at = self.asked.toolbox.written(call);
+            if looked_at.as_ref().is_ok_and(|call| self.given.contains(call)) {
+                continue;
+            }
+            self.seen.calls_written = self.seen.calls_written.saturating_add(1);
+            self.give(looked_at, CallChannel::Text, out);
+        }
+    }
+
+    fn give(&self, call: Result<Fitting, BrokenCall>, channel: CallChannel, out: &mut VecDeque<ModelEvent>) {
+        out.push_back(match call {
+            Ok((name, arguments)) => ModelEvent::ToolCall(ToolCall { id: (self.asked.ids)(), name, arguments, channel }),
+            Err(broken) => ModelEvent::BrokenCall(broken),
+        });
     }
 
     fn error(&self, error: &ErrorBody) -> ModelEvent {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use krabba_dialect::{Encoded, encode, endpoint_url, key_header};
+use krabba_markup::Toolbox;
 use krabba_net::{HttpClient, HttpRequest, Url, display_url};
 use krabba_redact::Redactor;
 use krabba_types::{Fault, FaultKind, ModelRequest, Phase, Secret};
@@ -43,7 +44,7 @@ impl Caller {
         let encoded = encode(target.dialect, &request, &target.shape);
         let framing = encoded.framing;
         let outgoing = outgoing(url, encoded, &target);
-        let asked = Asked { tools_offered: !request.tools.is_empty(), orphan: target.orphan, ids: call_id::fresh };
+        let asked = Asked { toolbox: Toolbox::of(request), orphan: target.orphan, ids: call_id::fresh };
         let http = self.http.clone();
         let sending = Box::pin(async move { http.send(outgoing).await });
         ModelStream::start(sending, Call { answer: Answer::new(Arc::clone(&site), asked), site, framing })

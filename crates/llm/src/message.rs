@@ -192,10 +192,6 @@ pub(crate) fn incomplete_call(site: &Site) -> String {
     format!("{} ended in the middle of a tool call", site.who())
 }
 
-pub(crate) fn broken_arguments(site: &Site, name: &str) -> String {
-    format!("{} sent a call of \"{}\" whose arguments are not a JSON object", site.who(), quoted(name, site))
-}
-
 pub(crate) fn malformed(site: &Site, text: &str) -> String {
     format!("{} sent what is not {} (\"{}\")", site.who(), site.dialect, quoted(text, site))
 }

@@ -125,11 +125,19 @@ fn deviations_of(expect: &Expect, dialect: Dialect, got: Option<&Collected>) -> 
         let wanted: Vec<_> = expect.calls.iter().map(|call| (&call.name, &call.arguments)).collect();
         compare("list of calls", format!("{is:?}"), Some(format!("{wanted:?}")));
     }
+    if !expect.broken.is_empty() {
+        let is: Vec<String> = got.broken.iter().map(|broken| word(serde_json::to_value(broken.problem))).collect();
+        compare("list of broken calls", is.join(", "), Some(expect.broken.join(", ")));
+    }
     deviations
 }
 
 fn finish(done: DoneReason) -> String {
-    serde_json::to_value(done).unwrap().as_str().unwrap().to_owned()
+    word(serde_json::to_value(done))
+}
+
+fn word(value: serde_json::Result<serde_json::Value>) -> String {
+    value.unwrap().as_str().unwrap().to_owned()
 }
 
 fn answered(got: &Collected) -> String {

@@ -10,6 +10,8 @@
 pub(crate) struct CodeTracker {
     fence: Option<Fence>,
     line: Line,
+    /// The line is a quotation (`> …`).
+    quotation: bool,
     /// Number of backticks that opened the inline span.
     span: Option<usize>,
     /// Backticks of a run that is not over yet.
@@ -93,6 +95,16 @@ impl CodeTracker {
         self.fence.is_some() && !matches!(self.line, Line::Closing)
     }
 
+    /// Whether nothing but indentation and marks of lists stands on the line so far, and no fence is open.
+    pub(crate) fn begins_line(&self) -> bool {
+        matches!(self.line, Line::Lead) && self.fence.is_none() && !self.quotation
+    }
+
+    /// Whether the line is a quotation.
+    pub(crate) fn in_quotation(&self) -> bool {
+        self.quotation
+    }
+
     /// Whether an inline span was opened on this line and is closed in `ahead`. `None` outside a span.
     pub(crate) fn span_end(&self, ahead: &str) -> Option<SpanEnd> {
         let wanted = self.span?;
@@ -158,6 +170,7 @@ impl CodeTracker {
         };
         let stays =
             matches!(character, ' ' | '\t' | '>') || (self.fence.is_none() && matches!(character, '-' | '*' | '+' | '.' | ')' | '0'..='9'));
+        self.quotation |= character == '>' && self.fence.is_none();
         if is_mark {
             self.line = Line::Mark { mark: character, len: 1 };
         } else if !stays {
@@ -190,6 +203,7 @@ impl CodeTracker {
             self.fence = None;
         }
         self.line = Line::Lead;
+        self.quotation = false;
         self.span = None;
         self.run = 0;
     }

@@ -1,18 +1,20 @@
 //! One file per quirk in `tests/data`, each read whole, in single characters, and cut in two at every place.
 //!
-//! A file is a remark, settings (`policy: stream|hold`, `ending: finished|cut`), and the sections `--- input`, `--- text`,
-//! `--- reasoning`; a section `--- retracted` says that text had to be taken back. A section ends before the line break that
-//! precedes the next one.
+//! A file is a remark, settings (`policy: stream|hold`, `ending: finished|cut`, `tools: names`, without which no calls are
+//! looked for), and the sections `--- input`, `--- text`, `--- reasoning`, `--- calls` (a name and JSON on each line, `?` for what
+//! cannot be read); a section `--- retracted` says that text had to be taken back. A section ends before the line break
+//! that precedes the next one.
 
 use std::fs;
 use std::path::Path;
 
-use crate::{OrphanPolicy, ReasoningSplitter, Split};
+use crate::{OrphanPolicy, ReasoningSplitter, Split, WrittenCall};
 
 #[derive(Debug, PartialEq, Eq, Default)]
 struct Outcome {
     text: String,
     reasoning: String,
+    calls: String,
     retracted: bool,
 }
 
@@ -20,6 +22,7 @@ struct Quirk {
     name: String,
     policy: OrphanPolicy,
     cut: bool,
+    tools: Option<Vec<String>>,
     input: String,
     expected: Outcome,
 }
@@ -45,6 +48,7 @@ fn parse(name: &str, file: &str) -> Quirk {
         name: name.to_owned(),
         policy: if head.contains("policy: hold") { OrphanPolicy::Hold } else { OrphanPolicy::Stream },
         cut: head.contains("ending: cut"),
+        tools: head.lines().find_map(|line| line.strip_prefix("tools: ")).map(|names| names.split(", ").map(str::to_owned).collect()),
         input: String::new(),
         expected: Outcome::default(),
     };
@@ -54,6 +58,7 @@ fn parse(name: &str, file: &str) -> Quirk {
             "input" => quirk.input = body.to_owned(),
             "text" => quirk.expected.text = body.to_owned(),
             "reasoning" => quirk.expected.reasoning = body.to_owned(),
+            "calls" => quirk.expected.calls = body.to_owned(),
             "retracted" => quirk.expected.retracted = true,
             other => panic!("{name}: unknown section {other}"),
         }
@@ -63,7 +68,10 @@ fn parse(name: &str, file: &str) -> Quirk {
 }
 
 fn read<'piece>(quirk: &Quirk, pieces: impl Iterator<Item = &'piece str>) -> Outcome {
-    let mut splitter = ReasoningSplitter::new(quirk.policy);
+    let mut splitter = match &quirk.tools {
+        Some(tools) => ReasoningSplitter::with_calls(quirk.policy, tools.clone()),
+        None => ReasoningSplitter::new(quirk.policy),
+    };
     let mut splits = Vec::new();
     for piece in pieces {
         splitter.push(piece, &mut splits);
@@ -74,6 +82,7 @@ fn read<'piece>(quirk: &Quirk, pieces: impl Iterator<Item = &'piece str>) -> Out
         splitter.finish(&mut splits);
     }
     let mut outcome = Outcome::default();
+    let mut calls = Vec::new();
     for split in splits {
         match split {
             Split::Text(text) => {
@@ -84,14 +93,23 @@ fn read<'piece>(quirk: &Quirk, pieces: impl Iterator<Item = &'piece str>) -> Out
                 assert!(!text.is_empty());
                 outcome.reasoning.push_str(&text);
             }
+            Split::Call(call) => calls.push(line(&call)),
+            Split::Calling => {}
             Split::Retract => {
+                calls.clear();
                 outcome.retracted = true;
                 let taken_back = std::mem::take(&mut outcome.text);
                 outcome.reasoning.push_str(&taken_back);
             }
         }
     }
+    outcome.calls = calls.join("\n");
     outcome
+}
+
+fn line(call: &WrittenCall) -> String {
+    let arguments = call.arguments.as_ref().map_or_else(|| "?".to_owned(), |arguments| serde_json::to_string(arguments).unwrap());
+    format!("{} {arguments}", call.name.as_deref().unwrap_or("?"))
 }
 
 #[test]

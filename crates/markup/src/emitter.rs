@@ -1,5 +1,6 @@
 //! What has been decided and not yet handed over: joins pieces, drops blank lines, holds, takes back.
 
+use crate::calls::WrittenCall;
 use crate::splitter::{HOLD_LIMIT, OrphanPolicy, Split};
 
 /// Collects the parts of an answer.
@@ -14,6 +15,8 @@ pub(crate) struct Emitter {
     /// Whether reasoning was told apart from this answer already.
     separated: bool,
     last: Option<char>,
+    /// The one before it.
+    before_last: Option<char>,
     lead: Lead,
     blank: String,
     broke_line: bool,
@@ -48,6 +51,7 @@ impl Emitter {
             shown: false,
             separated: false,
             last: None,
+            before_last: None,
             lead: Lead::Start,
             blank: String::new(),
             broke_line: false,
@@ -69,6 +73,12 @@ impl Emitter {
     /// The last character of the text.
     pub(crate) fn last(&self) -> Option<char> {
         self.last
+    }
+
+    /// Whether the text ends with a quotation mark that opens a quotation: one that ends it has something directly before it.
+    pub(crate) fn opens_quotation(&self) -> bool {
+        let can_open = |before: char| before.is_whitespace() || matches!(before, '(' | '[' | '{' | '—' | '–');
+        matches!(self.last, Some('"' | '\'' | '“' | '„' | '«' | '‹' | '‘')) && self.before_last.is_none_or(can_open)
     }
 
     /// Whether no text came since the last mark.
@@ -124,6 +134,19 @@ impl Emitter {
         self.count(text.len());
     }
 
+    /// A piece of a call came.
+    pub(crate) fn calling(&mut self) {
+        if self.queue.last() != Some(&Split::Calling) {
+            self.queue.push(Split::Calling);
+        }
+    }
+
+    /// A call is over.
+    pub(crate) fn call(&mut self, call: WrittenCall) {
+        self.count(call.raw.len());
+        self.queue.push(Split::Call(call));
+    }
+
     /// A block of reasoning opens.
     pub(crate) fn begin_reasoning(&mut self) {
         self.reasoning_began = false;
@@ -176,6 +199,7 @@ impl Emitter {
         self.separated = true;
         self.shown = false;
         self.last = None;
+        self.before_last = None;
         self.lead = Lead::Start;
     }
 
@@ -186,10 +210,14 @@ impl Emitter {
         }
         self.holding = false;
         for split in std::mem::take(&mut self.queue) {
-            let (Split::Text(text) | Split::Reasoning(text)) = split else { continue };
+            let text = match split {
+                Split::Text(text) | Split::Reasoning(text) => text,
+                Split::Call(call) => call.raw,
+                Split::Calling | Split::Retract => continue,
+            };
             match self.queue.last_mut() {
                 Some(Split::Reasoning(last)) => last.push_str(&text),
-                Some(Split::Text(_) | Split::Retract) | None => self.queue.push(Split::Reasoning(text)),
+                Some(_) | None => self.queue.push(Split::Reasoning(text)),
             }
         }
         self.reasoning_began = true;
@@ -221,7 +249,11 @@ impl Emitter {
     fn push_text(&mut self, text: &str) {
         self.shown = true;
         self.fresh = false;
-        self.last = text.chars().next_back().or(self.last);
+        let mut backwards = text.chars().rev();
+        if let Some(last) = backwards.next() {
+            self.before_last = backwards.next().or(self.last);
+            self.last = Some(last);
+        }
         if let Some(Split::Text(last)) = self.queue.last_mut() {
             last.push_str(text);
         } else {

@@ -27,6 +27,8 @@ const MAX_FIELD: usize = 128;
 /// The longest word after which a bare opening is believed without a blank (Chinese and Japanese have none), in bytes.
 const MAX_WORD: usize = 64;
 
+/// What stands before the recipient.
+const ADDRESS: &str = "to=";
 const START: &str = "<|start|>";
 const CHANNEL: &str = "<|channel|>";
 const CONSTRAIN: &str = "<|constrain|>";
@@ -72,6 +74,59 @@ pub(crate) fn header_at_end(text: &str) -> Found {
         Some((channel, len)) => Found::Whole(Token::Header(channel), text.len() - named.len() + len),
         None if NAMES.iter().any(|(name, _)| name.starts_with(named)) => dropped,
         None => Found::Nothing,
+    }
+}
+
+/// The function that a header is addressed to (`to=functions.read`), without its name space; `None` when it is addressed to
+/// nobody.
+pub(crate) fn recipient(header: &str) -> Option<&str> {
+    let (_, after) = header.split_once(ADDRESS)?;
+    let end = after.find(|character: char| character.is_whitespace() || matches!(character, '<' | '{')).unwrap_or(after.len());
+    let name = after.get(..end)?;
+    let name = name.strip_prefix("functions.").unwrap_or(name);
+    (!name.is_empty()).then_some(name)
+}
+
+/// A header whose beginning stood in the prompt: `to=functions.read<|channel|>commentary json<|message|>`.
+pub(crate) fn addressed_header(text: &str) -> Found {
+    if !text.starts_with(ADDRESS) {
+        return if ADDRESS.starts_with(text) { Found::Partial } else { Found::Nothing };
+    }
+    match text.find(['<', '\n']) {
+        Some(end) if end <= MAX_FIELD => match header(text.get(end..).unwrap_or_default()) {
+            Found::Whole(token, len) => Found::Whole(token, end + len),
+            other => other,
+        },
+        None if text.len() <= MAX_FIELD => Found::Partial,
+        Some(_) | None => Found::Nothing,
+    }
+}
+
+/// `assistantcommentary to=functions.read json{…`: a second message whose marks were all lost.
+pub(crate) fn bare_call(text: &str) -> Found {
+    const WORDS: &str = "assistantcommentary";
+    match prefix(text, WORDS) {
+        Prefix::Partial => Found::Partial,
+        Prefix::Different => Found::Nothing,
+        Prefix::Whole => match bare_address(text.get(WORDS.len()..).unwrap_or_default()) {
+            Found::Whole(token, len) => Found::Whole(token, WORDS.len() + len),
+            other => other,
+        },
+    }
+}
+
+/// A header of which only the words are left: ` to=functions.read json{…` after the channel's name. The length up to the bracket.
+pub(crate) fn bare_address(text: &str) -> Found {
+    let Some(after) = text.trim_start_matches(' ').strip_prefix(ADDRESS) else {
+        let so_far = text.trim_start_matches(' ');
+        return if ADDRESS.starts_with(so_far) && text.len() <= MAX_FIELD { Found::Partial } else { Found::Nothing };
+    };
+    match after.find(['{', '\n', '<']) {
+        Some(end) if end <= MAX_FIELD && after.get(end..).is_some_and(|rest| rest.starts_with('{')) => {
+            Found::Whole(Token::Header(Channel::Hidden), text.len() - after.len() + end)
+        }
+        None if after.len() <= MAX_FIELD => Found::Partial,
+        Some(_) | None => Found::Nothing,
     }
 }
 

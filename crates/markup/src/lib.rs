@@ -4,9 +4,11 @@
 //! chat template should have swallowed. Servers separate them well, badly or not at all, so the separation is done here
 //! once more, for every route alike:
 //!
-//! - [`ReasoningSplitter`] takes the stream piece by piece and says which part is [`Split::Text`] and which is
-//!   [`Split::Reasoning`]. It knows the tags of all common families, Harmony channels with and without their marks, tags
+//! - [`ReasoningSplitter`] takes the stream piece by piece and says which part is [`Split::Text`], which is
+//!   [`Split::Reasoning`], and which is a [`Split::Call`]. It knows the tags of all common families, Harmony channels with and without their marks, tags
 //!   that were never opened or never closed, and leaves code in the answer alone.
+//! - [`Toolbox`] says whether a call is one: of a tool that was offered, with arguments that [`fit`] its schema, and not copied from
+//!   a foreign text.
 //! - [`neutralise`] makes the special tokens of a template family harmless in text that is not ours, before it is put
 //!   into a prompt.
 //! - [`RepetitionGuard`] notices a model that has begun to repeat itself without end.
@@ -15,24 +17,38 @@
 //! Everything is deterministic and does no I/O. The streaming types give the same result however the input is cut into
 //! pieces; what each of them keeps back, and what happens to it at the end of the input, is written at the type.
 
+mod calls;
 mod code;
 mod emitter;
+mod fit;
 mod harmony;
 mod reader;
 mod repetition;
+mod schema;
 mod special;
 mod splitter;
 mod token;
+mod toolbox;
 
 #[cfg(test)]
+mod calls_tests;
+#[cfg(test)]
 mod corpus_tests;
+#[cfg(test)]
+mod fit_tests;
 #[cfg(test)]
 mod repetition_tests;
 #[cfg(test)]
 mod special_tests;
 #[cfg(test)]
 mod splitter_tests;
+#[cfg(test)]
+mod toolbox_tests;
 
+pub use calls::{Ending, WrittenCall, mend_object};
+pub use fit::fit;
 pub use repetition::{Repetition, RepetitionGuard};
+pub use schema::{Misfit, check};
 pub use special::{cut_at_control_token, neutralise, strip_end_tokens};
 pub use splitter::{HOLD_LIMIT, OrphanPolicy, ReasoningSplitter, Split};
+pub use toolbox::{Fitting, Toolbox};

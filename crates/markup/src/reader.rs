@@ -1,20 +1,25 @@
 //! The state machine behind the splitter.
 //!
-//! Three states: the answer, reasoning between tags (a stack, because it may be nested), and a Harmony channel that is not
-//! for the reader. Every step looks at the beginning of what is left of the input and either takes some of it or waits for
+//! Four states: the answer, reasoning between tags (a stack, because it may be nested), a Harmony channel that is not for the
+//! reader, and a block of calls, which is read when it is over. Every step looks at the beginning of what is left of the input and either takes some of it or waits for
 //! more. A step depends on the characters alone, never on where the pieces were cut: wherever the characters that decide
 //! are not there yet, it waits. That is why any cutting of the input gives the same result.
 
+use calling::{half, or_mark};
+
+use crate::calls::Block;
 use crate::code::{CodeTracker, SpanEnd};
 use crate::emitter::Emitter;
 use crate::harmony::{self, BARE_FINAL, Channel, Complete, Opening};
 use crate::splitter::OrphanPolicy;
 use crate::token::{self, Found, Prefix, Tag, Token};
 
+mod calling;
+
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// It took so many bytes; at least one.
+    /// It took so many bytes; at least one, or it went over into another state.
     Took(usize),
     /// It needs more input. Never when the input is complete.
     Wait,
@@ -36,6 +41,10 @@ pub(crate) struct Reader {
     quoted_openings: usize,
     /// The last character of reasoning.
     previous: Option<char>,
+    /// The names of the tools, where calls are looked for.
+    tools: Option<Vec<String>>,
+    /// A call that stands in quotation marks began.
+    quoted_call: bool,
 }
 
 #[derive(Debug)]
@@ -45,6 +54,7 @@ enum Mode {
     Thinking(Vec<Tag>),
     /// On a channel that is not for the reader.
     Hidden,
+    Call(Box<Block>),
 }
 
 /// Which channel names are looked for without their marks.
@@ -80,7 +90,13 @@ impl Reader {
             strike: false,
             quoted_openings: 0,
             previous: None,
+            tools: None,
+            quoted_call: false,
         }
+    }
+
+    pub(crate) fn with_calls(policy: OrphanPolicy, tools: Vec<String>) -> Self {
+        Self { tools: Some(tools), ..Self::new(policy) }
     }
 
     /// Takes a step at the beginning of `rest`, which is not empty.
@@ -89,12 +105,13 @@ impl Reader {
             Mode::Answer => self.answer(rest, complete),
             Mode::Thinking(_) => self.thinking(rest, complete),
             Mode::Hidden => self.hidden(rest, complete),
+            Mode::Call(_) => self.call(rest, complete),
         };
         if self.emitter.overflowed() {
             match &mut self.mode {
                 Mode::Thinking(stack) => stack.insert(0, Tag::UNSEEN),
                 Mode::Answer => self.mode = Mode::Thinking(vec![Tag::UNSEEN]),
-                Mode::Hidden => {}
+                Mode::Hidden | Mode::Call(_) => {}
             }
         }
         step
@@ -106,10 +123,13 @@ impl Reader {
         {
             return step;
         }
+        if let Some(step) = self.unmarked_call(rest, complete) {
+            return step;
+        }
         let bare = self.words == Words::Watched || (self.harmony != Harmony::No && self.emitter.at_section_start());
         let plain = rest.find(|character| token::can_begin(character) || (bare && character == 'a')).unwrap_or(rest.len());
         if plain > 0 {
-            return self.take_text(rest, plain);
+            return self.take_text(rest, self.before_unmarked_call(rest, plain));
         }
         self.code.settle();
         if self.code.in_fence() && !self.emitter.holding() {
@@ -143,14 +163,25 @@ impl Reader {
         match harmony::opening(rest, complete) {
             Opening::Undecided => return Some(Step::Wait),
             Opening::Bare(len) => {
+                let address = rest.get(len..).filter(|_| self.tools.is_some()).map_or(Found::Nothing, harmony::bare_address);
+                if address == Found::Partial && complete == Complete::No {
+                    return Some(Step::Wait);
+                }
                 self.words = Words::Watched;
+                if let Found::Whole(_, more) = address {
+                    return Some(self.apply(Token::Header(Channel::Hidden), rest, len + more));
+                }
                 self.enter_hidden();
                 return Some(Step::Took(len));
             }
             Opening::Suspicious => self.words = Words::Watched,
             Opening::Ordinary => {}
         }
-        match harmony::header_after_role_word(rest) {
+        let header = match harmony::header_after_role_word(rest) {
+            Found::Nothing if self.tools.is_some() => harmony::addressed_header(rest),
+            header => header,
+        };
+        match header {
             Found::Whole(found, len) => return Some(self.apply(found, rest, len)),
             Found::Partial if complete == Complete::No => return Some(Step::Wait),
             Found::Partial | Found::Nothing => {}
@@ -164,12 +195,14 @@ impl Reader {
     /// Looks for a mark, and for bare words where they are watched for.
     fn look(&self, rest: &str, complete: Complete) -> Found {
         if !rest.starts_with('a') {
-            return token::recognise(rest, complete);
+            let found = token::recognise(rest, complete);
+            return if self.tools.is_some() { or_mark(found, rest, complete) } else { found };
         }
         let word = match self.words {
             Words::Watched => match token::prefix(rest, BARE_FINAL) {
                 Prefix::Whole => return Found::Whole(Token::Header(Channel::Final), BARE_FINAL.len()),
                 Prefix::Partial => Found::Partial,
+                Prefix::Different if self.tools.is_some() => harmony::bare_call(rest),
                 Prefix::Different => Found::Nothing,
             },
             Words::Start | Words::Ignored => Found::Nothing,
@@ -199,7 +232,15 @@ impl Reader {
                 self.quoted_openings += 1;
                 self.take_text(rest, len)
             }
-            Token::Empty | Token::Header(_) | Token::End | Token::EndOrStrike | Token::Strike | Token::Role => self.take_text(rest, len),
+            Token::Empty
+            | Token::Header(_)
+            | Token::End
+            | Token::EndOrStrike
+            | Token::Strike
+            | Token::Role
+            | Token::Call(_)
+            | Token::Stray
+            | Token::Half => self.take_text(rest, len),
         }
     }
 
@@ -226,7 +267,7 @@ impl Reader {
                 self.release_tail();
                 self.emitter.begin_section();
             }
-            Token::Header(channel) => self.enter_channel(channel),
+            Token::Header(channel) => self.enter_channel(channel, rest.get(..len).unwrap_or_default()),
             Token::End if self.harmony != Harmony::No => self.emitter.begin_section(),
             Token::EndOrStrike if self.strike => {
                 self.strike = false;
@@ -239,15 +280,21 @@ impl Reader {
                 self.strike = true;
                 return self.take_text(rest, len);
             }
+            Token::Call(_) | Token::Stray | Token::Half if self.is_quoted(found) => return self.take_text(rest, len),
+            Token::Call(form) => self.enter_call(Block::new(form)),
+            Token::Stray => {}
+            Token::Half => self.emitter.call(half(rest)),
         }
         Step::Took(len)
     }
 
-    fn enter_channel(&mut self, channel: Channel) {
+    fn enter_channel(&mut self, channel: Channel, header: &str) {
         self.tail.clear();
         match channel {
             Channel::Hidden => {
-                self.enter_hidden();
+                if !self.enter_addressed(header) {
+                    self.enter_hidden();
+                }
                 if self.harmony == Harmony::No {
                     self.harmony = Harmony::Headers;
                 }
@@ -306,7 +353,14 @@ impl Reader {
                 }
             }
             Token::Empty => {}
-            Token::Header(_) | Token::End | Token::EndOrStrike | Token::Strike | Token::Role => return self.take_reasoning(rest, len),
+            Token::Header(_)
+            | Token::End
+            | Token::EndOrStrike
+            | Token::Strike
+            | Token::Role
+            | Token::Call(_)
+            | Token::Stray
+            | Token::Half => return self.take_reasoning(rest, len),
         }
         self.previous = None;
         Step::Took(len)
@@ -320,7 +374,7 @@ impl Reader {
         }
         match self.look(rest, complete) {
             Found::Whole(Token::Header(channel), len) => {
-                self.enter_channel(channel);
+                self.enter_channel(channel, rest.get(..len).unwrap_or_default());
                 Step::Took(len)
             }
             Found::Whole(Token::End, len) => {

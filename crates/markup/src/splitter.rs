@@ -1,5 +1,6 @@
 //! The public face of the separation: pieces in, text and reasoning out.
 
+use crate::calls::{Ending, WrittenCall};
 use crate::harmony::Complete;
 use crate::reader::{Reader, Step};
 
@@ -10,8 +11,12 @@ pub enum Split {
     Text(String),
     /// Not for the reader. Never empty.
     Reasoning(String),
-    /// All [`Split::Text`] so far in this answer was reasoning, and must be taken back: a closing tag came that nothing had
-    /// opened. Only with [`OrphanPolicy::Stream`].
+    /// A call, as the model wrote it; it may be unreadable.
+    Call(WrittenCall),
+    /// A piece of a call came, which is not given out before it is whole: a sign of life.
+    Calling,
+    /// All [`Split::Text`] and every [`Split::Call`] so far in this answer was reasoning, and must be taken back: a closing tag
+    /// came that nothing had opened. Only with [`OrphanPolicy::Stream`].
     Retract,
 }
 
@@ -39,6 +44,10 @@ pub const HOLD_LIMIT: usize = 256 * 1024;
 /// In the answer, tags in fenced code and in inline code spans are text. Marks that end a turn (`<|im_end|>`, `</s>`, …)
 /// are dropped at the end of the answer and are text anywhere else. Blank lines before the answer are dropped.
 ///
+/// Made by [`ReasoningSplitter::with_calls`], it also takes out the calls that the model writes into its text, in the notations
+/// of all common families. Their marks are text in code and in quotations (`> …`, or directly behind an opening quotation mark), and
+/// never anywhere else.
+///
 /// Kept back, apart from [`OrphanPolicy::Hold`]: a possible beginning of a mark (a few hundred bytes at most), blanks
 /// before the answer, and marks that end a turn. At the end of the input, the beginning of a mark is text, and a block that
 /// nobody closed was reasoning.
@@ -55,6 +64,12 @@ impl ReasoningSplitter {
         Self { reader: Reader::new(policy), pending: String::new() }
     }
 
+    /// The same, which looks for calls as well. `tools` are the names of the functions that were offered: calls without marks are
+    /// known by them.
+    pub fn with_calls(policy: OrphanPolicy, tools: Vec<String>) -> Self {
+        Self { reader: Reader::with_calls(policy, tools), pending: String::new() }
+    }
+
     /// Takes the next piece of the stream, and appends to `out` what is certain.
     pub fn push(&mut self, piece: &str, out: &mut Vec<Split>) {
         self.advance(piece, Complete::No);
@@ -63,16 +78,24 @@ impl ReasoningSplitter {
 
     /// The model finished its answer. Text that [`OrphanPolicy::Hold`] keeps back is the answer, because no closing tag came.
     pub fn finish(&mut self, out: &mut Vec<Split>) {
-        self.advance("", Complete::Yes);
+        self.end(Ending::Regular);
         self.reader.emitter.release_all(out);
     }
 
     /// The answer broke off: its output budget ran out, or the stream was cut. Text that [`OrphanPolicy::Hold`] keeps back is
     /// reasoning, because its closing tag may have been about to come.
     pub fn finish_cut(&mut self, out: &mut Vec<Split>) {
-        self.advance("", Complete::Yes);
+        self.end(Ending::Cut);
         self.reader.emitter.turn_held_into_reasoning();
         self.reader.emitter.release_all(out);
+    }
+
+    fn end(&mut self, ending: Ending) {
+        self.advance("", Complete::Yes);
+        // A block that was not closed may turn out to have ended before the text does.
+        while let Some(left) = self.reader.close_block(ending).filter(|left| !left.is_empty()) {
+            self.advance(&left, Complete::Yes);
+        }
     }
 
     fn advance(&mut self, piece: &str, complete: Complete) {

@@ -1,5 +1,6 @@
 //! The marks that a model writes besides words, and how to tell one from text while it is still arriving.
 
+use crate::calls::Form;
 use crate::harmony::{self, Channel, Complete};
 
 /// A mark.
@@ -21,6 +22,12 @@ pub(crate) enum Token {
     Strike,
     /// The template's announcement that the assistant speaks.
     Role,
+    /// A block of calls begins. Only where calls are looked for, as the next two.
+    Call(&'static Form),
+    /// A mark that is left over from a call.
+    Stray,
+    /// The beginning of such a mark, and nothing comes any more.
+    Half,
 }
 
 /// Which kind of reasoning tag; equal for the two halves of a pair.

@@ -19,6 +19,8 @@ pub struct Expect {
     pub finish: Option<String>,
     /// The tool calls, in order. Not compared when left out.
     pub calls: Vec<ExpectedCall>,
+    /// What is wrong with the calls that are none, in order (`arguments`, `unknown-tool`, …). Not compared when left out.
+    pub broken: Vec<String>,
     /// The model that says it answered, where it is another.
     pub answered_by: Option<String>,
     /// The window that an overflow gives away.

@@ -20,10 +20,10 @@ pub enum ModelEvent {
     },
     /// A piece of a tool call on its way; for display only.
     ToolCallPart(ToolCallPart),
-    /// A call that arrived whole, as the server sent it. Nobody has compared it yet with the tools that were offered and their
-    /// schemas.
+    /// A call that arrived whole. If its tool was offered, its arguments are valid for the tool's schema; one in the text is of a
+    /// tool that was offered.
     ToolCall(ToolCall),
-    /// What the model meant as a call and what is none. Nothing is done about it but to tell the model, once. Not sent yet.
+    /// What the model meant as a call and what is none. Nothing is done about it but to tell the model, once.
     BrokenCall(BrokenCall),
     /// What the server is doing while nothing is said.
     Progress(Progress),
