@@ -16,10 +16,11 @@ const LLAMA_CPP_PYTHON: &str = "0.3.36";
 const LITELLM: &str = "1.106.2";
 
 /// A model file: its name in the cache and the maker's arguments.
-const MODELS: [(&str, &[&str]); 5] = [
+const MODELS: [(&str, &[&str]); 6] = [
     ("scripted-8k.gguf", &["--preset", "tiny", "--scripted", "--context", "8192"]),
     ("scripted-64k.gguf", &["--preset", "tiny", "--scripted", "--context", "65536"]),
     ("scripted-small-window.gguf", &["--preset", "tiny", "--scripted", "--context", "1024"]),
+    ("scripted-task.gguf", &["--preset", "tiny", "--scripted", "--context", "65536", "--calls", "crates/testkit/models/task.json"]),
     ("random-8k.gguf", &["--preset", "small", "--context", "8192"]),
     ("slow-to-load.gguf", &["--preset", "bench", "--scripted"]),
 ];
@@ -94,8 +95,12 @@ fn llama_server(cache: &Path) -> Result<()> {
 }
 
 fn models(cache: &Path) -> Result<()> {
-    let maker = shell::repository_root()?.join("crates/testkit/models/make_tiny_gguf.py");
-    let script = std::fs::read(&maker).with_context(|| format!("could not read {}", maker.display()))?;
+    let root = shell::repository_root()?;
+    let maker = root.join("crates/testkit/models/make_tiny_gguf.py");
+    let mut script = Vec::new();
+    for file in [&maker, &root.join("crates/testkit/models/task.json")] {
+        script.extend(std::fs::read(file).with_context(|| format!("could not read {}", file.display()))?);
+    }
     let home = cache.join("models");
     std::fs::create_dir_all(&home)?;
     let stamp = home.join("made-by.py");
@@ -108,7 +113,7 @@ fn models(cache: &Path) -> Result<()> {
     shell::say(&format!("making {} tiny model files in {}", missing.len(), home.display()));
     for (name, arguments) in missing {
         let part = home.join(format!("{name}.part"));
-        shell::run_quietly(Command::new(environment.join("bin/python")).arg(&maker).arg(&part).args(*arguments))?;
+        shell::run_quietly(Command::new(environment.join("bin/python")).current_dir(&root).arg(&maker).arg(&part).args(*arguments))?;
         std::fs::rename(&part, home.join(name))?;
     }
     std::fs::write(&stamp, script)?;

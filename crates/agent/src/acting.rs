@@ -14,9 +14,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use krabba_context::{CALL_TOOL, FIND_TOOLS, Toolset};
 use krabba_guard::{Answer, Authorized, Denial, Question, Redeemed, Scene, Verdict};
 use krabba_redact::Redactor;
-use krabba_tool::{CALL_TOOL, Call, Outcome as Brought, Repeat, Run, Tool};
+use krabba_tool::{Call, Outcome as Brought, Repeat, Run, Tool};
 use krabba_types::{Action, JsonObject, Label, Structured, ToolCall};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -40,7 +41,10 @@ const STRUCTURED: usize = 256 * 1024;
 
 /// How much of a result a person is shown, in lines and in characters.
 const SHOWN_LINES: usize = 8;
-const SHOWN_CHARS: usize = 600;
+const SHOWN_CHARS: usize = 100;
+
+/// And of a change.
+const SHOWN_CHANGES: usize = 40;
 
 /// What came of a call.
 pub(crate) struct Done {
@@ -48,6 +52,8 @@ pub(crate) struct Done {
     pub(crate) is_error: bool,
     pub(crate) label: Label,
     pub(crate) structured: Option<Structured>,
+    /// What a person is shown instead of the text's beginning.
+    pub(crate) shown: Option<String>,
     /// Set when nothing more is done in this turn.
     pub(crate) halts: Option<Outcome>,
 }
@@ -55,7 +61,7 @@ pub(crate) struct Done {
 impl Done {
     /// In our words, and without anything having been done.
     pub(crate) fn refused(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_error: true, label: Label::System, structured: None, halts: None }
+        Self { text: text.into(), is_error: true, label: Label::System, structured: None, shown: None, halts: None }
     }
 
     fn stopped() -> Self {
@@ -76,6 +82,10 @@ impl TurnTask {
             Ok(target) => target,
             Err(why) => return Ok(self.told(&call.name, &call.name, Done::refused(why))),
         };
+        if name == FIND_TOOLS {
+            let done = self.find_tools(&arguments);
+            return Ok(self.told(&name, &name, done));
+        }
         let Some(tool) = self.shared.hands.tools.get(&name) else {
             let done = Done::refused(format!("there is no tool \"{}\"", printable(&name)));
             return Ok(self.told(&name, &name, done));
@@ -93,6 +103,17 @@ impl TurnTask {
             Decided::Do(authorized) => self.run_tool(call, &*tool, authorized, &what, keeper).await?,
         };
         Ok(self.told(&name, &what, done))
+    }
+
+    /// What the model reads of tools that it was not told about. Their words are those of whoever offers them.
+    fn find_tools(&self, arguments: &JsonObject) -> Done {
+        let Some(Value::String(query)) = arguments.get("query") else { return Done::refused("find_tools needs \"query\", a text") };
+        let tools = &self.shared.hands.tools;
+        let everything = Toolset::all(tools.specs());
+        let found = everything.find(query);
+        let labels = found.iter().filter_map(|spec| Some(tools.get(&spec.name)?.spec_label()));
+        let label = labels.fold(Label::Minted, |label, other| label.join(&other));
+        Done { text: everything.describe(&found), is_error: found.is_empty(), label, structured: None, shown: None, halts: None }
     }
 
     /// Lets the monitor decide, and the owner where it asks.
@@ -179,16 +200,14 @@ impl TurnTask {
         let structured = structured.filter(|structured| structured.value.to_string().len() <= STRUCTURED);
         // A file that is made to hold secrets teaches them before anybody reads it.
         looks_at.iter().for_each(|name| redactor.learn(name, &text));
-        if let Some(shown) = shown {
-            self.speaker.say(TurnEvent::Output(redactor.hide(&shown).into_owned()));
-        }
+        let shown = shown.map(|shown| redactor.hide(&shown).into_owned());
         let text = redactor.hide(&text).into_owned();
         let structured = structured.map(|mut structured| {
             hide_in(&mut structured.value, &redactor);
             structured
         });
         let text = if text.is_empty() { "(no output)".to_owned() } else { text };
-        Ok(Done { text, is_error, label: label.join(&least), structured, halts })
+        Ok(Done { text, is_error, label: label.join(&least), structured, shown, halts })
     }
 
     async fn begin_effect(&self, call: &ToolCall, what: &str) -> Result<bool, AgentError> {
@@ -217,7 +236,7 @@ impl TurnTask {
             tool: printable(tool),
             what: printable(what),
             is_error: done.is_error,
-            shown: beginning(&done.text),
+            shown: done.shown.as_deref().map_or_else(|| beginning(&done.text, SHOWN_LINES), |shown| beginning(shown, SHOWN_CHANGES)),
         })));
         done
     }
@@ -259,9 +278,10 @@ fn printable(text: &str) -> String {
 }
 
 /// The first lines of a result.
-fn beginning(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().take(SHOWN_LINES).collect();
-    let mut shown: String = lines.join("\n").chars().filter(|c| !c.is_control() || *c == '\n' || *c == '\t').take(SHOWN_CHARS).collect();
+fn beginning(text: &str, most: usize) -> String {
+    let lines: Vec<&str> = text.lines().take(most).collect();
+    let mut shown: String =
+        lines.join("\n").chars().filter(|c| !c.is_control() || *c == '\n' || *c == '\t').take(most * SHOWN_CHARS).collect();
     if shown.len() < text.trim_end().len() {
         shown.push('…');
     }

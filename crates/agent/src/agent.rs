@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use krabba_context::SystemPrompt;
 use krabba_route::Router;
 use krabba_store::{LeaseOwner, NewSession, Session, Store};
 use krabba_types::{AgentId, Clock, SessionId, Thinking};
@@ -15,14 +14,15 @@ use crate::AgentError;
 use crate::hands::Hands;
 use crate::lane::{Lane, LaneState};
 use crate::meters::Meters;
+use crate::opening::Briefing;
 
 /// What an agent is told once, at the start.
 #[derive(Clone, Debug)]
 pub struct AgentSettings {
     /// Its name in the configuration.
     pub id: AgentId,
-    /// The system prompt.
-    pub system: SystemPrompt,
+    /// What a conversation begins with.
+    pub briefing: Briefing,
     /// How much to think where neither the session nor the turn says.
     pub thinking: Thinking,
 }

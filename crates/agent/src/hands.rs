@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use krabba_guard::{Monitor, Policy};
 use krabba_redact::Redactor;
 use krabba_store::Store;
 use krabba_tool::Catalogue;
-use krabba_types::{Clock, ToolSpec};
+use krabba_types::{Clock, SessionId, ToolSpec};
 
 /// What an agent acts with.
 #[derive(Clone, Debug)]
@@ -17,7 +18,7 @@ pub struct Hands {
     pub redactor: Redactor,
     /// All tools.
     pub tools: Arc<Catalogue>,
-    /// The names of those that stand in the prompt. The others are found by searching, and run through [`krabba_tool::CALL_TOOL`].
+    /// The names of those that a model is told about, the most important first. The others are found by searching.
     pub listed: Vec<String>,
     /// How far one turn may go.
     pub limits: Limits,
@@ -69,8 +70,17 @@ impl Hands {
         }
     }
 
-    /// What the prompt says of the listed tools, in their order.
-    pub(crate) fn specs(&self) -> Vec<ToolSpec> {
-        self.listed.iter().filter_map(|name| Some(self.tools.get(name)?.spec().clone())).collect()
+    /// Ends everything that earlier turns of a conversation left running.
+    pub(crate) async fn stop(&self, session: &SessionId) {
+        let tools = self.tools.all();
+        join_all(tools.iter().map(|tool| tool.stop(session))).await;
+    }
+
+    /// What models are told of the listed tools, in their order, and of the others.
+    pub(crate) fn specs(&self) -> (Vec<ToolSpec>, Vec<ToolSpec>) {
+        let listed = self.listed.iter().filter_map(|name| Some(self.tools.get(name)?.spec().clone())).collect();
+        let mut further = self.tools.specs();
+        further.retain(|spec| !self.listed.contains(&spec.name));
+        (listed, further)
     }
 }

@@ -12,12 +12,14 @@
 //! extends this one.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use krabba_context::{ABORTED_LINE, Entry};
 use krabba_route::ResidencyPolicy;
 use krabba_store::{Event, EventKind, StoredEvent};
 use krabba_types::{Label, Message, ModelRef, Part, Residency, Role, Structured, Thinking, Timestamp, ToolCall, TurnId};
 
+use crate::OpeningRecord;
 use crate::record::{AssistantRecord, Change, CutRecord, EndRecord, Extent, Record, ResultRecord, UserRecord};
 use crate::scene::Material;
 
@@ -30,6 +32,7 @@ pub struct History {
     settings: SessionSettings,
     material: Vec<Material>,
     structured: Vec<Structured>,
+    opening: Option<Arc<OpeningRecord>>,
     cut_by_person: u64,
     cut_by_route: BTreeMap<ModelRef, u64>,
     unreadable: Vec<u64>,
@@ -105,6 +108,11 @@ impl History {
     /// What the person chose.
     pub fn settings(&self) -> &SessionSettings {
         &self.settings
+    }
+
+    /// What the conversation begins with; `None` before its first turn.
+    pub fn opening(&self) -> Option<&Arc<OpeningRecord>> {
+        self.opening.as_ref()
     }
 
     /// Turns with a message of a person.
@@ -204,6 +212,7 @@ impl History {
             }
         };
         match record {
+            Record::Opened(opening) => self.opening = Some(Arc::from(opening)),
             Record::User(user) => {
                 self.material.extend(Material::of_user(event.seq, &event.label, &user));
                 self.turn(event).say(event, user_message(user));

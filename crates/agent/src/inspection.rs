@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use krabba_context::{Item, Source, compact};
 use krabba_route::{Ask, Plan};
+use krabba_store::Store;
 use krabba_types::{Fact, Message, ModelRef, Role, RouteFacts};
 
 use crate::agent::Shared;
 use crate::history::History;
 use crate::prompt::View;
-use crate::{AgentError, Lane};
+use crate::{AgentError, Lane, OpeningRecord};
 
 /// What `krabba_context` calls the question at the end of a prompt.
 const PLACEHOLDER: &str = "last message";
@@ -67,9 +68,9 @@ impl Lane {
     /// # Errors
     /// When the store fails.
     pub async fn inspect(&self) -> Result<Option<Inspection>, AgentError> {
-        let history = self.history().await?;
+        let (history, opening) = self.history_and_opening().await?;
         match first_route(self.shared(), self, &history) {
-            Some((reference, _)) => Ok(Some(self.inspection(&history, reference))),
+            Some((reference, _)) => Ok(Some(self.inspection(&history, &opening, reference))),
             None => Ok(None),
         }
     }
@@ -79,13 +80,13 @@ impl Lane {
     /// # Errors
     /// When the store fails.
     pub async fn inspect_for(&self, reference: &ModelRef) -> Result<Inspection, AgentError> {
-        let history = self.history().await?;
-        Ok(self.inspection(&history, reference.clone()))
+        let (history, opening) = self.history_and_opening().await?;
+        Ok(self.inspection(&history, &opening, reference.clone()))
     }
 
-    fn inspection(&self, history: &History, reference: ModelRef) -> Inspection {
+    fn inspection(&self, history: &History, opening: &OpeningRecord, reference: ModelRef) -> Inspection {
         let facts = self.shared().router.facts(&self.shared().settings.id, &reference);
-        let view = View { shared: self.shared(), history, reference: &reference, facts: &facts };
+        let view = View { shared: self.shared(), history, reference: &reference, facts: &facts, opening };
         let mut conversation = history.conversation(&reference, None);
         // A prompt ends in a question. The next one is not there yet, and stands here as a single character.
         conversation.push(krabba_context::Entry { seq: history.seen().saturating_add(1), message: Message::text(Role::User, "?") });
@@ -115,14 +116,25 @@ impl Lane {
     /// # Errors
     /// When the store fails.
     pub async fn compact(&self) -> Result<Compacted, AgentError> {
-        let history = self.history().await?;
+        let (history, opening) = self.history_and_opening().await?;
         let Some((reference, facts)) = first_route(self.shared(), self, &history) else { return Ok(Compacted::NoModel) };
-        let view = View { shared: self.shared(), history: &history, reference: &reference, facts: &facts };
+        let view = View { shared: self.shared(), history: &history, reference: &reference, facts: &facts, opening: &opening };
         let conversation = history.conversation(&reference, None);
         let Some(cut) = view.with_input(&conversation, compact) else { return Ok(Compacted::NothingToCut) };
         let before = view.build(&conversation).map_or(cut.tokens, |built| built.estimate.count);
         self.cut(cut.keep_from).await?;
         Ok(Compacted::Cut { messages: cut.dropped, before, after: before.saturating_sub(cut.tokens) })
+    }
+
+    /// The history, and what the conversation begins with, or would begin with now.
+    async fn history_and_opening(&self) -> Result<(Arc<History>, Arc<OpeningRecord>), AgentError> {
+        let (state, shared) = (Arc::clone(self.state()), Arc::clone(self.shared()));
+        let read = move |store: &Store| {
+            let history = state.refresh(store)?;
+            let opening = history.opening().cloned().unwrap_or_else(|| Arc::new(OpeningRecord::now(&shared)));
+            Ok((history, opening))
+        };
+        self.shared().stored(read).await
     }
 
     async fn history(&self) -> Result<Arc<History>, AgentError> {

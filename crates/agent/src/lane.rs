@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
+use crate::OpeningRecord;
 use crate::agent::Shared;
 use crate::hands::Arriving;
 use crate::history::{History, SessionSettings};
@@ -116,6 +117,8 @@ impl Lane {
 
     /// Stops the turn that works here and those that wait; gives their number.
     pub fn stop(&self) -> usize {
+        let (shared, id) = (Arc::clone(&self.shared), self.state.id.clone());
+        self.shared.tasks.spawn(async move { shared.hands.stop(&id).await });
         self.state.queue.stop_all()
     }
 
@@ -160,9 +163,12 @@ impl Lane {
         self.write(changes.into_iter().map(Record::Changed).collect()).await
     }
 
-    /// Takes older messages out of the context of every route: all before the event `keep_from`.
+    /// Takes older messages out of the context of every route: all before the event `keep_from`. The prompt changes from its
+    /// beginning, so that what it begins with may do so too.
     pub(crate) async fn cut(&self, keep_from: u64) -> Result<(), AgentError> {
-        self.write(vec![Record::Cut(CutRecord { keep_from, route: None })]).await
+        let shared = Arc::clone(&self.shared);
+        let opening = self.shared.stored(move |_| Ok(OpeningRecord::now(&shared))).await?;
+        self.write(vec![Record::Cut(CutRecord { keep_from, route: None }), Record::Opened(Box::new(opening))]).await
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

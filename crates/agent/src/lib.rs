@@ -34,6 +34,7 @@ mod inspection;
 mod lane;
 mod listening;
 mod meters;
+mod opening;
 mod prompt;
 mod queue;
 mod record;
@@ -59,6 +60,7 @@ pub use hands::{Arriving, Hands, Limits};
 pub use history::{History, SessionSettings};
 pub use inspection::{Compacted, Inspection};
 pub use lane::{Lane, SessionView, TurnHandle};
+pub use opening::{Briefing, OpeningRecord};
 pub use record::{
     AssistantRecord, AttemptRecord, Change, ContextRecord, Counted, CutRecord, EndRecord, Extent, NoticeRecord, Outcome, Record,
     StartRecord, TimingRecord, UnreadableRecord, UserRecord,

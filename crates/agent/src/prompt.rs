@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use krabba_context::{Built, Entry, Input, Meter, Pictures, PromptError, build};
+use krabba_context::{Built, Entry, Input, Meter, Pictures, PromptError, Toolset, build, what_is_off};
 use krabba_route::{Prepared, Prompt, TooLarge};
-use krabba_types::{Calling, ModelRef, ModelRequest, Params, RouteFacts, Thinking, ToolAbility, ToolSpec, TurnId};
+use krabba_types::{Calling, ModelRef, ModelRequest, Params, RouteFacts, Thinking, ToolAbility, TurnId};
 
+use crate::OpeningRecord;
 use crate::agent::Shared;
 use crate::history::History;
 use crate::record::CutRecord;
@@ -21,12 +22,14 @@ pub(crate) struct SessionPrompt {
 }
 
 /// What is remembered of the last request that was made for a route.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Made {
     /// Its size before correction.
     uncorrected: u32,
     /// The first event that it kept, when it left more out than the request before.
     keep_from: Option<u64>,
+    /// What the model was not told for want of room.
+    off: Option<String>,
 }
 
 impl SessionPrompt {
@@ -41,9 +44,14 @@ impl SessionPrompt {
 
     /// The server of `route` counted `reported` tokens in the prompt.
     pub(crate) fn learn(&self, route: &ModelRef, reported: u64) {
-        if let Some(made) = self.made().get(route).copied() {
+        if let Some(made) = self.made().get(route) {
             self.shared.meters.observe(route, made.uncorrected, reported);
         }
+    }
+
+    /// What the model of `route` was not told for want of room, for the person.
+    pub(crate) fn off(&self, route: &ModelRef) -> Option<String> {
+        self.made().get(route)?.off.clone()
     }
 
     fn made(&self) -> MutexGuard<'_, BTreeMap<ModelRef, Made>> {
@@ -54,12 +62,15 @@ impl SessionPrompt {
 impl Prompt for SessionPrompt {
     fn request(&self, reference: &ModelRef, facts: &RouteFacts) -> Result<Prepared, TooLarge> {
         let conversation = self.history.conversation(reference, Some(&self.turn));
-        let view = View { shared: &self.shared, history: &self.history, reference, facts };
-        let tools = view.tools();
+        let nothing = OpeningRecord::default();
+        let opening = self.history.opening().map_or(&nothing, Arc::as_ref);
+        let view = View { shared: &self.shared, history: &self.history, reference, facts, opening };
+        let tools = view.toolset();
         let built = view.build(&conversation).map_err(|error| too_large(&error, facts.window.value))?;
         let keep_from = built.cut.as_ref().filter(|cut| cut.dropped > 0).map(|cut| cut.keep_from);
         // A window that turned out smaller makes a second request for the same route; its cut is the one that counts.
-        self.made().insert(reference.clone(), Made { uncorrected: built.uncorrected, keep_from });
+        let off = what_is_off(facts.window.value, &tools, &built.items);
+        self.made().insert(reference.clone(), Made { uncorrected: built.uncorrected, keep_from, off });
         Ok(Prepared {
             // The router compares this with what the server counts and keeps a correction of its own; ours on top would
             // make every second count look like a prompt that the server cut.
@@ -68,7 +79,7 @@ impl Prompt for SessionPrompt {
             request: ModelRequest {
                 model: reference.model.clone(),
                 messages: built.messages,
-                tools,
+                tools: tools.specs().to_vec(),
                 calling: Calling { mode: facts.tool_mode(), untrusted: Vec::new() },
                 max_output_tokens: Some(built.room),
                 thinking: self.thinking,
@@ -84,14 +95,15 @@ pub(crate) struct View<'a> {
     pub(crate) history: &'a History,
     pub(crate) reference: &'a ModelRef,
     pub(crate) facts: &'a RouteFacts,
+    pub(crate) opening: &'a OpeningRecord,
 }
 
 impl View<'_> {
     /// The tools that are offered on this route.
-    pub(crate) fn tools(&self) -> Vec<ToolSpec> {
+    pub(crate) fn toolset(&self) -> Toolset {
         match self.facts.tool_mode() {
-            ToolAbility::Native | ToolAbility::Text | ToolAbility::Constrained => self.shared.hands.specs(),
-            ToolAbility::None => Vec::new(),
+            ToolAbility::Native | ToolAbility::Text | ToolAbility::Constrained => self.opening.toolset(self.facts.window.value),
+            ToolAbility::None => Toolset::default(),
         }
     }
 
@@ -102,9 +114,9 @@ impl View<'_> {
     /// Hands `work` everything that a prompt depends on.
     pub(crate) fn with_input<T>(&self, conversation: &[Entry], work: impl FnOnce(&Input<'_>) -> T) -> T {
         let meter: Meter = self.shared.meters.of(self.reference);
-        let tools = self.tools();
+        let tools = self.toolset();
         work(&Input {
-            system: &self.shared.settings.system,
+            system: &self.opening.system,
             history: conversation,
             keep_from: self.history.cut_for(self.reference),
             route: self.reference,
@@ -112,7 +124,7 @@ impl View<'_> {
             pictures: if sees(self.facts) { Pictures::Shown } else { Pictures::Stubbed },
             window: self.facts.window.value,
             max_output: self.facts.max_output.map(|limit| limit.value),
-            tools: &tools,
+            tools: tools.specs(),
             meter: &meter,
         })
     }

@@ -9,9 +9,13 @@ use krabba_types::{Fault, Label, ModelId, ModelRef, Part, Residency, Structured,
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::OpeningRecord;
+
 /// The content of an event.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
+    /// What the conversation begins with, from here on.
+    Opened(Box<OpeningRecord>),
     /// A person said something.
     User(UserRecord),
     /// Work on a turn began.
@@ -284,6 +288,7 @@ impl Record {
     pub fn of(event: &Event) -> Result<Self, UnreadableRecord> {
         let body = event.body.clone();
         let read = match event.kind {
+            EventKind::Opening => serde_json::from_value(body).map(|opening| Self::Opened(Box::new(opening))),
             EventKind::UserMessage => serde_json::from_value(body).map(Self::User),
             EventKind::TurnStarted => serde_json::from_value(body).map(Self::Started),
             EventKind::AssistantMessage => serde_json::from_value(body).map(Self::Assistant),
@@ -307,6 +312,7 @@ impl Record {
 
     fn kind(&self) -> EventKind {
         match self {
+            Self::Opened(_) => EventKind::Opening,
             Self::User(_) => EventKind::UserMessage,
             Self::Started(_) => EventKind::TurnStarted,
             Self::Assistant(_) => EventKind::AssistantMessage,
@@ -321,6 +327,7 @@ impl Record {
 
     fn body(&self) -> Result<Value, serde_json::Error> {
         match self {
+            Self::Opened(record) => serde_json::to_value(record),
             Self::User(record) => serde_json::to_value(record),
             Self::Started(record) => serde_json::to_value(record),
             Self::Assistant(record) => serde_json::to_value(record),

@@ -37,6 +37,11 @@ impl TurnTask {
                 prompt.learn(route, reported);
             }
             asked.numbered = course.attempts.len();
+            if let Some(route) = asked.answer.route.as_ref().filter(|route| history.settings().last_route.as_ref() != Some(route))
+                && let Some(line) = prompt.off(route)
+            {
+                self.tell(line, &mut course.notices);
+            }
             course.add(&mut asked);
             let halted = match course.next(&asked) {
                 Next::End => {

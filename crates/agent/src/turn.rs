@@ -34,7 +34,7 @@ use crate::listening::Asked;
 use crate::queue::Place;
 use crate::record::{Outcome, Record, StartRecord, UserRecord};
 use crate::say::Speaker;
-use crate::{AgentError, Input, TurnEnd, TurnEvent};
+use crate::{AgentError, Input, OpeningRecord, TurnEnd, TurnEvent};
 
 /// How long a lease lasts without being renewed: longer than a machine under load may sleep, shorter than a person's patience.
 const LEASE: Duration = Duration::from_secs(30);
@@ -89,6 +89,9 @@ impl TurnTask {
             Ok(end) => end,
             Err(error) => self.end_without_answer(Outcome::Broken(error.to_string())),
         };
+        if end.outcome == Outcome::Stopped {
+            self.shared.hands.stop(&self.lane.id).await;
+        }
         self.speaker.say(TurnEvent::Ended(Box::new(end)));
         tokio::select! {
             () = self.speaker.finish() => {}
@@ -170,6 +173,7 @@ impl TurnTask {
         let user =
             UserRecord { parts: self.input.parts.clone(), circumstances: self.input.circumstances.as_ref().map(ToString::to_string) };
         let started = StartRecord { model: self.input.model.clone(), thinking: self.input.thinking.unwrap_or_default() };
+        let shared = Arc::clone(&self.shared);
         let (label, row) = (self.input.label.clone(), self.shared.new_session_row(&self.lane.id, title(&user.parts)));
         let (history, lines) = self
             .shared
@@ -177,6 +181,9 @@ impl TurnTask {
                 let before = lane.refresh(store)?;
                 store.get_or_create_session(&row)?;
                 let Closing { mut events, mut lines, begun } = close_interrupted(store, &lane.id, &before, now)?;
+                if before.opening().is_none() {
+                    events.push(Record::Opened(Box::new(OpeningRecord::now(&shared))).event(None, Label::System, now)?);
+                }
                 events.push(Record::User(user).event(Some(&turn), label, now)?);
                 events.push(Record::Started(started).event(Some(&turn), Label::System, now)?);
                 store.append_all(&lane.id, &events)?;

@@ -58,6 +58,7 @@ async fn call_is_made_and_its_result_is_answered_from() {
     assert_eq!(
         kinds(&store, lane.id()),
         [
+            EventKind::Opening,
             EventKind::UserMessage,
             EventKind::TurnStarted,
             EventKind::AssistantMessage,

@@ -41,7 +41,7 @@ async fn message_is_answered_and_both_are_stored() {
     assert_eq!(end.attempts.len(), 1);
 
     let store = Store::open(state.path()).unwrap();
-    let stored = [EventKind::UserMessage, EventKind::TurnStarted, EventKind::AssistantMessage, EventKind::TurnEnded];
+    let stored = [EventKind::Opening, EventKind::UserMessage, EventKind::TurnStarted, EventKind::AssistantMessage, EventKind::TurnEnded];
     assert_eq!(kinds(&store, lane.id()), stored);
     let row = store.session(lane.id()).unwrap().unwrap();
     assert_eq!(row.title, Some("hi".to_owned()));
@@ -59,7 +59,7 @@ async fn words_are_on_disk_before_any_model_is_asked() {
     let handle = lane.turn(say("remember this"));
     eventually(|| !server.generations().is_empty()).await;
     let store = Store::open(state.path()).unwrap();
-    assert_eq!(kinds(&store, lane.id()), [EventKind::UserMessage, EventKind::TurnStarted]);
+    assert_eq!(kinds(&store, lane.id()), [EventKind::Opening, EventKind::UserMessage, EventKind::TurnStarted]);
     server.open_gate();
     assert_eq!(text(&listen(handle).await), "late");
 }
@@ -270,7 +270,7 @@ async fn nobody_there_is_a_failed_turn_and_the_words_are_kept() {
     let events = listen(lane.turn(say("anybody?"))).await;
     let Outcome::Failed(fault) = &end(&events).outcome else { panic!("{events:?}") };
     assert_eq!(fault.kind, FaultKind::Unreachable);
-    assert_eq!(kinds(&store, lane.id()).first(), Some(&EventKind::UserMessage));
+    assert_eq!(kinds(&store, lane.id()).get(1), Some(&EventKind::UserMessage));
     assert_eq!(kinds(&store, lane.id()).last(), Some(&EventKind::TurnEnded));
 }
 

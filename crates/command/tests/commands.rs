@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use krabba_agent::{Agent, AgentSettings, Hands, Input, Lane, TurnEvent};
+use krabba_agent::{Agent, AgentSettings, Briefing, Hands, Input, Lane, TurnEvent};
 use krabba_command::{Context, Effect, FileAccess, Reply, Switch, run};
 use krabba_context::SystemPrompt;
 use krabba_llm::Caller;
@@ -60,7 +60,7 @@ fn agent(state: &Path, settings: Settings) -> (Agent, Arc<Router>) {
     let services = Services::new(http.clone(), state);
     let router = Arc::new(Router::new(settings, http, caller, watcher, services, Arc::clone(&store), Arc::new(SystemClock)));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let settings = AgentSettings { id: AgentId::new("main"), system: SystemPrompt::default(), thinking: Thinking::Low };
+    let settings = AgentSettings { id: AgentId::new("main"), briefing: Briefing::fixed(SystemPrompt::default()), thinking: Thinking::Low };
     (Agent::new(Arc::clone(&store), Arc::clone(&router), settings, Hands::none(&store, &clock), clock), router)
 }
 

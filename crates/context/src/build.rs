@@ -7,7 +7,7 @@ use crate::cut::{Cut, Fitted, TooLarge, fit};
 use crate::foreign::Reader;
 use crate::fragment::SystemPrompt;
 use crate::item::Item;
-use crate::measure::{message_tokens, tool_tokens, tools_bytes};
+use crate::measure::{ABOUT_TOOLS, message_tokens, tool_tokens, tools_bytes};
 use crate::meter::{Meter, Tokens};
 use crate::repair::{Turn, turns};
 
@@ -130,7 +130,8 @@ pub(crate) fn instructions(input: &Input<'_>) -> (Option<Message>, Vec<Item>) {
 
 /// The uncorrected tokens of system prompt and tools.
 pub(crate) fn instruction_tokens(tools: &[ToolSpec], system: Option<&Message>) -> u32 {
-    tools.iter().map(tool_tokens).fold(system.map_or(0, message_tokens), u32::saturating_add)
+    let about_tools = if tools.is_empty() { 0 } else { ABOUT_TOOLS };
+    tools.iter().map(tool_tokens).fold(system.map_or(0, message_tokens) + about_tools, u32::saturating_add)
 }
 
 /// Where the history begins: at `keep_from`, but never after the last question.

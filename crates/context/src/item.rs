@@ -62,9 +62,6 @@ impl Item {
 /// every request of a session on a route, so that it need be said once.
 pub fn what_is_off(window: u32, tools: &Toolset, items: &[Item]) -> Option<String> {
     let mut off = Vec::new();
-    if tools.is_shortened() {
-        off.push("tools are described in few words".to_owned());
-    }
     match (tools.crowded_out(), tools.specs()) {
         ([], _) => {}
         (names, []) => off.push(format!("no tools: {}", names.join(", "))),

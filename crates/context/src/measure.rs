@@ -6,8 +6,12 @@ use crate::estimate::estimate_tokens;
 
 /// What a template puts around a message.
 const PER_MESSAGE: u32 = 5;
-/// What a template puts around a call, a result or the description of a tool.
+/// What a template puts around a call or a result.
 const PER_CALL: u32 = 12;
+/// What a template puts around the description of a tool.
+const PER_TOOL: u32 = 24;
+/// What a template says about tools when there are any.
+pub(crate) const ABOUT_TOOLS: u32 = 100;
 /// What a picture costs. Vision models of today take between 250 and 2,500 tokens for a photograph.
 const PER_IMAGE: u32 = 1_200;
 
@@ -44,7 +48,7 @@ pub(crate) fn message_bytes(message: &Message) -> usize {
 
 /// The tokens of a tool's description.
 pub(crate) fn tool_tokens(tool: &ToolSpec) -> u32 {
-    PER_CALL + estimate_tokens(&tool.name) + estimate_tokens(&tool.description) + object_tokens(&tool.parameters)
+    PER_TOOL + estimate_tokens(&tool.name) + estimate_tokens(&tool.description) + object_tokens(&tool.parameters)
 }
 
 /// The bytes of a tool's description as it travels in the wordiest dialect, Chat Completions.

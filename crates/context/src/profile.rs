@@ -39,7 +39,10 @@ impl Profile {
     }
 }
 
+/// A window of fewer tokens has no room for what tools bring.
+const SMALLEST_FOR_TOOLS: u32 = 2_000;
+
 /// What tools may have of a budget.
-pub(crate) fn tools_share(budget: usize) -> usize {
-    budget / 100 * TOOLS_PERCENT
+pub(crate) fn tools_share(window: u32, budget: usize) -> usize {
+    if window < SMALLEST_FOR_TOOLS { 0 } else { budget / 100 * TOOLS_PERCENT }
 }

@@ -35,7 +35,6 @@ pub struct Toolset {
     further: Vec<ToolSpec>,
     /// The tools that were to be described up front and had no room there.
     crowded_out: Vec<String>,
-    shortened: bool,
 }
 
 impl Toolset {
@@ -44,7 +43,7 @@ impl Toolset {
     /// of the budget; when even the shortest do not, the last ones are found by searching. In a window that cannot hold the
     /// search either, the set is empty.
     pub fn choose(system: &SystemPrompt, window: u32, up_front: &[ToolSpec], further: &[ToolSpec]) -> Self {
-        let allowed = tools_share(system.budget(window));
+        let allowed = tools_share(window, system.budget(window));
         let details = match Profile::for_window(window) {
             Profile::Full => Detail::ALL.as_slice(),
             Profile::Reduced => &[Detail::Short, Detail::Bare],
@@ -73,7 +72,12 @@ impl Toolset {
             sent.extend([find_tools(&further), call_tool()]);
         }
         let crowded_out = crowded_out.iter().map(|tool| tool.name.clone()).collect();
-        Self { sent, further, crowded_out, shortened: detail != Detail::Full }
+        Self { sent, further, crowded_out }
+    }
+
+    /// None up front, and these to be searched for.
+    pub fn all(tools: Vec<ToolSpec>) -> Self {
+        Self { further: tools, ..Self::default() }
     }
 
     /// What goes with every request: [`crate::Input::tools`].
@@ -114,11 +118,6 @@ impl Toolset {
     /// The tools that were to be described up front and had no room there.
     pub fn crowded_out(&self) -> &[String] {
         &self.crowded_out
-    }
-
-    /// Whether descriptions were shortened.
-    pub fn is_shortened(&self) -> bool {
-        self.shortened
     }
 }
 

@@ -32,7 +32,7 @@ fn a_large_window_gets_the_default_tools_in_full() {
     let tools = default_tools();
     let set = Toolset::choose(&SystemPrompt::default(), 32_768, &tools, &[]);
     assert_eq!(set.specs(), tools, "the order stays, and nothing to be found needs no search");
-    assert!(!set.is_shortened() && set.crowded_out().is_empty());
+    assert!(set.crowded_out().is_empty());
 }
 
 #[test]
@@ -41,7 +41,6 @@ fn a_small_window_gets_every_default_tool_in_few_words() {
         let set = Toolset::choose(&SystemPrompt::default(), window, &default_tools(), &[]);
         assert_eq!(names(set.specs()), names(&default_tools()), "window {window}");
         assert!(tools_bytes(set.specs()) <= Profile::budget(window) * 6 / 10, "{}", tools_bytes(set.specs()));
-        assert!(set.is_shortened());
     }
 }
 
@@ -136,7 +135,7 @@ fn a_small_window_says_what_is_off() {
     let set = Toolset::choose(&system, 4_096, &default_tools(), &[]);
     let (_, items) = system.render(krabba_types::TemplateFamily::Unknown, 4_096, tools_bytes(set.specs()));
     let off = what_is_off(4_096, &set, &items).unwrap();
-    assert!(off.starts_with("a window of 4,096 tokens is small: tools are described in few words; AGENTS.md is cut to "), "{off}");
+    assert!(off.starts_with("a window of 4,096 tokens is small: AGENTS.md is cut to "), "{off}");
     assert!(off.ends_with(" of 24012 bytes"), "{off}");
 
     let fresh = SystemPrompt::new([Fragment::identity(), Fragment::acting()]);

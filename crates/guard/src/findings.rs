@@ -72,7 +72,7 @@ pub(crate) fn conditions(action: &Action, scene: &Scene, policy: &Policy, proven
             note(Condition::Vouched, vouched(exec.hosts.iter().map(String::as_str), words));
         }
         Action::Control(Control::Write { text, .. }) => note(Condition::Vouched, words.hold(text)),
-        Action::Control(Control::List | Control::Poll { .. } | Control::Kill { .. }) => {}
+        Action::Control(Control::List | Control::Poll { .. } | Control::Log { .. } | Control::Kill { .. }) => {}
         Action::Fetch(fetch) => {
             note(Condition::Vouched, words.hold_address(&fetch.url));
             note(Condition::Found, found(&fetch.url, scene));
@@ -101,7 +101,7 @@ fn texts(action: &Action) -> Vec<String> {
             environment.chain(exec.hosts.iter().cloned()).chain([exec.command.clone()]).collect()
         }
         Action::Control(Control::Write { text, .. }) => vec![text.clone()],
-        Action::Control(Control::List | Control::Poll { .. } | Control::Kill { .. }) => Vec::new(),
+        Action::Control(Control::List | Control::Poll { .. } | Control::Log { .. } | Control::Kill { .. }) => Vec::new(),
         Action::Fetch(fetch) => vec![fetch.url.clone()],
         Action::Search(search) => vec![search.query.clone()],
         Action::Call(call) => call.arguments.iter().flat_map(|(name, value)| [name.clone(), value.to_string()]).collect(),

@@ -18,7 +18,9 @@ pub(crate) fn lines(action: &Action, terms: &Terms, scene: &Scene, provenance: &
         Action::Change(changes) => changed(changes, &mut lines),
         Action::Run(exec) => command(exec, terms, &mut lines),
         Action::Control(Control::List) => lines.push("list the commands in the background".to_owned()),
-        Action::Control(Control::Poll { process }) => lines.push(format!("read the output of {}", visible(process))),
+        Action::Control(Control::Poll { process } | Control::Log { process, .. }) => {
+            lines.push(format!("read the output of {}", visible(process)))
+        }
         Action::Control(Control::Kill { process }) => lines.push(format!("end {}", visible(process))),
         Action::Control(Control::Write { process, text }) => {
             lines.push(format!("type into {}:", visible(process)));

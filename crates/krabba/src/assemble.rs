@@ -6,6 +6,7 @@
 mod choices;
 #[cfg(test)]
 mod choices_tests;
+mod hands;
 mod home;
 mod keys;
 mod origin;

@@ -1,5 +1,6 @@
 //! What the owner decides about where commands run.
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -52,7 +53,7 @@ impl Settings {
 
     /// Follows links once and for all, and refuses what would give away more than a workspace.
     pub(crate) fn settle(mut self) -> Result<Self, SandboxError> {
-        std::fs::create_dir_all(&self.scratch).map_err(|source| SandboxError::place(&self.scratch, source))?;
+        private_directory(&self.scratch).map_err(|source| SandboxError::place(&self.scratch, source))?;
         self.scratch = canonical(&self.scratch)?;
         self.workspace = canonical(&self.workspace)?;
         if SYSTEM_ROOTS.iter().any(|root| Path::new(root).starts_with(&self.workspace)) {
@@ -70,6 +71,11 @@ impl Settings {
 
 /// What a workspace may not hold.
 const SYSTEM_ROOTS: [&str; 7] = ["/usr", "/etc", "/proc", "/sys", "/dev", "/tmp", "/var"];
+
+/// A directory that nobody else looks into, made where it is missing.
+fn private_directory(path: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
 
 pub(crate) fn canonical(path: &Path) -> Result<PathBuf, SandboxError> {
     let path = std::fs::canonicalize(path).map_err(|source| SandboxError::place(path, source))?;

@@ -14,6 +14,8 @@ use crate::{Store, StoreError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EventKind {
+    /// What the conversation begins with: instructions and tools.
+    Opening,
     /// A person said something.
     UserMessage,
     /// The model answered, perhaps in part only.
@@ -36,7 +38,8 @@ pub enum EventKind {
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
+        Self::Opening,
         Self::UserMessage,
         Self::AssistantMessage,
         Self::ToolCall,
@@ -51,6 +54,7 @@ impl EventKind {
     /// The name in the file and in exports.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Opening => "opening",
             Self::UserMessage => "user-message",
             Self::AssistantMessage => "assistant-message",
             Self::ToolCall => "tool-call",

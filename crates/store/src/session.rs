@@ -127,7 +127,6 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoSession`], and what every write may meet.
     pub fn delete_session(&self, id: &SessionId) -> Result<(), StoreError> {
-        self.read(|connection| connection.execute_batch("PRAGMA secure_delete=ON"))?;
         let removed = self.write(Promise::OnDisk, |transaction| {
             // The session goes first: its events can go only when it is gone.
             let removed = transaction.execute("DELETE FROM session WHERE id = ?1", [id.as_str()])?;
@@ -141,7 +140,12 @@ impl Store {
         if removed == 0 {
             return Err(StoreError::NoSession { session: id.clone() });
         }
-        // Another process that is reading at this moment keeps the log; the next fold empties it.
+        // A page that was ever split holds copies of what was moved, which no deletion reaches: the file is written anew. Another
+        // process that is reading at this moment, or a full disk, prevents that; the next deletion makes up for it.
+        match self.read(|connection| connection.execute_batch("VACUUM")) {
+            Ok(()) | Err(StoreError::Locked { .. } | StoreError::Full { .. }) => {}
+            Err(error) => return Err(error),
+        }
         self.read(|connection| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
     }
 

@@ -20,11 +20,9 @@ Two kinds of weights:
     near-orthogonal embedding, and output row pi(t) is the embedding of t: a bigram
     machine. All the compute still happens, the engine is not mocked, but greedy (and
     low-temperature) decoding gives a known answer and then the end-of-turn token.
-        plain turn              -> "Hello! I am a tiny scripted model, and I end my turn here."
-        tools given, and fewer tool results since the last user turn than there are scripted calls
-                                -> the next scripted call; without --calls there is one:
-                                   <tool_call>{"name": "get_weather", "arguments": {"city": "Paris"}}</tool_call>
-        after the last result   -> the plain reply
+        --calls, tools given, and fewer tool results since the last user turn than there are scripted calls
+                                -> the next scripted call: <tool_call>{"name": ..., "arguments": ...}</tool_call>
+        otherwise               -> "Hello! I am a tiny scripted model, and I end my turn here."
     --calls takes a JSON list of {"name": ..., "arguments": {...}}, at most 9: a whole task with a
     known sequence of calls.
     So streaming, stop reasons, usage counts, tool-call parsing, prefix reuse and session
@@ -103,9 +101,6 @@ CHAT_TEMPLATE = (
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 # each piece is one token and occurs once in its chain (a bigram machine needs that)
 REPLY = ["Hello!", " I am", " a tiny", " scripted", " model,", " and I", " end my", " turn here."]
-# "<tool_call>" must be a token by itself: llama-server refuses a grammar trigger word ("<tool_call>\n")
-# that happens to be one token but is not in its list of preserved tokens ("<tool_call>")
-FIRST_CALL = ["<tool_call>", '\n{"name": "', "get_weather", '", "arguments": {"', "city", '": "', "Paris", '"}}\n', "</tool_call>"]
 
 # Words that become tokens with their leading space.
 WORDS = """
@@ -124,10 +119,10 @@ assistant language machine memory file local private agent conversation history 
 
 def scripted_chains(calls):
     """One chain of pieces per scripted call. A bigram machine has no memory, so no two chains may share a piece
-    whose successor differs: the first call uses the wrapper tag as one token and small pieces, each further one
-    cuts the tag at a place of its own and says the rest in one token."""
-    if not calls:
-        return [FIRST_CALL]
+    whose successor differs: the first call uses the wrapper tag as one token, each further one
+    cuts the tag at a place of its own and says the rest in one token.
+    "<tool_call>" must be a token by itself: llama-server refuses a grammar trigger word ("<tool_call>\\n")
+    that happens to be one token but is not in its list of preserved tokens ("<tool_call>")."""
     chains = []
     tag, close = "<tool_call>", "</tool_call>"
     for number, call in enumerate(calls):
@@ -171,7 +166,8 @@ def vocabulary(size, chains):
         ids[s] = add(s, T.CONTROL)
     # scripted pieces: USER_DEFINED, so the same text in a later prompt maps back to the same
     # single token and the KV prefix of the conversation stays identical. Raw text, not byte-coded.
-    for s in REPLY + [piece for chain in chains for piece in chain]:
+    # The tags of a call are tokens of such models, whether one is scripted or not.
+    for s in REPLY + ["<tool_call>", "</tool_call>"] + [piece for chain in chains for piece in chain]:
         if s not in ids:
             ids[s] = add(s, T.USER_DEFINED)
     merges = []

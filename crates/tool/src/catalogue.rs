@@ -7,9 +7,6 @@ use krabba_types::ToolSpec;
 
 use crate::Tool;
 
-/// The tool through which tools run that do not stand in the prompt: `call_tool(name, arguments)`.
-pub const CALL_TOOL: &str = "call_tool";
-
 /// The tools of an agent. Tools of MCP servers join and leave while the program runs; those that stand in the prompt of a
 /// session were chosen when it began.
 #[derive(Default)]
@@ -32,6 +29,11 @@ impl Catalogue {
     /// The tool of this name.
     pub fn get(&self, name: &str) -> Option<Arc<dyn Tool>> {
         self.tools.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// All tools, by name.
+    pub fn all(&self) -> Vec<Arc<dyn Tool>> {
+        self.tools.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// Whether there are none.

@@ -5,12 +5,12 @@
 //! agent knows no tool by name, and a tool knows no policy.
 //!
 //! A [`Catalogue`] holds all tools that an agent may use. Some of them stand in the prompt; the others are found by a search and
-//! run through [`CALL_TOOL`], so that the list in the prompt never changes within a session.
+//! run through another tool, so that the list in the prompt never changes within a session.
 
 mod catalogue;
 mod outcome;
 mod tool;
 
-pub use catalogue::{CALL_TOOL, Catalogue};
+pub use catalogue::Catalogue;
 pub use outcome::Outcome;
 pub use tool::{Call, Refusal, Repeat, Run, Tool};

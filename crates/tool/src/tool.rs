@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 use krabba_guard::Authorized;
-use krabba_types::{Action, JsonObject, SessionId, ToolSpec};
+use krabba_types::{Action, JsonObject, Label, SessionId, ToolSpec};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -13,12 +13,22 @@ pub trait Tool: Send + Sync {
     /// What the model sees.
     fn spec(&self) -> &ToolSpec;
 
+    /// Whose words that is.
+    fn spec_label(&self) -> Label {
+        Label::System
+    }
+
     /// What a call would do. Looks at whatever it needs to say so exactly, and changes nothing.
     fn plan<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Action, Refusal>>;
 
     /// Does what was authorised. Ends soon after `run.cancel` is cancelled, with what there is by then; dropping the future
     /// ends everything that it started.
     fn run<'a>(&'a self, action: Authorized<Action>, run: Run) -> BoxFuture<'a, Outcome>;
+
+    /// Ends what earlier calls of a conversation left running, and waits for that.
+    fn stop<'a>(&'a self, _session: &'a SessionId) -> BoxFuture<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
 
     /// What happens after a crash in the middle of it.
     fn repeat(&self) -> Repeat;

@@ -42,7 +42,7 @@ impl Action {
             }
             Self::Run(exec) => format!("run `{}`", exec.command),
             Self::Control(Control::List) => "list what runs in the background".to_owned(),
-            Self::Control(Control::Poll { process }) => format!("look at process {process}"),
+            Self::Control(Control::Poll { process } | Control::Log { process, .. }) => format!("look at process {process}"),
             Self::Control(Control::Write { process, .. }) => format!("type into process {process}"),
             Self::Control(Control::Kill { process }) => format!("end process {process}"),
             Self::Fetch(fetch) => format!("get {}", fetch.url),
@@ -229,6 +229,11 @@ pub struct Exec {
 pub enum ExecMode {
     /// The turn.
     Foreground,
+    /// The turn for so long; then nobody.
+    Yield {
+        /// How long.
+        milliseconds: u32,
+    },
     /// Nobody; `process` looks after it.
     Background,
 }
@@ -253,6 +258,15 @@ pub enum Control {
     Poll {
         /// Which.
         process: String,
+    },
+    /// Reads what it has written so far.
+    Log {
+        /// Which.
+        process: String,
+        /// The first line, counted from 1.
+        offset: Option<usize>,
+        /// How many lines.
+        limit: Option<usize>,
     },
     /// Types.
     Write {

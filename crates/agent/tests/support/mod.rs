@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use krabba_agent::{Agent, AgentSettings, Hands, Input, TurnEnd, TurnEvent, TurnHandle};
+use krabba_agent::{Agent, AgentSettings, Briefing, Hands, Input, TurnEnd, TurnEvent, TurnHandle};
 use krabba_context::SystemPrompt;
 use krabba_llm::Caller;
 use krabba_local::{Services, Watcher};
@@ -82,7 +82,8 @@ pub(crate) fn agent_with_hands(store: Arc<Store>, state: &Path, settings: Settin
     let watcher = Watcher::new(http.clone());
     let services = Services::new(http.clone(), state);
     let router = Router::new(settings, http, caller, watcher, services, Arc::clone(&store), Arc::new(SystemClock));
-    let settings = AgentSettings { id: AgentId::new("main"), system: SystemPrompt::default(), thinking: Thinking::Unspecified };
+    let settings =
+        AgentSettings { id: AgentId::new("main"), briefing: Briefing::fixed(SystemPrompt::default()), thinking: Thinking::Unspecified };
     Agent::new(store, Arc::new(router), settings, hands, Arc::new(SystemClock))
 }
 

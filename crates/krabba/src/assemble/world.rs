@@ -4,10 +4,10 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
-use krabba_agent::{Agent, AgentSettings, Hands};
+use krabba_agent::{Agent, AgentSettings, Briefing, Hands};
 use krabba_config::Loaded;
 use krabba_context::{Fragment, SystemPrompt};
 use krabba_guard::{Decoys, Monitor, Policy};
@@ -17,8 +17,10 @@ use krabba_net::{Egress, HttpClient};
 use krabba_redact::Redactor;
 use krabba_route::{ResolveError, Router, Settings, check};
 use krabba_store::{Store, StoredEvent};
+use krabba_tools::Jobs;
 use krabba_types::{AgentId, Clock, Dialect, ModelRef, SessionId, SystemClock, Thinking};
 
+use super::hands::{Acting, Ground};
 use super::{Home, choices, providers};
 use crate::failure::Failure;
 
@@ -35,6 +37,8 @@ pub(crate) struct World {
     clock: Arc<dyn Clock>,
     redactor: Redactor,
     decoys: Decoys,
+    ground: Ground,
+    jobs: Mutex<Vec<Jobs>>,
 }
 
 fn settings(loaded: &Loaded) -> Settings {
@@ -98,7 +102,8 @@ impl World {
             decoys(&home.state_dir).with_context(|| format!("the state directory {} cannot be used", home.shown(&home.state_dir)))?;
         let caller = Caller::new(http.clone(), redactor.clone());
         let router = Router::new(settings, http, caller, watcher.clone(), services.clone(), Arc::clone(&store), Arc::clone(&clock));
-        Ok(Self { loaded, store, router: Arc::new(router), watcher, services, clock, redactor, decoys })
+        let (router, ground) = (Arc::new(router), Ground::of(home));
+        Ok(Self { loaded, store, router, watcher, services, clock, redactor, decoys, ground, jobs: Mutex::default() })
     }
 
     /// What the configuration names and its own privacy policy forbids, each with its line.
@@ -158,11 +163,42 @@ impl World {
         list.iter().find(|agent| agent.options.is_default == Some(true)).or(list.first())
     }
 
-    /// The agent of this name; without a name the default one.
+    /// The agent of this name, without hands: to ask how it would go about something. Without a name the default one.
     ///
     /// # Errors
     /// When the configuration has no such agent.
     pub(crate) fn agent(&self, name: Option<&str>) -> Result<Agent> {
+        let (id, agent) = self.chosen(name)?;
+        let briefing = Briefing::fixed(SystemPrompt::new([Fragment::identity()]));
+        Ok(self.agent_with(id, agent, briefing, self.empty_hands()))
+    }
+
+    /// The agent of this name, with everything that it acts with.
+    ///
+    /// # Errors
+    /// When the configuration has no such agent, or its workspace cannot be used.
+    pub(crate) fn acting_agent(&self, name: Option<&str>) -> Result<Agent> {
+        let (id, agent) = self.chosen(name)?;
+        let Acting { hands, briefing, jobs } = self.ground.acting(&self.loaded.config, agent, &self.store, self.empty_hands())?;
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).push(jobs);
+        Ok(self.agent_with(id, agent, briefing, hands))
+    }
+
+    /// No tools yet, but everything that watches over them.
+    fn empty_hands(&self) -> Hands {
+        let monitor = Monitor::new(Arc::clone(&self.store), Policy::default(), Arc::clone(&self.clock));
+        let monitor = Arc::new(monitor.watching(self.redactor.clone(), self.decoys.clone()));
+        Hands { monitor, redactor: self.redactor.clone(), ..Hands::none(&self.store, &self.clock) }
+    }
+
+    fn agent_with(&self, id: AgentId, agent: Option<&krabba_config::Agent>, briefing: Briefing, hands: Hands) -> Agent {
+        let own = agent.and_then(|agent| agent.options.thinking_default);
+        let thinking = own.or(self.loaded.config.agents.defaults.thinking_default).unwrap_or(Thinking::Unspecified);
+        let settings = AgentSettings { id, briefing, thinking };
+        Agent::new(Arc::clone(&self.store), Arc::clone(&self.router), settings, hands, Arc::clone(&self.clock))
+    }
+
+    fn chosen(&self, name: Option<&str>) -> Result<(AgentId, Option<&krabba_config::Agent>)> {
         let agents = &self.loaded.config.agents;
         let found = match name {
             Some(name) => agents.list.iter().find(|agent| agent.id.as_str() == name),
@@ -177,13 +213,7 @@ impl World {
                 return Err(Failure::UnknownAgent(format!("there is no agent \"{name}\"; there is {known}")).into());
             }
         };
-        let thinking = found.and_then(|agent| agent.options.thinking_default).or(agents.defaults.thinking_default);
-        let settings =
-            AgentSettings { id, system: SystemPrompt::new([Fragment::identity()]), thinking: thinking.unwrap_or(Thinking::Unspecified) };
-        let monitor = Monitor::new(Arc::clone(&self.store), Policy::default(), Arc::clone(&self.clock));
-        let monitor = Arc::new(monitor.watching(self.redactor.clone(), self.decoys.clone()));
-        let hands = Hands { monitor, redactor: self.redactor.clone(), ..Hands::none(&self.store, &self.clock) };
-        Ok(Agent::new(Arc::clone(&self.store), Arc::clone(&self.router), settings, hands, Arc::clone(&self.clock)))
+        Ok((id, found))
     }
 
     /// The model that `text` means, asking the servers at home for their listings first if the configuration does not
@@ -207,8 +237,11 @@ impl World {
         Ok(self.store.events(session, 0)?)
     }
 
-    /// Stops watching, and the servers that were started for us.
+    /// Stops watching, and the commands and servers that were started for us.
     pub(crate) async fn close(self) {
+        for jobs in self.jobs.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            jobs.close().await;
+        }
         self.watcher.shutdown().await;
         self.services.shutdown().await;
     }

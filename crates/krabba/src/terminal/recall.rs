@@ -32,7 +32,8 @@ pub(crate) fn last_exchanges(events: &[StoredEvent]) -> Vec<Exchange> {
                     }
                 }
             }
-            Record::Started(_)
+            Record::Opened(_)
+            | Record::Started(_)
             | Record::Call(_)
             | Record::Result(_)
             | Record::Ended(_)

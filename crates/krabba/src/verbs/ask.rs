@@ -28,7 +28,7 @@ pub(crate) async fn run(home: &Home, flags: Ask) -> Result<ExitCode> {
     }
     let loaded = onboard::settings(home).await?;
     let world = World::assemble(home, loaded)?;
-    let agent = world.agent(flags.talk.agent.as_deref())?;
+    let agent = world.acting_agent(flags.talk.agent.as_deref())?;
     let lane = match &flags.talk.session_id {
         Some(id) => agent.session(SessionId::new(id)),
         None => agent.new_session(),

@@ -32,7 +32,7 @@ pub(crate) async fn after_onboarding(home: &Home, named: Option<&Named>) -> Resu
 
 async fn talk(home: &Home, loaded: Loaded, flags: Talk) -> Result<ExitCode> {
     let world = World::assemble(home, loaded)?;
-    let agent = world.agent(flags.agent.as_deref())?;
+    let agent = world.acting_agent(flags.agent.as_deref())?;
     let lane = match &flags.session_id {
         Some(id) => agent.session(SessionId::new(id)),
         None => agent.new_session(),

@@ -119,7 +119,7 @@ fn words(event: &Event) -> Option<String> {
             Outcome::Interrupted => Some("[interrupted: krabba ended before the answer did]".to_owned()),
             Outcome::Broken(why) => Some(format!("[{why}]")),
         },
-        Record::Started(_) | Record::Call(_) | Record::Result(_) | Record::Changed(_) | Record::Cut(_) => None,
+        Record::Opened(_) | Record::Started(_) | Record::Call(_) | Record::Result(_) | Record::Changed(_) | Record::Cut(_) => None,
     }
 }
 

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
+mod acting;
 mod agents;
 mod approvals;
 mod bad_input;

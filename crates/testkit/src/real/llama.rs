@@ -15,6 +15,8 @@ pub enum ModelFile {
     ScriptedLong,
     /// A known reply, a window of 1,024 tokens: for true overflows.
     ScriptedSmall,
+    /// Calls tools until a small task is done, then the known reply: `models/task.json` says which. A window of 65,536 tokens.
+    ScriptedTask,
     /// Noise without end: for cancelling and for killing in the middle of an answer.
     Random,
     /// A known reply; loads for a few tenths of a second, during which every route answers 503.
@@ -27,6 +29,7 @@ impl ModelFile {
             Self::Scripted => "scripted-8k.gguf",
             Self::ScriptedLong => "scripted-64k.gguf",
             Self::ScriptedSmall => "scripted-small-window.gguf",
+            Self::ScriptedTask => "scripted-task.gguf",
             Self::Random => "random-8k.gguf",
             Self::SlowToLoad => "slow-to-load.gguf",
         }

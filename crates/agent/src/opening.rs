@@ -1,0 +1,62 @@
+//! What a conversation begins with: the system prompt and the tools. It is written down with the conversation's first turn and again
+//! when older messages leave the context, and never looked up in between, so that every request extends the one before it,
+//! whatever happens to the files and servers that it was made of.
+
+use std::fmt;
+use std::sync::Arc;
+
+use krabba_context::{SystemPrompt, Toolset};
+use krabba_types::ToolSpec;
+use serde::{Deserialize, Serialize};
+
+use crate::agent::Shared;
+
+/// Makes the system prompt of a conversation that begins.
+#[derive(Clone)]
+pub struct Briefing(Arc<dyn Fn() -> SystemPrompt + Send + Sync>);
+
+impl Briefing {
+    /// One that is looked up each time; it may wait for the disk.
+    pub fn new(system: impl Fn() -> SystemPrompt + Send + Sync + 'static) -> Self {
+        Self(Arc::new(system))
+    }
+
+    /// The same for all conversations.
+    pub fn fixed(system: SystemPrompt) -> Self {
+        Self::new(move || system.clone())
+    }
+}
+
+impl fmt::Debug for Briefing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Briefing")
+    }
+}
+
+/// What a conversation begins with.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OpeningRecord {
+    /// The system prompt.
+    pub system: SystemPrompt,
+    /// The tools that a model is told about, where there is room, the most important first.
+    pub tools: Vec<ToolSpec>,
+    /// Those that it may search for.
+    pub further: Vec<ToolSpec>,
+}
+
+impl OpeningRecord {
+    /// What a conversation that begins now would begin with. Waits for the disk.
+    pub(crate) fn now(shared: &Shared) -> Self {
+        let (tools, further) = shared.hands.specs();
+        Self { system: (shared.settings.briefing.0)(), tools, further }
+    }
+
+    /// The tools in a window of so many tokens.
+    pub(crate) fn toolset(&self, window: u32) -> Toolset {
+        if self.tools.is_empty() && self.further.is_empty() {
+            return Toolset::default();
+        }
+        Toolset::choose(&self.system, window, &self.tools, &self.further)
+    }
+}

@@ -1,0 +1,107 @@
+//! What the agent acts with: the workspace, the tools, the sandbox; and what a conversation begins with.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use krabba_agent::{Briefing, Hands};
+use krabba_config::{Agent, Config, Ownership};
+use krabba_context::{Fragment, SystemPrompt, WorkspaceFile};
+use krabba_guard::FileLabels;
+use krabba_sandbox::Sandbox;
+use krabba_store::Store;
+use krabba_tool::Catalogue;
+use krabba_tools::{Jobs, Patience, Settings, Workspace, builtin};
+use krabba_types::WorkspacePath;
+
+use super::Home;
+
+/// The tools that models are told about from the start, the most important first.
+const UP_FRONT: [&str; 5] = ["read", "write", "edit", "exec", "process"];
+
+/// Directories of the home directory that hold other programs' secrets. No command sees them, wherever the workspace is.
+const PRIVATE: [&str; 8] = [".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".config/gcloud", ".password-store"];
+
+/// Where things lie that tools need to know of.
+#[derive(Clone, Debug)]
+pub(crate) struct Ground {
+    home: PathBuf,
+    state_dir: PathBuf,
+    config: PathBuf,
+    ownership: Ownership,
+}
+
+/// An agent's hands, and what its conversations begin with.
+pub(crate) struct Acting {
+    pub(crate) hands: Hands,
+    pub(crate) briefing: Briefing,
+    pub(crate) jobs: Jobs,
+}
+
+impl Ground {
+    pub(crate) fn of(home: &Home) -> Self {
+        Self {
+            home: home.place.home.clone(),
+            state_dir: home.state_dir.clone(),
+            config: home.location.path.clone(),
+            ownership: home.location.ownership,
+        }
+    }
+
+    /// The workspace of an agent. Whoever comes with OpenClaw's configuration finds their workspace as it was.
+    fn workspace(&self, config: &Config, agent: Option<&Agent>) -> PathBuf {
+        let own = agent.and_then(|agent| agent.options.workspace.as_ref());
+        if let Some(text) = own.or(config.agents.defaults.workspace.as_ref()) {
+            return match text.strip_prefix('~').map(|rest| rest.trim_start_matches('/')) {
+                Some(rest) => self.home.join(rest),
+                None => self.home.join(text),
+            };
+        }
+        let theirs = self.home.join(".openclaw/workspace");
+        if self.ownership == Ownership::Theirs && theirs.is_dir() { theirs } else { self.state_dir.join("workspace") }
+    }
+
+    /// Places that no command sees. What holds the workspace itself cannot be among them, and is not in reach anyway.
+    fn hidden(&self, workspace: &Path) -> Vec<PathBuf> {
+        let ours = [self.state_dir.clone(), self.config.clone(), self.home.join(".krabba"), self.home.join(".openclaw")];
+        let theirs = PRIVATE.iter().map(|name| self.home.join(name));
+        ours.into_iter().chain(theirs).filter(|path| !workspace.starts_with(path)).collect()
+    }
+
+    /// `empty` hands with tools in them.
+    ///
+    /// # Errors
+    /// When the workspace cannot be used.
+    pub(crate) fn acting(&self, config: &Config, agent: Option<&Agent>, store: &Arc<Store>, empty: Hands) -> Result<Acting> {
+        let path = self.workspace(config, agent);
+        let open = || format!("the workspace {} cannot be used", path.display());
+        let workspace = Arc::new(Workspace::open(&path).with_context(open)?);
+        let root = PathBuf::from(workspace.root());
+        let labels = FileLabels::new(Arc::clone(store), workspace.root());
+        let mut sandbox = krabba_sandbox::Settings::new(root.clone(), self.state_dir.join("sandbox"));
+        sandbox.hidden = self.hidden(&root);
+        let jobs = Jobs::new(Sandbox::new(sandbox).with_context(open)?);
+        let settings =
+            Settings { workspace: Arc::clone(&workspace), labels: labels.clone(), jobs: jobs.clone(), patience: Patience::default() };
+        let tools = Catalogue::default();
+        builtin(&settings).into_iter().for_each(|tool| tools.add(tool));
+        let hands = Hands { tools: Arc::new(tools), listed: UP_FRONT.map(str::to_owned).to_vec(), ..empty };
+        let briefing = Briefing::new(move || system(&workspace, &labels));
+        Ok(Acting { hands, briefing, jobs })
+    }
+}
+
+/// Who krabba is, how it goes about things, and the owner's files. A file that foreign content had a hand in is no instruction.
+fn system(workspace: &Workspace, labels: &FileLabels) -> SystemPrompt {
+    let files = WorkspaceFile::ALL.into_iter().filter_map(|file| {
+        let older = (file == WorkspaceFile::Memory).then_some("memory.md");
+        [Some(file.file_name()), older].into_iter().flatten().find_map(|name| {
+            let path = WorkspacePath::parse(name, "/").ok()?;
+            let content = workspace.read(&path).ok()?;
+            let owned = labels.file_label(&path, &content).is_ok_and(|label| label.is_own());
+            let text = String::from_utf8_lossy(&content);
+            if owned { Fragment::workspace(file, &text) } else { None }
+        })
+    });
+    SystemPrompt::new([Fragment::identity(), Fragment::acting()].into_iter().chain(files))
+}

@@ -1,0 +1,46 @@
+//! All built-in tools of an agent.
+
+use std::sync::Arc;
+
+use krabba_guard::FileLabels;
+use krabba_tool::Tool;
+
+use crate::edit::Edit;
+use crate::exec::Exec;
+use crate::files::Files;
+use crate::find::Find;
+use crate::grep::Grep;
+use crate::ls::Ls;
+use crate::process::Process;
+use crate::read::Read;
+use crate::write::Write;
+use crate::{Jobs, Patience, Workspace};
+
+/// What the tools work with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where files are.
+    pub workspace: Arc<Workspace>,
+    /// Whose they are.
+    pub labels: FileLabels,
+    /// Where commands run.
+    pub jobs: Jobs,
+    /// How long commands may take.
+    pub patience: Patience,
+}
+
+/// All of them, those that models need most first.
+pub fn builtin(settings: &Settings) -> Vec<Arc<dyn Tool>> {
+    let Settings { workspace, labels, jobs, patience } = settings.clone();
+    let files = Files { workspace, labels };
+    vec![
+        Arc::new(Read::new(files.clone())),
+        Arc::new(Write::new(files.clone())),
+        Arc::new(Edit::new(files.clone())),
+        Arc::new(Exec::new(files.clone(), jobs.clone(), patience)),
+        Arc::new(Process::new(files.clone(), jobs)),
+        Arc::new(Ls::new(files.clone())),
+        Arc::new(Find::new(files.clone())),
+        Arc::new(Grep::new(files)),
+    ]
+}

@@ -1,0 +1,101 @@
+//! Replacing pieces of a text that a model remembers only roughly.
+//!
+//! A piece is looked for as it is written. Where it does not stand there, whole lines are compared without the white space at
+//! their ends, and the indentation of what replaces them follows that of the file. A piece that stands there more than once, or not at
+//! all, is refused: a guess would change the wrong place.
+
+use std::ops::Range;
+
+use serde::Deserialize;
+
+/// A piece and what takes its place.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Edit {
+    #[serde(rename = "oldText", alias = "old_string", alias = "oldString")]
+    pub(crate) old: String,
+    #[serde(rename = "newText", alias = "new_string", alias = "newString")]
+    pub(crate) new: String,
+}
+
+/// The text with all pieces replaced, each looked for in what the ones before it left.
+pub(crate) fn apply(text: &str, edits: &[Edit]) -> Result<String, String> {
+    if edits.is_empty() {
+        return Err("there is nothing to edit; give edits: [{oldText, newText}]".to_owned());
+    }
+    let mut text = text.to_owned();
+    for (number, edit) in (1..).zip(edits) {
+        let which = if edits.len() == 1 { String::new() } else { format!("edit {number}: ") };
+        text = replace(&text, edit).map_err(|why| format!("{which}{why}"))?;
+    }
+    Ok(text)
+}
+
+fn replace(text: &str, edit: &Edit) -> Result<String, String> {
+    if edit.old.is_empty() {
+        return Err("oldText is empty".to_owned());
+    }
+    if edit.old == edit.new {
+        return Err("oldText and newText are the same".to_owned());
+    }
+    let exact: Vec<usize> = text.match_indices(&edit.old).map(|(at, _)| at).take(2).collect();
+    match exact.as_slice() {
+        [at] => return Ok(with(text, *at..*at + edit.old.len(), &edit.new)),
+        [_, ..] => return Err(format!("oldText stands there {} times; give more of the lines around it", text.matches(&edit.old).count())),
+        [] => {}
+    }
+    let mut found = loosely(text, &edit.old);
+    match (found.pop(), found.pop()) {
+        (Some((range, indent)), None) => {
+            let ends_line = text.get(range.clone()).is_some_and(|piece| piece.ends_with('\n'));
+            let mut new = indented(&edit.new, &edit.old, indent);
+            if ends_line && !new.is_empty() && !new.ends_with('\n') {
+                new.push('\n');
+            }
+            Ok(with(text, range, &new))
+        }
+        (Some(_), Some(_)) => Err("oldText stands there more than once; give more of the lines around it".to_owned()),
+        (None, _) => Err("oldText does not stand there; read the file again".to_owned()),
+    }
+}
+
+/// The places whose lines are those of `old` but for the white space at their ends, each with its first line's indentation.
+fn loosely<'t>(text: &'t str, old: &str) -> Vec<(Range<usize>, &'t str)> {
+    let wanted: Vec<&str> = old.trim_matches('\n').lines().map(str::trim).collect();
+    if wanted.iter().all(|line| line.is_empty()) {
+        return Vec::new();
+    }
+    let mut lines = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        lines.push((start, line));
+        start += line.len();
+    }
+    lines
+        .windows(wanted.len())
+        .filter(|window| window.iter().zip(&wanted).all(|((_, line), wanted)| line.trim() == *wanted))
+        .filter_map(|window| {
+            let ((first, line), (last, end)) = (window.first()?, window.last()?);
+            let indent = line.get(..line.len() - line.trim_start().len())?;
+            Some((*first..last + end.len(), indent))
+        })
+        .collect()
+}
+
+/// `new` with the indentation of its lines moved as that of `old`'s first line has to be moved to become `indent`.
+fn indented(new: &str, old: &str, indent: &str) -> String {
+    let first = old.trim_matches('\n').lines().next().unwrap_or_default();
+    let was = first.get(..first.len() - first.trim_start().len()).unwrap_or_default();
+    if was == indent {
+        return new.to_owned();
+    }
+    let line = |line: &str| match line.strip_prefix(was) {
+        Some(rest) if !rest.trim().is_empty() => format!("{indent}{rest}"),
+        Some(_) | None => line.to_owned(),
+    };
+    new.split_inclusive('\n').map(line).collect()
+}
+
+fn with(text: &str, range: Range<usize>, new: &str) -> String {
+    let (before, after) = (text.get(..range.start).unwrap_or_default(), text.get(range.end..).unwrap_or_default());
+    [before, new, after].concat()
+}

@@ -1,0 +1,54 @@
+use proptest::prelude::*;
+
+use crate::edit_text::{Edit, apply};
+
+fn edit(old: &str, new: &str) -> Edit {
+    Edit { old: old.to_owned(), new: new.to_owned() }
+}
+
+fn once(text: &str, old: &str, new: &str) -> Result<String, String> {
+    apply(text, &[edit(old, new)])
+}
+
+#[test]
+fn exact_piece_is_replaced() {
+    assert_eq!(once("one two three", "two", "2").as_deref(), Ok("one 2 three"));
+}
+
+#[test]
+fn place_is_never_guessed() {
+    assert!(once("a b a", "a", "c").unwrap_err().contains("2 times"));
+    assert!(once("a b", "x", "c").unwrap_err().contains("does not stand there"));
+    assert!(once("  a\nb\n\ta\n", "a ", "c").unwrap_err().contains("more than once"));
+    assert!(once("a", "", "c").is_err());
+    assert!(once("a\n\n\nb", "\n \n", "c").is_err());
+    assert!(apply("a", &[]).is_err());
+}
+
+#[test]
+fn white_space_at_the_ends_of_lines_does_not_matter() {
+    let text = "fn a() {\n        one();  \n        two();\n    }\n";
+    assert_eq!(once(text, "  one();\n  two();", "  three();").as_deref(), Ok("fn a() {\n        three();\n    }\n"));
+}
+
+#[test]
+fn edits_follow_each_other_and_say_which_failed() {
+    assert_eq!(apply("a", &[edit("a", "b"), edit("b", "c")]).as_deref(), Ok("c"));
+    assert!(apply("a", &[edit("a", "b"), edit("a", "c")]).unwrap_err().starts_with("edit 2: "));
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_asked_the_rest_of_the_text_stays(text in "[ab \n]{0,30}", old in "[ab \n]{0,6}", new in "[ab \n]{0,6}") {
+        if let Ok(after) = once(&text, &old, &new) {
+            prop_assert!(after.len() <= text.len() + new.len() + 2 * text.len().max(8));
+        }
+    }
+
+    #[test]
+    fn unique_piece_is_found(before in "[ab]{0,10}", after in "[ab]{0,10}") {
+        let text = format!("{before}XYZ{after}");
+        let expected = format!("{before}0{after}");
+        prop_assert_eq!(once(&text, "XYZ", "0"), Ok(expected));
+    }
+}

@@ -1,0 +1,194 @@
+//! `exec`: a command in the sandbox.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use krabba_guard::Authorized;
+use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
+use krabba_types::{Action, Exec as Command, ExecMode, ExecStdio, SessionId, ToolSpec};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::files::{Failed, Files};
+use crate::job::Job;
+use crate::text::fit;
+use crate::{Jobs, arguments};
+
+/// How long a command may take, and how long a turn waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// When a command is ended that says nothing about it.
+    pub timeout: Duration,
+    /// After which time a command goes on in the background.
+    pub wait: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        // A model at home takes longer to ask again than most commands take to end.
+        Self { timeout: Duration::from_secs(1800), wait: Duration::from_secs(60) }
+    }
+}
+
+pub(crate) struct Exec {
+    spec: ToolSpec,
+    files: Files,
+    jobs: Jobs,
+    patience: Patience,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Arguments {
+    #[serde(alias = "cmd")]
+    command: String,
+    #[serde(alias = "cwd", default)]
+    workdir: String,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    /// In seconds.
+    timeout: Option<u32>,
+    yield_ms: Option<u32>,
+    #[serde(default)]
+    background: bool,
+    #[serde(default)]
+    pty: bool,
+}
+
+impl Exec {
+    pub(crate) fn new(files: Files, jobs: Jobs, patience: Patience) -> Self {
+        let (text, number, flag) = (json!({"type": "string"}), json!({"type": "integer"}), json!({"type": "boolean"}));
+        let wait = patience.wait.as_secs();
+        let spec = arguments::spec(
+            "exec",
+            &format!(
+                "Run a shell command in the workspace. It has no network. timeout is in seconds. A command that takes longer than {wait} s \
+                 (or yieldMs) goes on in the background; look after it with process."
+            ),
+            json!({
+                "command": text, "workdir": text, "env": {"type": "object", "additionalProperties": text}, "timeout": number,
+                "yieldMs": number, "background": flag, "pty": flag,
+            }),
+            &["command"],
+        );
+        Self { spec, files, jobs, patience }
+    }
+
+    fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {
+        let Arguments { command, workdir, env, timeout, yield_ms, background, pty } = arguments::read(call)?;
+        if command.trim().is_empty() {
+            return Err(Refusal("the command is empty".to_owned()));
+        }
+        let milliseconds = || yield_ms.unwrap_or_else(|| u32::try_from(self.patience.wait.as_millis()).unwrap_or(u32::MAX));
+        Ok(Action::Run(Command {
+            command,
+            directory: arguments::place(&self.files.workspace, &workdir)?,
+            environment: env,
+            mode: if background { ExecMode::Background } else { ExecMode::Yield { milliseconds: milliseconds() } },
+            stdio: if pty { ExecStdio::Terminal } else { ExecStdio::Pipes },
+            timeout_seconds: timeout.unwrap_or_else(|| u32::try_from(self.patience.timeout.as_secs()).unwrap_or(u32::MAX)).max(1),
+            hosts: Vec::new(),
+        }))
+    }
+
+    async fn start(&self, action: Authorized<Action>, run: Run) -> Outcome {
+        let Ok(exec) = action.into_exec() else { return Outcome::failed("this is no command") };
+        let mode = exec.action().mode;
+        let job = match self.jobs.start(&run.session, exec).await {
+            Ok(job) => job,
+            Err(error) => return Outcome::failed(error.to_string()),
+        };
+        // Whoever stops waiting here has stopped the command.
+        let held = job.stop.clone().drop_guard();
+        let waits = match mode {
+            ExecMode::Background => Some(Duration::ZERO),
+            ExecMode::Yield { milliseconds } => Some(Duration::from_millis(milliseconds.into())),
+            ExecMode::Foreground => None,
+        };
+        match self.wait(&job, waits, &run).await {
+            Waited::Ended => self.ended(&job, &run),
+            Waited::Stopped => {
+                drop(held);
+                job.finished().await;
+                self.ended(&job, &run)
+            }
+            Waited::Enough => {
+                held.disarm();
+                let text = job.news();
+                let text = fit(text.trim_end(), run.budget, "");
+                let standing = format!("[{}; process poll with sessionId {} waits for more]", job.standing(), job.name);
+                self.said(&job, &format!("{text}\n{standing}"), false)
+            }
+        }
+    }
+
+    /// Waits, and shows meanwhile what the command writes to whoever watches.
+    async fn wait(&self, job: &Job, waits: Option<Duration>, run: &Run) -> Waited {
+        let enough = async {
+            match waits {
+                Some(waits) => tokio::time::sleep(waits).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = run.cancel.cancelled() => Waited::Stopped,
+            () = job.finished() => Waited::Ended,
+            () = enough => Waited::Enough,
+        }
+    }
+
+    fn ended(&self, job: &Arc<Job>, run: &Run) -> Outcome {
+        let whole = job.whole();
+        let rest = format!("; process log with sessionId {}, offset and limit shows them", job.name);
+        let mut text = fit(whole.trim_end(), run.budget, &rest);
+        let standing = job.standing();
+        if !standing.is_empty() {
+            let separator = if text.is_empty() { "" } else { "\n" };
+            text.push_str(&format!("{separator}[{standing}]"));
+        }
+        if !self.jobs.asides(&run.session).is_empty() {
+            text.push_str("\n[what it changed is kept apart from the workspace; process keep asks the owner to take it over]");
+        }
+        self.said(job, &text, !job.went_well())
+    }
+
+    fn said(&self, job: &Job, text: &str, is_error: bool) -> Outcome {
+        match self.files.command_ran(job.begun_at, &job.label) {
+            Ok(label) => Outcome { is_error, ..Outcome::done(text.trim_start_matches('\n'), label) },
+            Err(Failed(why)) => Outcome::failed(why),
+        }
+    }
+}
+
+/// Why nobody waits any more.
+enum Waited {
+    Ended,
+    Stopped,
+    Enough,
+}
+
+impl Tool for Exec {
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    fn plan<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Action, Refusal>> {
+        async move { self.planned(call) }.boxed()
+    }
+
+    fn run<'a>(&'a self, action: Authorized<Action>, run: Run) -> BoxFuture<'a, Outcome> {
+        self.start(action, run).boxed()
+    }
+
+    fn stop<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, ()> {
+        self.jobs.end(session).boxed()
+    }
+
+    fn repeat(&self) -> Repeat {
+        Repeat::Never
+    }
+}

@@ -1,0 +1,83 @@
+//! The workspace with its labels, as all file tools share it.
+
+use std::collections::HashSet;
+use std::error::Error;
+use std::sync::Arc;
+
+use krabba_guard::FileLabels;
+use krabba_tool::Outcome;
+use krabba_types::{Clock as _, Label, SystemClock, Timestamp, WorkspacePath};
+
+use crate::Workspace;
+use crate::workspace::Read;
+
+/// The workspace and whose its files are.
+#[derive(Clone, Debug)]
+pub(crate) struct Files {
+    pub(crate) workspace: Arc<Workspace>,
+    pub(crate) labels: FileLabels,
+}
+
+/// A file that was read.
+pub(crate) struct Content {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) label: Label,
+}
+
+impl Files {
+    /// A file's content, and whose it is.
+    pub(crate) fn read(&self, path: &WorkspacePath) -> Result<Content, Failed> {
+        let Read { bytes, changed } = self.workspace.read_with_time(path)?;
+        let label = self.label(path, &bytes, changed)?;
+        Ok(Content { bytes, label })
+    }
+
+    /// Whose a content is. What cannot be told fails: foreign text may not pass for the owner's.
+    pub(crate) fn label(&self, path: &WorkspacePath, bytes: &[u8], changed: Timestamp) -> Result<Label, Failed> {
+        Ok(self.labels.label_of_file(path, bytes, changed)?)
+    }
+
+    /// Notes that a command ran from `from` until now, which could read whatever is in the workspace, and was itself of `label`.
+    /// Gives the least that stands on what it says.
+    pub(crate) fn command_ran(&self, from: Timestamp, label: &Label) -> Result<Label, Failed> {
+        let label = self.whole_label()?.join(label);
+        self.labels.command_ran(from, SystemClock.now(), &label)?;
+        Ok(label)
+    }
+
+    /// Whose these names are: foreign where something foreign lies there or below, as whoever wrote it chose the name.
+    pub(crate) fn label_of_names(&self, shown: &[WorkspacePath]) -> Result<Label, Failed> {
+        let shown: HashSet<&str> = shown.iter().map(WorkspacePath::as_str).collect();
+        let is_shown = |path: &str| {
+            let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+            ends.filter_map(|end| path.get(..end)).any(|part| shown.contains(part))
+        };
+        Ok(self.labels.workspace_label(is_shown)?)
+    }
+
+    /// The least that stands on what somebody says who could have read any file.
+    pub(crate) fn whole_label(&self) -> Result<Label, Failed> {
+        let exists = |path: &str| WorkspacePath::parse(path, "/").is_ok_and(|path| self.workspace.exists(&path));
+        Ok(self.labels.workspace_label(exists)?)
+    }
+}
+
+/// Why nothing came of it, for the model.
+pub(crate) struct Failed(pub(crate) String);
+
+impl<E: Error> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Runs what waits for the disk where it may.
+pub(crate) async fn on_disk(work: impl FnOnce() -> Result<Outcome, Failed> + Send + 'static) -> Outcome {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(Failed(why))) => Outcome::failed(why),
+        // A panic in there is a bug and stays one; otherwise the runtime is on its way out.
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Outcome::failed("krabba is shutting down"),
+    }
+}

@@ -1,0 +1,221 @@
+//! `grep`: lines of files, with the crates behind ripgrep.
+
+use std::io;
+use std::ops::ControlFlow;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use grep_regex::{RegexMatcher, RegexMatcherBuilder};
+use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder, Sink, SinkContext, SinkMatch};
+use krabba_guard::Authorized;
+use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
+use krabba_types::{Action, Label, Look, ToolSpec, WorkspacePath};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::files::{Failed, Files, on_disk};
+use crate::find::matcher as glob;
+use crate::text::clipped;
+use crate::walk::{Walked, walk};
+use crate::workspace::{Kind, Read};
+use crate::{FileError, arguments};
+
+/// As many matches as are shown when nothing is said.
+const USUAL: usize = 100;
+
+/// The longest line that is shown whole, in bytes.
+const LONGEST_LINE: usize = 400;
+
+pub(crate) struct Grep {
+    spec: ToolSpec,
+    files: Files,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Arguments {
+    pattern: String,
+    #[serde(default)]
+    path: String,
+    /// Only in files whose names match.
+    glob: Option<String>,
+    #[serde(default)]
+    ignore_case: bool,
+    /// The pattern is plain text.
+    #[serde(default)]
+    literal: bool,
+    /// Lines before and after each match.
+    #[serde(default)]
+    context: usize,
+    limit: Option<usize>,
+}
+
+impl Arguments {
+    fn matcher(&self) -> Result<RegexMatcher, Refusal> {
+        let mut builder = RegexMatcherBuilder::new();
+        builder.case_insensitive(self.ignore_case).fixed_strings(self.literal).line_terminator(Some(b'\n'));
+        builder.build(&self.pattern).map_err(|error| Refusal(format!("the pattern is wrong: {error}; literal: true takes it as it is")))
+    }
+}
+
+impl Grep {
+    pub(crate) fn new(files: Files) -> Self {
+        let (text, number, flag) = (json!({"type": "string"}), json!({"type": "integer"}), json!({"type": "boolean"}));
+        let spec = arguments::spec(
+            "grep",
+            "Search files for a regular expression. Leaves out what .gitignore names.",
+            json!({
+                "pattern": text, "path": text, "glob": text, "ignoreCase": flag, "literal": flag, "context": number, "limit": number,
+            }),
+            &["pattern"],
+        );
+        Self { spec, files }
+    }
+
+    fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {
+        let arguments: Arguments = arguments::read(call)?;
+        arguments.matcher()?;
+        arguments.glob.as_deref().map(glob).transpose()?;
+        let path = arguments::place(&self.files.workspace, &arguments.path)?;
+        Ok(Action::Look(Look { tool: "grep".to_owned(), path, arguments: call.arguments.clone() }))
+    }
+}
+
+impl Tool for Grep {
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    fn plan<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Action, Refusal>> {
+        async move { self.planned(call) }.boxed()
+    }
+
+    fn run<'a>(&'a self, action: Authorized<Action>, run: Run) -> BoxFuture<'a, Outcome> {
+        let files = self.files.clone();
+        on_disk(move || {
+            let (look, arguments): (_, Arguments) = arguments::of_look(&action)?;
+            let matcher = arguments.matcher()?;
+            let wanted = arguments.glob.as_deref().map(glob).transpose()?;
+            let mut hunt = Hunt::new(&arguments, run.budget);
+            let walked = match files.workspace.file(&look.path) {
+                Ok(_) => {
+                    hunt.search(&files, &matcher, &look.path)?;
+                    Walked::Whole
+                }
+                Err(FileError::NoFile(_)) => {
+                    let mut broken = None;
+                    let walked = walk(&files.workspace, &look.path, |path, kind| {
+                        if kind != Kind::File || wanted.as_ref().is_some_and(|wanted| !wanted.is_match(path.as_str())) {
+                            return ControlFlow::Continue(());
+                        }
+                        broken = hunt.search(&files, &matcher, path).err();
+                        if broken.is_some() || hunt.is_full() || run.cancel.is_cancelled() {
+                            ControlFlow::Break(())
+                        } else {
+                            ControlFlow::Continue(())
+                        }
+                    });
+                    if let Some(broken) = broken {
+                        return Err(broken);
+                    }
+                    walked?
+                }
+                Err(error) => return Err(error.into()),
+            };
+            Ok(hunt.outcome(walked))
+        })
+        .boxed()
+    }
+
+    fn repeat(&self) -> Repeat {
+        Repeat::Harmless
+    }
+}
+
+/// What is found, as it grows.
+struct Hunt {
+    searcher: Searcher,
+    text: String,
+    matches: usize,
+    most: usize,
+    budget: usize,
+    label: Label,
+}
+
+impl Hunt {
+    fn new(arguments: &Arguments, budget: usize) -> Self {
+        let searcher = SearcherBuilder::new()
+            .line_number(true)
+            .before_context(arguments.context)
+            .after_context(arguments.context)
+            .binary_detection(BinaryDetection::quit(0))
+            .build();
+        Self { searcher, text: String::new(), matches: 0, most: arguments.limit.unwrap_or(USUAL), budget, label: Label::Minted }
+    }
+
+    fn is_full(&self) -> bool {
+        self.matches >= self.most || self.text.len() >= self.budget
+    }
+
+    /// Looks through one file. One that cannot be read is passed over; one whose label cannot be told is not.
+    fn search(&mut self, files: &Files, matcher: &RegexMatcher, path: &WorkspacePath) -> Result<(), Failed> {
+        let Ok(Read { bytes, changed }) = files.workspace.read_with_time(path) else { return Ok(()) };
+        let before = self.matches;
+        let mut found = Found { path, text: &mut self.text, matches: &mut self.matches, most: self.most, budget: self.budget };
+        // The sink itself never fails, and the bytes are all there.
+        let _searched = self.searcher.search_slice(matcher, &bytes, &mut found);
+        if self.matches > before {
+            let label = files.label(path, &bytes, changed)?;
+            self.label = std::mem::replace(&mut self.label, Label::Minted).join(&label);
+        }
+        Ok(())
+    }
+
+    fn outcome(mut self, walked: Walked) -> Outcome {
+        if self.text.is_empty() {
+            self.text.push_str("nothing matches");
+        } else if self.is_full() {
+            self.text.push_str(&format!("[the first {} matches; narrow the pattern, give a path or a larger limit]", self.matches));
+        }
+        if walked == Walked::TooMany {
+            self.text.push_str("\n[the tree is too large to be looked through; give a path]");
+        }
+        Outcome::done(self.text, self.label)
+    }
+}
+
+struct Found<'h> {
+    path: &'h WorkspacePath,
+    text: &'h mut String,
+    matches: &'h mut usize,
+    most: usize,
+    budget: usize,
+}
+
+impl Found<'_> {
+    fn line(&mut self, mark: char, number: Option<u64>, bytes: &[u8]) {
+        let line = String::from_utf8_lossy(bytes);
+        let line = clipped(line.trim_end_matches(['\n', '\r']), LONGEST_LINE);
+        self.text.push_str(&format!("{}{mark}{}{mark}{line}\n", self.path, number.unwrap_or_default()));
+    }
+}
+
+impl Sink for Found<'_> {
+    type Error = io::Error;
+
+    fn matched(&mut self, _searcher: &Searcher, found: &SinkMatch<'_>) -> Result<bool, io::Error> {
+        self.line(':', found.line_number(), found.bytes());
+        *self.matches += 1;
+        Ok(*self.matches < self.most && self.text.len() < self.budget)
+    }
+
+    fn context(&mut self, _searcher: &Searcher, context: &SinkContext<'_>) -> Result<bool, io::Error> {
+        self.line('-', context.line_number(), context.bytes());
+        Ok(self.text.len() < self.budget)
+    }
+
+    fn context_break(&mut self, _searcher: &Searcher) -> Result<bool, io::Error> {
+        self.text.push_str("--\n");
+        Ok(true)
+    }
+}

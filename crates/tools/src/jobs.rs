@@ -1,0 +1,142 @@
+//! The commands of all sessions.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use krabba_guard::Authorized;
+use krabba_sandbox::{Aside, Sandbox, SandboxError};
+use krabba_types::{Exec, SessionId};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::job::Job;
+
+/// How many commands of a session that have ended are remembered.
+const REMEMBERED: usize = 16;
+
+/// How long ending everything may take.
+const ENDING: Duration = Duration::from_secs(2);
+
+/// The commands of all sessions. They live as long as this does, and no longer than the process.
+#[derive(Clone)]
+pub struct Jobs {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    sandbox: Sandbox,
+    sessions: Mutex<HashMap<SessionId, Session>>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+#[derive(Default)]
+struct Session {
+    begun: u32,
+    jobs: BTreeMap<u32, Arc<Job>>,
+    /// What was changed apart from the workspace, newest first.
+    asides: Vec<Arc<Aside>>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl std::fmt::Debug for Jobs {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Jobs").field("running", &self.inner.tasks.len()).finish_non_exhaustive()
+    }
+}
+
+impl Jobs {
+    /// None yet.
+    pub fn new(sandbox: Sandbox) -> Self {
+        let inner = Inner { sandbox, sessions: Mutex::default(), tasks: TaskTracker::new(), stop: CancellationToken::new() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Where they run.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.inner.sandbox
+    }
+
+    /// Ends all commands of a session, and waits for that.
+    pub async fn end(&self, session: &SessionId) {
+        let running = self.all(session);
+        running.iter().for_each(|job| job.stop.cancel());
+        let all = futures_util::future::join_all(running.iter().map(|job| job.finished()));
+        // What does not end is ended by the kernel, with the process that looks after it.
+        let _late = tokio::time::timeout(ENDING, all).await;
+    }
+
+    /// Ends all commands, and waits for that.
+    pub async fn close(&self) {
+        self.inner.stop.cancel();
+        self.inner.tasks.close();
+        let _late = tokio::time::timeout(ENDING, self.inner.tasks.wait()).await;
+    }
+
+    /// Starts a command. It goes on until it ends or is told to stop.
+    pub(crate) async fn start(&self, session: &SessionId, exec: Authorized<Exec>) -> Result<Arc<Job>, SandboxError> {
+        let Exec { command, stdio, .. } = exec.action().clone();
+        let label = exec.terms().label.clone();
+        let asides = self.asides(session);
+        let earlier: Vec<&Aside> = asides.iter().map(AsRef::as_ref).collect();
+        let child = self.inner.sandbox.spawn_over(exec, &earlier).await?;
+        let job = self.remember(session, |name| Job::new(name, command, label, stdio, self.inner.stop.child_token()));
+        // Weak, so that a command does not keep alive what it belongs to.
+        let (looked_after, inner, session) = (Arc::clone(&job), Arc::downgrade(&self.inner), session.clone());
+        self.inner.tasks.spawn(async move {
+            let keep = |aside| {
+                if let Some(inner) = inner.upgrade() {
+                    inner.sessions().entry(session).or_default().asides.insert(0, Arc::new(aside));
+                }
+            };
+            looked_after.look_after(child, keep).await;
+        });
+        Ok(job)
+    }
+
+    fn remember(&self, session: &SessionId, make: impl FnOnce(String) -> Job) -> Arc<Job> {
+        let mut sessions = self.inner.sessions();
+        let session = sessions.entry(session.clone()).or_default();
+        session.begun += 1;
+        let job = Arc::new(make(format!("p{}", session.begun)));
+        session.jobs.insert(session.begun, Arc::clone(&job));
+        let over: Vec<u32> = session.jobs.iter().filter(|(_, job)| !job.is_running()).map(|(number, _)| *number).collect();
+        for number in over.iter().take(over.len().saturating_sub(REMEMBERED)) {
+            session.jobs.remove(number);
+        }
+        job
+    }
+
+    /// All commands of a session, oldest first.
+    pub(crate) fn all(&self, session: &SessionId) -> Vec<Arc<Job>> {
+        self.inner.sessions().get(session).map(|session| session.jobs.values().cloned().collect()).unwrap_or_default()
+    }
+
+    pub(crate) fn get(&self, session: &SessionId, name: &str) -> Option<Arc<Job>> {
+        self.all(session).into_iter().find(|job| job.name == name)
+    }
+
+    /// What commands of a session changed apart from the workspace, newest first.
+    pub(crate) fn asides(&self, session: &SessionId) -> Vec<Arc<Aside>> {
+        self.inner.sessions().get(session).map(|session| session.asides.clone()).unwrap_or_default()
+    }
+
+    /// Lets go of what was changed apart.
+    pub(crate) fn drop_asides(&self, session: &SessionId) {
+        if let Some(session) = self.inner.sessions().get_mut(session) {
+            session.asides.clear();
+        }
+    }
+}
+
+impl Inner {
+    fn sessions(&self) -> MutexGuard<'_, HashMap<SessionId, Session>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

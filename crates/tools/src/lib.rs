@@ -1,0 +1,40 @@
+//! The built-in tools.
+//!
+//! One file a tool, each with the same three things: what the model sees of it, what a call would do (an action, worked out without
+//! doing anything), and the doing of what was authorised. Names and parameters are those of OpenClaw's tools.
+//!
+//! * Files are reached through a directory handle ([`Workspace`]), never through a path string: the kernel itself keeps every
+//!   access below the root, links included.
+//! * Whatever is written carries the label of the context it was written in, and whatever is read the label of the file.
+//! * A command runs in the sandbox and nowhere else. What it says carries the labels of all files that it could have read.
+//! * A result is cut to the budget that the turn gives, in a way that says what is missing and how to get it.
+
+mod arguments;
+mod builtin;
+mod change;
+mod edit;
+mod edit_text;
+mod exec;
+mod files;
+mod find;
+mod grep;
+mod job;
+mod jobs;
+mod keys;
+mod ls;
+mod process;
+mod read;
+mod text;
+mod walk;
+mod workspace;
+mod write;
+
+pub use builtin::{Settings, builtin};
+pub use exec::Patience;
+pub use jobs::Jobs;
+pub use workspace::{FileError, Workspace};
+
+#[cfg(test)]
+mod edit_text_tests;
+#[cfg(test)]
+mod text_tests;

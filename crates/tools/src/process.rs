@@ -1,0 +1,239 @@
+//! `process`: looks after commands that run in the background, and takes over what was changed apart from the workspace.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use krabba_guard::Authorized;
+use krabba_sandbox::{Change, ChangeKind};
+use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
+use krabba_types::{Action, Control, FileChanges, Label, SessionId, ToolSpec};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::files::{Failed, Files};
+use crate::job::Job;
+use crate::text::{fit, lines};
+use crate::{Jobs, arguments, change, keys};
+
+/// How long a poll waits for something new.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) struct Process {
+    spec: ToolSpec,
+    files: Files,
+    jobs: Jobs,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Verb {
+    List,
+    Poll,
+    Log,
+    Write,
+    Submit,
+    #[serde(alias = "paste")]
+    SendKeys,
+    #[serde(alias = "clear", alias = "remove")]
+    Kill,
+    Keep,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Arguments {
+    action: Verb,
+    #[serde(alias = "id", alias = "session_id", default)]
+    session_id: String,
+    #[serde(alias = "text", alias = "literal")]
+    data: Option<String>,
+    #[serde(default)]
+    keys: Vec<String>,
+    #[serde(default)]
+    eof: bool,
+    offset: Option<usize>,
+    limit: Option<usize>,
+}
+
+impl Process {
+    pub(crate) fn new(files: Files, jobs: Jobs) -> Self {
+        let (text, number) = (json!({"type": "string"}), json!({"type": "integer"}));
+        let spec = arguments::spec(
+            "process",
+            "Look after commands in the background: list; poll (waits for output), log (offset, limit: lines), write or submit data, \
+             send-keys (such as Enter, C-c, Up), kill. keep takes over files that a command changed apart from the workspace.",
+            json!({
+                "action": {"type": "string", "enum": ["list", "poll", "log", "write", "submit", "send-keys", "kill", "keep"]},
+                "sessionId": text, "data": text, "keys": {"type": "array", "items": text}, "offset": number, "limit": number,
+            }),
+            &["action"],
+        );
+        Self { spec, files, jobs }
+    }
+
+    fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {
+        let Arguments { action, session_id: process, data, keys, eof, offset, limit } = arguments::read(call)?;
+        if !matches!(action, Verb::List | Verb::Keep) && self.jobs.get(call.session, &process).is_none() {
+            return Err(Refusal(format!("there is no command \"{process}\"; {}", self.names(call.session))));
+        }
+        let missing = || Refusal("data is missing: what is to be typed".to_owned());
+        let control = match action {
+            Verb::Keep => return self.kept(call.session),
+            Verb::List => Control::List,
+            Verb::Poll => Control::Poll { process },
+            Verb::Log => Control::Log { process, offset, limit },
+            Verb::Kill => Control::Kill { process },
+            Verb::Write => Control::Write { process, text: typed(data, eof).ok_or_else(missing)? },
+            Verb::Submit => Control::Write { process, text: format!("{}\n", data.ok_or_else(missing)?) },
+            Verb::SendKeys => Control::Write { process, text: keys::typed(&keys).map_err(Refusal)? + &data.unwrap_or_default() },
+        };
+        Ok(Action::Control(control))
+    }
+
+    fn names(&self, session: &SessionId) -> String {
+        let names: Vec<String> = self.jobs.all(session).iter().map(|job| job.name.clone()).collect();
+        if names.is_empty() { "none was started".to_owned() } else { format!("there is {}", names.join(", ")) }
+    }
+
+    /// What commands changed apart from the workspace, as a change of files that can be judged and shown.
+    fn kept(&self, session: &SessionId) -> Result<Action, Refusal> {
+        let mut latest = BTreeMap::new();
+        for aside in self.jobs.asides(session).iter().rev() {
+            let changes = aside.changes().map_err(|error| Refusal(format!("what was kept apart cannot be read: {error}")))?;
+            for Change { path, kind } in changes {
+                let after = match kind {
+                    ChangeKind::File { .. } => aside.read(&path).ok().and_then(|bytes| String::from_utf8(bytes).ok()).map(Some),
+                    ChangeKind::Removed => Some(None),
+                    ChangeKind::Directory | ChangeKind::Replaced | ChangeKind::LeftOut => None,
+                };
+                if let Some(after) = after {
+                    latest.insert(path, after);
+                }
+            }
+        }
+        let mut changes = Vec::new();
+        for (path, after) in latest {
+            // What is no text cannot be shown to whoever decides, and stays where it is.
+            let Ok(before) = change::current(&self.files, &path) else { continue };
+            if before != after {
+                changes.push(change::planned(path, before.as_deref(), after)?);
+            }
+        }
+        if changes.is_empty() {
+            return Err(Refusal("no text file was changed apart from the workspace".to_owned()));
+        }
+        Ok(Action::Change(FileChanges { tool: "process keep".to_owned(), changes }))
+    }
+
+    async fn done(&self, action: Authorized<Action>, run: Run) -> Outcome {
+        let control = match action.action() {
+            Action::Control(control) => control.clone(),
+            Action::Change(_) => return self.take_over(action, &run.session).await,
+            _ => return Outcome::failed("this is nothing that process does"),
+        };
+        match control {
+            Control::List => self.list(&run),
+            Control::Poll { process } => self.poll(&process, &run).await,
+            Control::Log { process, offset, limit } => self.log(&process, offset, limit, &run),
+            Control::Write { process, text } => {
+                let Some(job) = self.jobs.get(&run.session, &process) else { return gone(&process) };
+                match job.write(&text).await {
+                    Ok(()) => self.poll(&process, &run).await,
+                    Err(why) => Outcome::failed(why),
+                }
+            }
+            Control::Kill { process } => {
+                let Some(job) = self.jobs.get(&run.session, &process) else { return gone(&process) };
+                job.stop.cancel();
+                job.finished().await;
+                Outcome::done(format!("{process} has ended"), Label::Minted)
+            }
+        }
+    }
+
+    fn list(&self, run: &Run) -> Outcome {
+        let mut label = Label::Minted;
+        let mut text = String::new();
+        for job in self.jobs.all(&run.session) {
+            let standing = job.standing();
+            let standing = if standing.is_empty() { "ended well".to_owned() } else { standing };
+            text.push_str(&format!("{}: {} ({standing})\n", job.name, job.command));
+            label = label.join(&job.label);
+        }
+        if text.is_empty() {
+            text.push_str("no command was started");
+        }
+        Outcome::done(fit(text.trim_end(), run.budget, ""), label)
+    }
+
+    async fn poll(&self, process: &str, run: &Run) -> Outcome {
+        let Some(job) = self.jobs.get(&run.session, process) else { return gone(process) };
+        tokio::select! {
+            () = run.cancel.cancelled() => {}
+            () = job.something_new() => {
+                // What belongs together comes together.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            () = tokio::time::sleep(PATIENCE) => {}
+        }
+        let news = job.news();
+        let mut text = fit(news.trim_end(), run.budget, "; process log shows them");
+        let standing = job.standing();
+        let standing = if standing.is_empty() { "it has ended well" } else { &standing };
+        text.push_str(&format!("\n[{standing}]"));
+        self.said(text.trim_start_matches('\n'), &job)
+    }
+
+    fn log(&self, process: &str, offset: Option<usize>, limit: Option<usize>, run: &Run) -> Outcome {
+        let Some(job) = self.jobs.get(&run.session, process) else { return gone(process) };
+        let whole = job.whole();
+        match lines(&whole, offset, limit, run.budget) {
+            Ok(text) => self.said(&text, &job),
+            Err(why) => Outcome::failed(why),
+        }
+    }
+
+    fn said(&self, text: &str, job: &Job) -> Outcome {
+        match self.files.command_ran(job.begun_at, &job.label) {
+            Ok(label) => Outcome::done(text, label),
+            Err(Failed(why)) => Outcome::failed(why),
+        }
+    }
+
+    async fn take_over(&self, action: Authorized<Action>, session: &SessionId) -> Outcome {
+        let outcome = change::make(&self.files, action).await;
+        if !outcome.is_error {
+            self.jobs.drop_asides(session);
+        }
+        outcome
+    }
+}
+
+/// Text, and the end of the input behind it.
+fn typed(data: Option<String>, eof: bool) -> Option<String> {
+    if eof { Some(data.unwrap_or_default() + "\u{4}") } else { data }
+}
+
+fn gone(process: &str) -> Outcome {
+    Outcome::failed(format!("{process} is gone"))
+}
+
+impl Tool for Process {
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    fn plan<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Action, Refusal>> {
+        async move { self.planned(call) }.boxed()
+    }
+
+    fn run<'a>(&'a self, action: Authorized<Action>, run: Run) -> BoxFuture<'a, Outcome> {
+        self.done(action, run).boxed()
+    }
+
+    fn repeat(&self) -> Repeat {
+        Repeat::Never
+    }
+}

@@ -1,0 +1,117 @@
+//! Text that has to fit.
+
+/// The share of the room that the beginning gets when the middle is left out.
+const HEAD: usize = 2;
+const OF: usize = 3;
+
+/// `text` in at most about `budget` bytes. What is left out is its middle; a line in its place says how much, and `rest` how to get it.
+pub(crate) fn fit(text: &str, budget: usize, rest: &str) -> String {
+    if text.len() <= budget {
+        return text.to_owned();
+    }
+    let head = floor(text, budget * HEAD / OF);
+    let tail = ceil(text, text.len() - (budget - budget * HEAD / OF));
+    let (Some(beginning), Some(end)) = (text.get(..head), text.get(tail..)) else { return text.to_owned() };
+    let missing = tail.saturating_sub(head);
+    format!("{beginning}\n[… {missing} bytes left out{rest} …]\n{end}")
+}
+
+/// The lines that were asked for, as far as they fit; where some are missing, a last line says how to go on.
+pub(crate) fn lines(text: &str, offset: Option<usize>, limit: Option<usize>, budget: usize) -> Result<String, String> {
+    let total = text.lines().count();
+    let first = offset.unwrap_or(1).max(1);
+    if first > total.max(1) {
+        return Err(format!("it has only {total} lines"));
+    }
+    let wanted: String = text.split_inclusive('\n').skip(first - 1).take(limit.unwrap_or(usize::MAX)).collect();
+    let (part, count) = beginning(&wanted, budget);
+    let last = first - 1 + count;
+    let mut shown = part.to_owned();
+    if part.len() < wanted.len() || last < total {
+        // A line that is longer than the whole budget is cut, and cannot be gone on with.
+        let next = last.max(first) + 1;
+        let separator = if shown.ends_with('\n') || shown.is_empty() { "" } else { "\n" };
+        shown.push_str(&format!("{separator}[lines {first} to {} of {total}; go on with offset {next}]", last.max(first)));
+    }
+    if shown.is_empty() {
+        shown.push_str("(nothing)");
+    }
+    Ok(shown)
+}
+
+/// The beginning of `text` in at most `budget` bytes, whole lines where there are any; and how many lines that are.
+pub(crate) fn beginning(text: &str, budget: usize) -> (&str, usize) {
+    let cut = floor(text, budget);
+    let whole = text.get(..cut).unwrap_or_default();
+    let end = if cut == text.len() { cut } else { whole.rfind('\n').map_or(cut, |newline| newline + 1) };
+    let shown = text.get(..end).unwrap_or_default();
+    (shown, shown.lines().count())
+}
+
+/// The nearest boundary of a character at or before `index`.
+fn floor(text: &str, index: usize) -> usize {
+    let mut index = index.min(text.len());
+    while !text.is_char_boundary(index) {
+        index -= 1;
+    }
+    index
+}
+
+/// The nearest boundary of a character at or after `index`.
+fn ceil(text: &str, index: usize) -> usize {
+    let mut index = index.min(text.len());
+    while !text.is_char_boundary(index) {
+        index += 1;
+    }
+    index
+}
+
+/// Lines of a listing, as many as fit.
+pub(crate) struct Listing {
+    pub(crate) text: String,
+    /// How many are in it.
+    pub(crate) count: usize,
+}
+
+/// At most `most` lines in at most about `budget` bytes; where some are missing a last line says how many, and `rest` how to get them.
+pub(crate) fn listing(lines: &[String], most: usize, budget: usize, rest: &str) -> Listing {
+    let mut text = String::new();
+    let mut count = 0;
+    for line in lines.iter().take(most) {
+        if text.len() + line.len() > budget {
+            break;
+        }
+        text.push_str(line);
+        text.push('\n');
+        count += 1;
+    }
+    if count < lines.len() {
+        text.push_str(&format!("[the first {count} of {}{}; {rest}]", lines.len(), if lines.len() > most { " or more" } else { "" }));
+    }
+    Listing { text: text.trim_end_matches('\n').to_owned(), count }
+}
+
+/// A line in at most about `longest` bytes.
+pub(crate) fn clipped(line: &str, longest: usize) -> String {
+    let cut = floor(line, longest);
+    match line.get(..cut) {
+        Some(head) if cut < line.len() => format!("{head}… ({} bytes more)", line.len() - cut),
+        _ => line.to_owned(),
+    }
+}
+
+/// What a program wrote for a terminal, as text: without control sequences, and of a line that was written over only what it became.
+pub(crate) fn plain(bytes: &[u8]) -> String {
+    let text = strip_ansi_escapes::strip_str(String::from_utf8_lossy(bytes));
+    let mut plain = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let (line, end) = match line.strip_suffix('\n') {
+            Some(line) => (line.strip_suffix('\r').unwrap_or(line), "\n"),
+            None => (line, ""),
+        };
+        let last = line.rsplit('\r').find(|part| !part.is_empty()).unwrap_or_default();
+        plain.extend(last.chars().filter(|c| !c.is_control() || *c == '\t'));
+        plain.push_str(end);
+    }
+    plain
+}

@@ -1,0 +1,281 @@
+//! The workspace: files behind a directory handle.
+//!
+//! Every access goes through `openat2` with `RESOLVE_BENEATH`, so that neither `..` nor a link nor a rename in the wrong moment leads
+//! out, and no check stands apart from its use. Reading follows links that stay inside; writing follows none, because a file that
+//! steers the agent could hide behind one. A file is replaced by a new one under its name: whoever holds another name for the old one (a
+//! hard link) keeps the old one.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+
+use krabba_guard::content_hash;
+use krabba_types::{Timestamp, WorkspacePath};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, fstat, fsync, mkdirat, openat2, renameat, unlinkat};
+use rustix::io::Errno;
+
+/// The longest file that is read or written whole.
+pub(crate) const MAX_FILE: u64 = 16 << 20;
+
+/// A directory that files are read and written below, and nowhere else.
+#[derive(Debug)]
+pub struct Workspace {
+    handle: OwnedFd,
+    root: String,
+}
+
+/// Why a file cannot be read or written; one line for the model.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// There is none.
+    #[error("there is no {0}")]
+    Missing(WorkspacePath),
+    /// It leads out.
+    #[error("{0} leads out of the workspace (rule workspace-only)")]
+    Outside(WorkspacePath),
+    /// It is a link, and something was to be written.
+    #[error("{0} is reached through a link; write to the file itself")]
+    Link(WorkspacePath),
+    /// It is a directory, a pipe, a device.
+    #[error("{0} is no file")]
+    NoFile(WorkspacePath),
+    /// It is no directory.
+    #[error("{0} is no directory")]
+    NoDirectory(WorkspacePath),
+    /// It is longer than what is read whole.
+    #[error("{path} is {bytes} bytes long, too long to be handled whole")]
+    TooLong {
+        /// Which.
+        path: WorkspacePath,
+        /// How long.
+        bytes: u64,
+    },
+    /// It is another one than a moment ago.
+    #[error("{0} has changed meanwhile; read it again")]
+    Changed(WorkspacePath),
+    /// The system says no.
+    #[error("{path}: {source}")]
+    System {
+        /// Which.
+        path: WorkspacePath,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A file that was read.
+pub(crate) struct Read {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) changed: Timestamp,
+}
+
+/// What stands in a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+}
+
+/// What an entry of a directory is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    File,
+    Directory,
+    Link,
+    Other,
+}
+
+/// Whether links are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Links {
+    Inside,
+    Never,
+}
+
+impl Workspace {
+    /// The workspace at `path`, which is made if it is missing.
+    ///
+    /// # Errors
+    /// When it cannot be made or opened.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        let root = std::fs::canonicalize(path)?;
+        let root =
+            root.to_str().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the workspace's path is not plain text"))?.to_owned();
+        let handle = rustix::fs::open(&root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        Ok(Self { handle, root })
+    }
+
+    /// Its path, for people and models.
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// The content of a file.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub fn read(&self, path: &WorkspacePath) -> Result<Vec<u8>, FileError> {
+        Ok(self.read_with_time(path)?.bytes)
+    }
+
+    /// The content of a file, and when its inode was changed last, which no command can set.
+    pub(crate) fn read_with_time(&self, path: &WorkspacePath) -> Result<Read, FileError> {
+        let file = self.file(path)?;
+        let status = fstat(&file).map_err(|errno| system(path, errno))?;
+        let changed =
+            Timestamp(status.st_ctime.saturating_mul(1_000).saturating_add(i64::try_from(status.st_ctime_nsec / 1_000_000).unwrap_or(0)));
+        let mut content = Vec::new();
+        // A file that grows meanwhile is not followed for ever.
+        file.take(MAX_FILE + 1).read_to_end(&mut content).map_err(|source| FileError::System { path: path.clone(), source })?;
+        match u64::try_from(content.len()) {
+            Ok(bytes) if bytes > MAX_FILE => Err(FileError::TooLong { path: path.clone(), bytes }),
+            Ok(_) | Err(_) => Ok(Read { bytes: content, changed }),
+        }
+    }
+
+    /// A regular file, opened for reading.
+    pub(crate) fn file(&self, path: &WorkspacePath) -> Result<File, FileError> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = self.open_at(path, flags, Links::Inside)?;
+        let status = fstat(&file).map_err(|errno| system(path, errno))?;
+        if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
+            return Err(FileError::NoFile(path.clone()));
+        }
+        match u64::try_from(status.st_size) {
+            Ok(bytes) if bytes > MAX_FILE => Err(FileError::TooLong { path: path.clone(), bytes }),
+            Ok(_) | Err(_) => Ok(File::from(file)),
+        }
+    }
+
+    /// Whether there is anything at this place.
+    pub fn exists(&self, path: &WorkspacePath) -> bool {
+        self.open_at(path, OFlags::PATH | OFlags::CLOEXEC, Links::Inside).is_ok()
+    }
+
+    /// What stands in a directory, by name. Names that are not plain text are left out.
+    pub(crate) fn list(&self, path: &WorkspacePath) -> Result<Vec<Entry>, FileError> {
+        let directory = self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Links::Inside)?;
+        let mut entries = Vec::new();
+        for entry in Dir::read_from(&directory).map_err(|errno| system(path, errno))? {
+            let entry = entry.map_err(|errno| system(path, errno))?;
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            if name == "." || name == ".." || name.chars().any(char::is_control) {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                FileType::RegularFile => Kind::File,
+                FileType::Directory => Kind::Directory,
+                FileType::Symlink => Kind::Link,
+                _ => Kind::Other,
+            };
+            entries.push(Entry { name: name.to_owned(), kind });
+        }
+        entries.sort_by(|one, two| one.name.cmp(&two.name));
+        Ok(entries)
+    }
+
+    /// Whether the file is still the one with this content; `None` for no file.
+    ///
+    /// # Errors
+    /// [`FileError::Changed`] when it is not.
+    pub(crate) fn expect(&self, path: &WorkspacePath, before: Option<&str>) -> Result<(), FileError> {
+        let now = match self.read(path) {
+            Ok(content) => Some(content_hash(&content)),
+            Err(FileError::Missing(_)) => None,
+            Err(error) => return Err(error),
+        };
+        if now.as_deref() == before { Ok(()) } else { Err(FileError::Changed(path.clone())) }
+    }
+
+    /// Puts a file with this content in the place of whatever file was there. It is there whole or not at all, and on the disk when
+    /// this returns. Missing directories are made.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub(crate) fn replace(&self, path: &WorkspacePath, content: &[u8]) -> Result<(), FileError> {
+        let failed = |errno| system(path, errno);
+        let mode = match self.open_at(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Links::Never) {
+            Ok(there) => {
+                let status = fstat(&there).map_err(failed)?;
+                match FileType::from_raw_mode(status.st_mode) {
+                    FileType::RegularFile => Mode::from_raw_mode(status.st_mode & 0o777),
+                    FileType::Symlink => return Err(FileError::Link(path.clone())),
+                    _ => return Err(FileError::NoFile(path.clone())),
+                }
+            }
+            Err(FileError::Missing(_)) => Mode::from_raw_mode(0o644),
+            Err(error) => return Err(error),
+        };
+        let (parent, name) = self.parent(path)?;
+        let temporary = format!(".{}.krabba", uuid::Uuid::new_v4().simple());
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let file = openat2(&parent, temporary.as_str(), flags, mode, ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS).map_err(failed)?;
+        let mut file = File::from(file);
+        let written = file.write_all(content).and_then(|()| Ok(fsync(file.as_fd())?));
+        let placed = written.and_then(|()| Ok(renameat(&parent, temporary.as_str(), &parent, name.as_str())?));
+        if let Err(source) = placed {
+            let _gone = unlinkat(&parent, temporary.as_str(), AtFlags::empty());
+            return Err(FileError::System { path: path.clone(), source });
+        }
+        // The name is on the disk only with its directory.
+        let directory = openat2(&parent, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::BENEATH);
+        directory.and_then(|directory| fsync(&directory)).map_err(failed)
+    }
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub(crate) fn remove(&self, path: &WorkspacePath) -> Result<(), FileError> {
+        let (parent, name) = self.parent(path)?;
+        unlinkat(&parent, name.as_str(), AtFlags::empty()).map_err(|errno| system(path, errno))
+    }
+
+    /// The directory that a file is to stand in, made where it is missing, and the file's name.
+    fn parent(&self, path: &WorkspacePath) -> Result<(OwnedFd, String), FileError> {
+        let name = path.name().to_owned();
+        if name.is_empty() {
+            return Err(FileError::NoFile(path.clone()));
+        }
+        let failed = |errno| writing(path, errno);
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let mut directory = openat2(&self.handle, ".", flags, Mode::empty(), resolve).map_err(failed)?;
+        let parents = path.as_str().strip_suffix(&name).unwrap_or_default();
+        for part in parents.split('/').filter(|part| !part.is_empty()) {
+            match mkdirat(&directory, part, Mode::from_raw_mode(0o755)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(errno) => return Err(failed(errno)),
+            }
+            directory = openat2(&directory, part, flags, Mode::empty(), resolve).map_err(failed)?;
+        }
+        Ok((directory, name))
+    }
+
+    fn open_at(&self, path: &WorkspacePath, flags: OFlags, links: Links) -> Result<OwnedFd, FileError> {
+        let text = if path.as_str().is_empty() { "." } else { path.as_str() };
+        let (resolve, failed): (ResolveFlags, fn(&WorkspacePath, Errno) -> FileError) = match links {
+            Links::Inside => (ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS, system),
+            Links::Never => (ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS, writing),
+        };
+        openat2(&self.handle, text, flags, Mode::empty(), resolve).map_err(|errno| failed(path, errno))
+    }
+}
+
+fn system(path: &WorkspacePath, errno: Errno) -> FileError {
+    let path = path.clone();
+    match errno {
+        Errno::NOENT => FileError::Missing(path),
+        Errno::XDEV => FileError::Outside(path),
+        Errno::NOTDIR => FileError::NoDirectory(path),
+        Errno::ISDIR | Errno::NXIO => FileError::NoFile(path),
+        errno => FileError::System { path, source: errno.into() },
+    }
+}
+
+fn writing(path: &WorkspacePath, errno: Errno) -> FileError {
+    if errno == Errno::LOOP { FileError::Link(path.clone()) } else { system(path, errno) }
+}

@@ -1,0 +1,122 @@
+//! Commands: in the foreground, in the background, at a terminal, and apart from the workspace.
+
+use std::time::Duration;
+
+use krabba_types::{Action, Label};
+use serde_json::json;
+
+use crate::room::{Came, Room};
+
+#[tokio::test]
+async fn command_says_what_it_wrote_and_how_it_ended() {
+    let room = Room::new();
+    let good = room.outcome("exec", json!({"command": "echo out; echo err >&2"})).await;
+    assert_eq!((good.text.lines().count(), good.is_error), (2, false), "{good:?}");
+    let bad = room.outcome("exec", json!({"command": "echo oops; exit 3"})).await;
+    assert_eq!((bad.text.as_str(), bad.is_error), ("oops\n[exit code 3]", true));
+    assert_eq!(
+        room.said("exec", json!({"command": "pwd; echo $X", "workdir": "", "env": {"X": "y"}})).await,
+        format!("{}\ny", room.root.display())
+    );
+    let slow = room.outcome("exec", json!({"command": "echo begun; sleep 60", "timeout": 1})).await;
+    assert_eq!((slow.text.as_str(), slow.is_error), ("begun\n[it ran for too long]", true));
+}
+
+#[tokio::test]
+async fn long_output_loses_its_middle_and_can_be_read_later() {
+    let room = Room::new();
+    let text = room.said("exec", json!({"command": "seq 1 20000"})).await;
+    assert!(text.len() < room.budget + 200, "{}", text.len());
+    assert!(text.starts_with("1\n2\n") && text.ends_with("20000"), "{text}");
+    assert!(text.contains("bytes left out; process log with sessionId p1"), "{text}");
+    let part = room.said("process", json!({"action": "log", "sessionId": "p1", "offset": 10000, "limit": 2})).await;
+    assert!(part.starts_with("10000\n10001\n"), "{part}");
+}
+
+#[tokio::test]
+async fn endless_output_is_bounded() {
+    let room = Room::new();
+    let text = room.said("exec", json!({"command": "yes krabba | head -c 8000000; echo the end"})).await;
+    assert!(text.ends_with("the end"), "{}", text.get(text.len() - 200..).unwrap());
+    assert!(text.len() < room.budget + 200);
+}
+
+#[tokio::test]
+async fn command_goes_on_in_the_background_and_is_looked_after() {
+    let room = Room::new();
+    let text = room.said("exec", json!({"command": "echo ready; read x; echo got $x; sleep 60", "yieldMs": 300})).await;
+    assert!(text.starts_with("ready\n[p1 still runs"), "{text}");
+    assert!(room.said("process", json!({"action": "list"})).await.contains("p1: echo ready"));
+    let text = room.said("process", json!({"action": "submit", "sessionId": "p1", "data": "fish"})).await;
+    assert!(text.starts_with("got fish\n[p1 still runs"), "{text}");
+    assert_eq!(room.said("process", json!({"action": "kill", "sessionId": "p1"})).await, "p1 has ended");
+    assert!(room.said("process", json!({"action": "list"})).await.contains("(it was ended)"));
+    let started = room.said("exec", json!({"command": "cat", "background": true})).await;
+    assert!(started.contains("p2 still runs"), "{started}");
+    let text = room.said("process", json!({"action": "write", "sessionId": "p2", "data": "last\n", "eof": true})).await;
+    assert!(text.starts_with("last\n"), "{text}");
+}
+
+#[tokio::test]
+async fn terminal_takes_keys() {
+    let room = Room::new();
+    let text = room
+        .said(
+            "exec",
+            json!({"command": "tty; stty -echo; trap 'echo caught; exit' INT; while :; do sleep 0.1; done", "pty": true, "yieldMs": 700}),
+        )
+        .await;
+    assert!(text.starts_with("/dev/pts/"), "{text}");
+    let text = room.said("process", json!({"action": "send-keys", "sessionId": "p1", "keys": ["C-c"]})).await;
+    assert!(text.contains("caught"), "{text}");
+    let why = room.refused("process", json!({"action": "send-keys", "sessionId": "p1", "keys": ["hyper"]})).await;
+    assert!(why.starts_with("there is no key"), "{why}");
+}
+
+#[tokio::test]
+async fn stopping_ends_a_command_and_keeps_what_it_wrote() {
+    let room = Room::new();
+    let stop = room.cancel.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        stop.cancel();
+    });
+    let outcome = room.outcome("exec", json!({"command": "echo begun; sleep 600"})).await;
+    assert_eq!((outcome.text.as_str(), outcome.is_error), ("begun\n[it was ended]", true));
+}
+
+#[tokio::test]
+async fn all_commands_of_a_session_end_together() {
+    let room = Room::new();
+    for _ in 0..2 {
+        room.said("exec", json!({"command": "sleep 600", "background": true})).await;
+    }
+    room.jobs.end(&room.session).await;
+    let list = room.said("process", json!({"action": "list"})).await;
+    assert_eq!(list.matches("(it was ended)").count(), 2, "{list}");
+}
+
+#[tokio::test]
+async fn what_a_command_changes_with_foreign_content_is_kept_apart_and_taken_over_when_asked() {
+    let room = Room::new();
+    room.file("notes.md", "mine\n");
+    assert!(room.jobs.sandbox().standing().await.discardable, "this machine can keep changes apart");
+    let foreign = Label::untrusted("evil.example");
+    let command = json!({"command": "echo theirs >> notes.md; echo new > made.txt"});
+    let Came::Done(outcome) = room.call_in(&foreign, "exec", command).await else { panic!("not done") };
+    assert!(outcome.text.contains("kept apart"), "{outcome:?}");
+    assert!(!outcome.label.is_own());
+    assert_eq!((room.text("notes.md").as_deref(), room.text("made.txt")), (Some("mine\n"), None));
+    // The next command sees what the one before it did.
+    let Came::Done(outcome) = room.call_in(&foreign, "exec", json!({"command": "cat notes.md made.txt"})).await else { panic!("not done") };
+    assert!(outcome.text.starts_with("mine\ntheirs\nnew\n"), "{outcome:?}");
+    match room.call_in(&foreign, "process", json!({"action": "keep"})).await {
+        Came::Asked(action) => {
+            let Action::Change(changes) = *action else { panic!("{action:?}") };
+            let diffs: String = changes.changes.iter().map(|change| change.diff.as_str()).collect();
+            assert!(diffs.contains("+theirs") && diffs.contains("+new"), "{diffs}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(room.text("notes.md").as_deref(), Some("mine\n"));
+}

@@ -1,0 +1,8 @@
+//! The tools as the agent uses them, with a real monitor, store and sandbox.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
+
+mod commands;
+mod files;
+mod room;
+mod specs;

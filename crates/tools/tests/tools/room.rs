@@ -1,0 +1,110 @@
+//! A workspace with all tools, and an owner who wrote down what they want.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use krabba_guard::{FileLabels, Monitor, Policy, Principal, Said, Scene, Source, Verdict};
+use krabba_sandbox::Sandbox;
+use krabba_store::Store;
+use krabba_tool::{Call, Catalogue, Outcome, Refusal, Run};
+use krabba_tools::{Jobs, Patience, Settings, Workspace, builtin};
+use krabba_types::{Action, AgentId, JsonObject, Label, SessionId, SystemClock, TurnId};
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) struct Room {
+    _place: tempfile::TempDir,
+    pub(crate) root: PathBuf,
+    pub(crate) jobs: Jobs,
+    pub(crate) tools: Catalogue,
+    pub(crate) session: SessionId,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) budget: usize,
+    monitor: Monitor,
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub(crate) enum Came {
+    Refused(String),
+    Denied(String),
+    Asked(Box<Action>),
+    Done(Outcome),
+}
+
+impl Room {
+    pub(crate) fn new() -> Self {
+        let place = tempfile::Builder::new().prefix("krabba-tools").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let base = fs::canonicalize(place.path()).unwrap();
+        let root = base.join("workspace");
+        let workspace = Arc::new(Workspace::open(&root).unwrap());
+        let store = Arc::new(Store::open_in_memory().unwrap());
+        let labels = FileLabels::new(Arc::clone(&store), workspace.root());
+        let jobs = Jobs::new(Sandbox::new(krabba_sandbox::Settings::new(root.clone(), base.join("scratch"))).unwrap());
+        let settings = Settings { workspace, labels, jobs: jobs.clone(), patience: Patience::default() };
+        let tools = Catalogue::default();
+        builtin(&settings).into_iter().for_each(|tool| tools.add(tool));
+        let monitor = Monitor::new(store, Policy::default(), Arc::new(SystemClock));
+        let (session, cancel) = (SessionId::new("s"), CancellationToken::new());
+        Self { _place: place, root, jobs, tools, session, cancel, budget: 4_000, monitor }
+    }
+
+    pub(crate) fn file(&self, path: &str, content: impl AsRef<[u8]>) {
+        let path = self.root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    pub(crate) fn text(&self, path: &str) -> Option<String> {
+        fs::read_to_string(self.root.join(path)).ok()
+    }
+
+    /// A call in a context of this label.
+    pub(crate) async fn call_in(&self, label: &Label, name: &str, arguments: Value) -> Came {
+        let tool = self.tools.get(name).unwrap();
+        let arguments: JsonObject = arguments.as_object().unwrap().clone();
+        let action = match tool.plan(Call { session: &self.session, arguments: &arguments }).await {
+            Ok(action) => action,
+            Err(Refusal(why)) => return Came::Refused(why),
+        };
+        let scene = Scene {
+            agent: AgentId::new("main"),
+            session: self.session.clone(),
+            turn: TurnId::new("t"),
+            principal: Principal::Owner,
+            label: label.clone(),
+            said: vec![Said { source: Source::Typed, label: Label::Owner, text: "do what is to be done".to_owned() }],
+            structured: Vec::new(),
+        };
+        match self.monitor.judge(action.clone(), &scene).unwrap() {
+            Verdict::Allowed(authorized) => {
+                let (progress, _lines) = mpsc::channel(8);
+                let run = Run { session: self.session.clone(), cancel: self.cancel.clone(), budget: self.budget, progress };
+                Came::Done(tool.run(authorized, run).await)
+            }
+            Verdict::Asked(_) => Came::Asked(Box::new(action)),
+            Verdict::Denied(denial) | Verdict::Stopped(denial) => Came::Denied(denial.message),
+        }
+    }
+
+    pub(crate) async fn outcome(&self, name: &str, arguments: Value) -> Outcome {
+        match self.call_in(&Label::Owner, name, arguments).await {
+            Came::Done(outcome) => outcome,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn said(&self, name: &str, arguments: Value) -> String {
+        self.outcome(name, arguments).await.text
+    }
+
+    pub(crate) async fn refused(&self, name: &str, arguments: Value) -> String {
+        match self.call_in(&Label::Owner, name, arguments).await {
+            Came::Refused(why) => why,
+            Came::Done(outcome) if outcome.is_error => outcome.text,
+            other => panic!("{other:?}"),
+        }
+    }
+}

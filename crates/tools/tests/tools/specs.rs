@@ -1,0 +1,16 @@
+//! What a model sees of the tools.
+
+use crate::room::Room;
+
+/// To be read when it changes: each word of it is paid for in every first request.
+#[tokio::test]
+async fn specs_are_as_written_down() {
+    let specs = Room::new().tools.specs();
+    let lines: Vec<String> = specs.iter().map(|spec| serde_json::to_string(spec).unwrap()).collect();
+    let text = lines.join("\n") + "\n";
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tools/specs.jsonl");
+    if std::env::var_os("KRABBA_BLESS").is_some() {
+        std::fs::write(path, &text).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), text, "KRABBA_BLESS=1 writes it anew");
+}
