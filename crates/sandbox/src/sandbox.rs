@@ -138,7 +138,7 @@ impl Sandbox {
         };
         let job = Job {
             command: vec![shell().to_owned(), "-c".to_owned(), exec.command.clone()],
-            environment: exec.environment.clone(),
+            environment: self.settings.environment.clone().into_iter().chain(exec.environment.clone()).collect(),
             directory,
             stdio: match exec.stdio {
                 ExecStdio::Pipes => Stdio::Pipes,

@@ -1,5 +1,6 @@
 //! What the owner decides about where commands run.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,6 +25,8 @@ pub struct Settings {
     pub readable: Vec<PathBuf>,
     /// Directories that are searched for programs before the system's own.
     pub search: Vec<PathBuf>,
+    /// Variables that every command finds.
+    pub environment: BTreeMap<String, String>,
     /// A directory of krabba's own, outside the workspace, for what is kept apart and what one run needs.
     pub scratch: PathBuf,
     /// How much a command may use.
@@ -44,6 +47,7 @@ impl Settings {
             decoys: Vec::new(),
             readable: Vec::new(),
             search: Vec::new(),
+            environment: BTreeMap::new(),
             scratch,
             limits: Limits::default(),
             rungs: Rung::ALL.to_vec(),

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use krabba_agent::{Briefing, Hands};
 use krabba_config::{Agent, Config, Ownership};
 use krabba_context::{Fragment, SystemPrompt, WorkspaceFile};
-use krabba_guard::FileLabels;
+use krabba_guard::{Decoys, FileLabels};
 use krabba_sandbox::Sandbox;
 use krabba_store::Store;
 use krabba_tool::Catalogue;
@@ -68,11 +68,18 @@ impl Ground {
         ours.into_iter().chain(theirs).filter(|path| !workspace.starts_with(path)).collect()
     }
 
-    /// `empty` hands with tools in them.
+    /// `empty` hands with tools in them, and `decoys` where commands find them.
     ///
     /// # Errors
     /// When the workspace cannot be used.
-    pub(crate) fn acting(&self, config: &Config, agent: Option<&Agent>, store: &Arc<Store>, empty: Hands) -> Result<Acting> {
+    pub(crate) fn acting(
+        &self,
+        config: &Config,
+        agent: Option<&Agent>,
+        store: &Arc<Store>,
+        decoys: &Decoys,
+        empty: Hands,
+    ) -> Result<Acting> {
         let path = self.workspace(config, agent);
         let open = || format!("the workspace {} cannot be used", path.display());
         let workspace = Arc::new(Workspace::open(&path).with_context(open)?);
@@ -80,6 +87,7 @@ impl Ground {
         let labels = FileLabels::new(Arc::clone(store), workspace.root());
         let mut sandbox = krabba_sandbox::Settings::new(root.clone(), self.state_dir.join("sandbox"));
         sandbox.hidden = self.hidden(&root);
+        sandbox.environment = decoys.named().iter().cloned().collect();
         let jobs = Jobs::new(Sandbox::new(sandbox).with_context(open)?);
         let settings =
             Settings { workspace: Arc::clone(&workspace), labels: labels.clone(), jobs: jobs.clone(), patience: Patience::default() };

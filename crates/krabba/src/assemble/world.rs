@@ -179,7 +179,8 @@ impl World {
     /// When the configuration has no such agent, or its workspace cannot be used.
     pub(crate) fn acting_agent(&self, name: Option<&str>) -> Result<Agent> {
         let (id, agent) = self.chosen(name)?;
-        let Acting { hands, briefing, jobs } = self.ground.acting(&self.loaded.config, agent, &self.store, self.empty_hands())?;
+        let Acting { hands, briefing, jobs } =
+            self.ground.acting(&self.loaded.config, agent, &self.store, &self.decoys, self.empty_hands())?;
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).push(jobs);
         Ok(self.agent_with(id, agent, briefing, hands))
     }
