@@ -39,7 +39,8 @@ pub(crate) fn run(home: &Home, verb: Option<ApprovalsVerb>) -> Result<ExitCode> 
                 (None, false) => Answer::Approve,
             };
             monitor.settle(&open.question.id, &answer, HERE)?;
-            println!("{}", if task { "approved, and the like of it for the rest of this task" } else { "approved, this once" });
+            let for_task = answer == Answer::ApproveTask;
+            println!("{}", if for_task { "approved, and the like of it for the rest of this task" } else { "approved, this once" });
             Ok(ExitCode::SUCCESS)
         }
         Some(ApprovalsVerb::Deny { id }) => {

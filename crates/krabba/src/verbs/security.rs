@@ -212,6 +212,10 @@ fn models(loaded: &Loaded, findings: &mut Findings) {
 
 fn chain(home: &Home, findings: &mut Findings) {
     let id = "audit.chain";
+    // Nothing was ever decided, and looking makes no store.
+    if !home.state_dir.join("krabba.db").exists() {
+        return;
+    }
     let store = match Store::open(&home.state_dir) {
         Ok(store) => store,
         Err(error) => return findings.add(id, Severity::Critical, "the audit cannot be read", error.to_string(), ""),
