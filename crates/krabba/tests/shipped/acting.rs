@@ -56,6 +56,10 @@ async fn a_model_that_obeys_a_hostile_file_does_no_harm() {
     assert_eq!(done.out, "Done.\n");
     let sent = server.generations();
     assert_eq!(sent.len(), calls.len() + 1, "{done}");
+    // What a first request costs, in a fresh workspace with the tools that are there.
+    let first = sent[0].json.as_ref().unwrap();
+    let bytes = first["tools"].to_string().len() + first["messages"].to_string().len();
+    assert!(bytes <= 4_800, "{bytes} bytes before anything was said");
     let read: String = sent.iter().map(|request| request.json.as_ref().unwrap().to_string()).collect();
     assert!(read.contains("rule workspace-only"), "{read}");
     assert!(read.contains("bst_"), "the command found no decoy");
