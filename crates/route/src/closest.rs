@@ -24,6 +24,11 @@ pub(crate) fn closest(text: &str, names: impl Iterator<Item = String>) -> Vec<St
     ranked.into_iter().take(OFFERED).map(|(_, name)| name).collect()
 }
 
+/// The question that offers them.
+pub(crate) fn did_you_mean(names: &[String]) -> String {
+    format!("did you mean {}?", names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(" or "))
+}
+
 fn last_part(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }

@@ -8,7 +8,7 @@ use krabba_local::{Configured, Learned, LearnedWindow, Report, ServerModel, fact
 use krabba_types::{Dialect, Fact, FactSource, ModelRef, RouteFacts, ServerKind, TemplateFamily, Timestamp, ToolAbility};
 
 use crate::catalogue;
-use crate::learned::Lessons;
+use crate::learned::{self, Lessons};
 use crate::queue::default_slots;
 use crate::settings::{ModelEntry, Provider};
 use crate::tuning::Tuned;
@@ -86,7 +86,7 @@ impl Voices<'_> {
         let told =
             told.map(|native| Fact::new(if native { ToolAbility::Native } else { ToolAbility::Text }, FactSource::Configured, self.now));
         Learned {
-            window: self.lessons.window.map(|learned| LearnedWindow {
+            window: self.lesson().map(|learned| LearnedWindow {
                 tokens: learned.value.tokens,
                 claimed: learned.value.claimed,
                 at: learned.at,
@@ -97,6 +97,11 @@ impl Voices<'_> {
         }
     }
 
+    /// The window that was learned; a guess only for as long as it holds.
+    fn lesson(&self) -> Option<Fact<learned::LearnedWindow>> {
+        self.lessons.window.filter(|window| window.value.until.is_none_or(|until| self.now < until))
+    }
+
     /// Ollama's native API loads with the window that the request names, so that what is loaded now does not bind: the
     /// owner's word does, and then whatever we asked for first, because another value would load the model anew.
     fn ollama_window(&self, merged: Fact<u32>) -> Fact<u32> {
@@ -104,7 +109,7 @@ impl Voices<'_> {
         let configured = owners.into_iter().flatten().min().map(|window| Fact::new(window, FactSource::Configured, self.now));
         let asked = self.lessons.num_ctx.map(|window| Fact::new(window, merged.source, merged.at));
         let window = configured.or(asked).unwrap_or(merged);
-        let lesson = self.lessons.window.map(|learned| Fact::new(learned.value.tokens, learned.source, learned.at));
+        let lesson = self.lesson().map(|learned| Fact::new(learned.value.tokens, learned.source, learned.at));
         let listed = self.report.and_then(|report| Some((report.model(&self.reference.model)?.max_window?, report.at)));
         let most = listed.map(|(tokens, at)| Fact::new(tokens, FactSource::Listing, at));
         // The first of equals is named: the owner's word before a lesson, both before what a listing promises.

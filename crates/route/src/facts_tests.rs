@@ -31,7 +31,7 @@ fn with_window(window: Option<u32>) -> Provider {
 }
 
 fn learned(tokens: u32, claimed: Option<u32>) -> Lessons {
-    let window = LearnedWindow { tokens, claimed };
+    let window = LearnedWindow { tokens, claimed, until: None };
     let mut lessons = Lessons::default();
     lessons.window = Some(Fact::new(window, FactSource::LearnedFromOverflow, Timestamp(2)));
     lessons

@@ -37,6 +37,9 @@ pub(crate) struct LearnedWindow {
     pub(crate) tokens: u32,
     /// What the server claimed when this was learned.
     pub(crate) claimed: Option<u32>,
+    /// Until when it holds, where it is a guess.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<Timestamp>,
 }
 
 /// What one route taught us.

@@ -45,7 +45,7 @@ fn counters_that_are_missing_say_nothing() {
 #[test]
 fn a_learned_window_that_turns_out_too_small_is_given_up() {
     let mut lessons = Lessons::default();
-    let window = LearnedWindow { tokens: 4_096, claimed: None };
+    let window = LearnedWindow { tokens: 4_096, claimed: None, until: None };
     lessons.window = Some(krabba_types::Fact::new(window, FactSource::LearnedFromOverflow, Timestamp(0)));
     assert_eq!(lessons.counts(&read(5_000, 10), 5_000, false), CountsTell::LargerThanThought);
 }
@@ -56,7 +56,7 @@ fn lessons_survive_a_restart() {
     let clock = Arc::new(ManualClock::at(Timestamp(5)));
     let learned = Learned::load(Arc::clone(&store), clock.clone());
     let lessons = [
-        Lesson::Window(LearnedWindow { tokens: 4_096, claimed: Some(32_768) }),
+        Lesson::Window(LearnedWindow { tokens: 4_096, claimed: Some(32_768), until: None }),
         Lesson::Dropped(Dialect::OpenAiCompletions, "stream_options".to_owned()),
         Lesson::Dropped(Dialect::OpenAiCompletions, "tools".to_owned()),
         Lesson::Dialect(Dialect::OpenAiCompletions),
@@ -78,7 +78,7 @@ fn a_window_that_was_given_up_does_not_come_back() {
     let store = Arc::new(Store::open_in_memory().unwrap());
     let clock = Arc::new(ManualClock::at(Timestamp(5)));
     let learned = Learned::load(Arc::clone(&store), clock.clone());
-    let window = Lesson::Window(LearnedWindow { tokens: 4_096, claimed: None });
+    let window = Lesson::Window(LearnedWindow { tokens: 4_096, claimed: None, until: None });
     learned.learn("r", &window, FactSource::LearnedFromOverflow).unwrap();
     learned.learn("r", &Lesson::WindowWasTooSmall, FactSource::Measured).unwrap();
     assert_eq!(Learned::load(store, clock).of("r").window, None);

@@ -48,6 +48,8 @@ pub(crate) struct Leg<'a> {
     waiting_since: Option<Instant>,
     /// The request before, after an overflow: it must not be sent again.
     overflowed: Option<ModelRequest>,
+    /// An overflow named no limit, so that the window is guessed.
+    pub(crate) guessing: bool,
     number: Option<u32>,
 }
 
@@ -109,6 +111,7 @@ impl<'a> Leg<'a> {
             spent: Vec::new(),
             waiting_since: None,
             overflowed: None,
+            guessing: false,
             number: None,
             candidate,
             provider,
@@ -127,6 +130,7 @@ impl<'a> Leg<'a> {
         if let Err(fault) = self.still_permitted() {
             return self.unmade(fault);
         }
+        self.tell_unlisted().await;
         let _slot = self.wait_for_slot().await;
         loop {
             let (came, sent) = match self.once().await {
@@ -171,6 +175,15 @@ impl<'a> Leg<'a> {
         let name = if who == ServerKind::Other { self.provider.id.as_str() } else { who.name() };
         let message = format!("{name} at {} wants a key; set apiKey of provider \"{}\"", self.candidate.endpoint, self.provider.id);
         Fault { kind: FaultKind::Auth, message, ..fault }
+    }
+
+    /// A name that its server does not list is said before it is used: some servers answer it with another model.
+    async fn tell_unlisted(&mut self) {
+        let Some(unlisted) = self.run.inner.unlisted(&self.candidate.reference).filter(|unlisted| !unlisted.takes_any_name) else { return };
+        let line = unlisted.to_string();
+        if self.run.memory.first_time(&line) {
+            self.run.emitter.emit(RouteEvent::Notice(line)).await;
+        }
     }
 
     /// A route that was left before a request was made.
@@ -391,6 +404,7 @@ impl<'a> Leg<'a> {
             Change::SmallerPrompt => {
                 self.variation.window = Some(crate::lessons::smaller_window(fault, &sent));
                 self.overflowed = Some(sent.request);
+                self.guessing = !matches!(fault.kind, FaultKind::Overflow { limit: Some(1..), .. });
             }
             Change::Calmer => self.variation.calmer = true,
         }

@@ -27,9 +27,15 @@ const COUNT_BUDGET: Duration = Duration::from_secs(2);
 /// tokenizer alone does not make such a difference.
 const CERTAIN_SHARE: f64 = 0.6;
 
+/// How long a guessed window holds. It may be too small by much, and nothing else would ever show that.
+const GUESS_HOLDS: Duration = Duration::from_secs(24 * 3600);
+
 /// After an answer.
 pub(crate) async fn take(leg: &mut Leg<'_>, came: &Came, sent: &Sent, reason: DoneReason) {
     keep_changes(leg).await;
+    if leg.guessing {
+        guessed(leg, sent).await;
+    }
     if leg.run.inner.learned.of(&leg.key).endless_loads.is_some() {
         learn(leg, Lesson::Loaded, FactSource::Measured).await;
     }
@@ -87,7 +93,22 @@ pub(crate) async fn overflow(leg: &mut Leg<'_>, fault: &Fault, sent: &Sent) {
         grouped(sent.facts.window.value),
         sent.facts.window.source
     );
-    learn(leg, Lesson::Window(LearnedWindow { tokens: limit, claimed: sent.claimed }), FactSource::LearnedFromOverflow).await;
+    let window = LearnedWindow { tokens: limit, claimed: sent.claimed, until: None };
+    learn(leg, Lesson::Window(window), FactSource::LearnedFromOverflow).await;
+    say_once(leg, line).await;
+}
+
+/// What was too much had no name, and this was not too much: the next prompts, of other processes too, begin here.
+async fn guessed(leg: &mut Leg<'_>, sent: &Sent) {
+    let tokens = sent.facts.window.value;
+    let until = leg.run.inner.clock.now().plus(GUESS_HOLDS);
+    let window = LearnedWindow { tokens, claimed: sent.claimed, until: Some(until) };
+    learn(leg, Lesson::Window(window), FactSource::LearnedFromOverflow).await;
+    let line = format!(
+        "{} does not say how much it holds; for a day it gets {} tokens at most, which it took",
+        leg.candidate.reference,
+        grouped(tokens)
+    );
     say_once(leg, line).await;
 }
 
@@ -177,7 +198,7 @@ async fn counted_by_server(leg: &Leg<'_>, sent: &Sent) -> Option<u32> {
 async fn shrink(leg: &mut Leg<'_>, sent: &Sent, total: u64) {
     let tokens = u32::try_from(total).unwrap_or(u32::MAX).div_ceil(WINDOW_STEP).saturating_mul(WINDOW_STEP);
     if tokens < sent.facts.window.value {
-        let window = LearnedWindow { tokens, claimed: sent.claimed };
+        let window = LearnedWindow { tokens, claimed: sent.claimed, until: None };
         learn(leg, Lesson::Window(window), FactSource::LearnedFromOverflow).await;
     }
 }

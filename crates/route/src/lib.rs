@@ -66,6 +66,7 @@ mod target;
 mod told;
 mod trial;
 mod tuning;
+mod unlisted;
 
 pub use allow::{Allow, AllowPattern, NotAllowed};
 pub use catalogue::{HostedModel, HostedProvider, aliases, catalogue, find as find_hosted, model as hosted_model, unsupported};
@@ -82,6 +83,7 @@ pub use router::Router;
 pub use settings::{Alias, Configured, Cost, Extras, Hosting, Key, ModelEntry, Provider, ResidencySource, Selection, Settings};
 pub use stream::RunStream;
 pub use tuning::{Knobs, Tuning};
+pub use unlisted::Unlisted;
 
 #[cfg(test)]
 mod allow_tests;

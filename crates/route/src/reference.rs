@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, HashMap};
 use krabba_types::{ModelId, ModelRef, ProviderId};
 
 use crate::catalogue;
-use crate::closest::closest;
+use crate::closest::{closest, did_you_mean};
 use crate::settings::Settings;
 
 /// What a text means.
@@ -84,7 +84,7 @@ fn suggestion(closest: &[String]) -> String {
     if closest.is_empty() {
         return "; \"krabba models list\" shows what there is".to_owned();
     }
-    format!("; did you mean {}?", closest.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(" or "))
+    format!("; {}", did_you_mean(closest))
 }
 
 fn list(candidates: &[ModelRef]) -> String {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use krabba_llm::Caller;
-use krabba_local::{LoadOrder, LoadStream, Loader, Report, Services, Wanted, Watcher};
+use krabba_local::{LoadOrder, LoadStream, Loader, Observation, Report, Services, Wanted, Watcher};
 use krabba_net::HttpClient;
 use krabba_store::Store;
 use krabba_types::{AgentId, BoxId, Clock, ModelRef, ProviderId, RouteFacts, RouteState, Timestamp};
@@ -28,6 +28,7 @@ use crate::stream::RunStream;
 use crate::target::{Variation, dialect};
 use crate::told::Told;
 use crate::tuning::Tuned;
+use crate::unlisted::Unlisted;
 
 /// Chooses routes and runs requests over them. Clones share everything.
 #[derive(Clone)]
@@ -183,6 +184,17 @@ impl Router {
         self.inner.provider(provider).and_then(|provider| self.inner.report(provider))
     }
 
+    /// Whether a server at home was asked for its state at all, and has answered or not.
+    pub fn was_asked(&self, provider: &ProviderId) -> bool {
+        let provider = self.inner.provider(provider);
+        provider.is_some_and(|provider| !matches!(self.inner.watcher.observation(&provider.base_url), Observation::NotYet))
+    }
+
+    /// That its server, as far as it is in reach, does not list a model.
+    pub fn unlisted(&self, reference: &ModelRef) -> Option<Unlisted> {
+        self.inner.unlisted(reference)
+    }
+
     /// Loads a model anew with a window of so many tokens, at the person's word and never otherwise. `None` when its server is
     /// not in reach. Ask for [`Router::look_again`] when it has ended.
     pub fn load_with_window(&self, reference: &ModelRef, window: u32) -> Option<LoadStream> {
@@ -226,6 +238,11 @@ impl Inner {
 
     pub(crate) fn provider(&self, id: &ProviderId) -> Option<&Provider> {
         self.settings.providers.iter().find(|provider| provider.id == *id)
+    }
+
+    pub(crate) fn unlisted(&self, reference: &ModelRef) -> Option<Unlisted> {
+        let report = self.report(self.provider(&reference.provider)?)?;
+        Unlisted::of(reference, &report)
     }
 
     pub(crate) fn facts(&self, agent: &AgentId, reference: &ModelRef) -> RouteFacts {

@@ -9,10 +9,14 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use krabba_route::{AttemptOutcome, Configured, ResidencyPolicy, RouteEvent, Settings, Surface};
+use krabba_store::Store;
 use krabba_testkit::{BootStyle, LoadStyle, Model, Overflow, Script, ScriptedServer, ServerError, Step, UsageStep, WhenFull};
-use krabba_types::{AgentId, Dialect, DoneReason, FactSource, FaultKind, JsonObject, ModelEvent, Progress, Residency, Thinking};
+use krabba_types::{
+    AgentId, Clock, Dialect, DoneReason, FactSource, FaultKind, JsonObject, ManualClock, ModelEvent, Progress, Residency, Thinking,
+    Timestamp,
+};
 use serde_json::json;
-use support::{Talk, ask, house, house_with, in_order, key, provider, reference, run, run_on};
+use support::{Talk, ask, house, house_at, house_with, in_order, key, provider, reference, run, run_on};
 
 async fn server(script: Script) -> ScriptedServer {
     ScriptedServer::start(script).await.unwrap()
@@ -139,6 +143,38 @@ async fn an_overflow_is_learned_and_not_repeated_unchanged() {
     // Another process knows it too, and does not overflow again.
     let again = house_with(settings(), Arc::clone(&first.store));
     assert_eq!(run(&again, &ask(), Talk::new(5_000)).await.attempts().len(), 1);
+}
+
+#[tokio::test]
+async fn an_overflow_that_names_no_limit_is_not_met_again_for_a_day() {
+    let model = Model { true_window: Some(4_000), window: 8_192, ..Model::new("m") };
+    let one = server(Script::any().with_model(model).reply("hello")).await;
+    let (clock, store) = (Arc::new(ManualClock::at(Timestamp(0))), Arc::new(Store::open_in_memory().unwrap()));
+    for (pause, attempts) in [(0, 2), (23, 1), (2, 2)] {
+        clock.advance(Duration::from_secs(pause * 3_600));
+        let house = house_at(in_order(vec![local("one", &one)]), Arc::clone(&store), Arc::clone(&clock) as Arc<dyn Clock>);
+        let told = run(&house, &ask(), Talk::new(5_000)).await;
+        assert_eq!((told.text().as_str(), told.attempts().len()), ("hello", attempts), "{:?}", told.end);
+        assert_eq!(
+            told.notices().iter().any(|line| line.contains("does not say how much it holds")),
+            attempts == 2,
+            "{:?}",
+            told.notices()
+        );
+    }
+}
+
+#[tokio::test]
+async fn another_model_does_not_answer_under_an_unlisted_name_without_a_word() {
+    let one = server(Script::lm_studio().model("qwen3-8b").reply("hello")).await;
+    let house = house(in_order(vec![local("one", &one)]));
+    house.router.look().await;
+    let told = run(&house, &ask(), Talk::new(10)).await;
+    let said = told.notices().join("\n");
+    assert!(said.contains("does not list the model \"m\"; it lists qwen3-8b"), "{:?}", told.lines);
+    let unlisted = house.router.unlisted(&reference("one/qwen3-9b")).unwrap();
+    assert_eq!(unlisted.hint(), "did you mean \"one/qwen3-8b\"?");
+    assert_eq!(house.router.unlisted(&reference("one/qwen3-8b")), None);
 }
 
 #[tokio::test]

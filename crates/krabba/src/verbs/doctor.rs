@@ -1,5 +1,6 @@
 //! `krabba doctor`: looks at everything that can be wrong, one line each, with what to do. Asks no model anything.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -8,9 +9,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use krabba_config::{Loaded, Paint, Severity, render};
 use krabba_local::ServerState;
-use krabba_route::{Ask, Provider};
+use krabba_route::{Ask, Candidate, Provider};
 use krabba_store::Store;
-use krabba_types::grouped;
+use krabba_types::{ModelRef, grouped};
 use serde::Serialize;
 
 use crate::assemble::{ConfigErrors, Home, World};
@@ -132,7 +133,9 @@ async fn configuration(home: &Home, fix: bool, findings: &mut Findings) -> Resul
     let loaded = home.read().map_err(|ConfigErrors(diagnostics)| render(&diagnostics, Paint::Plain))?;
     for diagnostic in loaded.diagnostics.iter() {
         let place = diagnostic.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
-        let what = format!("{place}{}", diagnostic.message);
+        let key = diagnostic.key.as_ref().map(|key| format!("{key}: ")).unwrap_or_default();
+        let expected = diagnostic.expected.as_ref().map(|expected| format!(" (expected {expected})")).unwrap_or_default();
+        let what = format!("{place}{key}{}{expected}", diagnostic.message);
         match (diagnostic.severity, &diagnostic.help) {
             (Severity::Error, help) => findings.problem(what, help.clone().unwrap_or_else(|| "change that line".to_owned())),
             (Severity::Warning | Severity::Notice, Some(help)) => findings.note(what, help.clone()),
@@ -144,7 +147,8 @@ async fn configuration(home: &Home, fix: bool, findings: &mut Findings) -> Resul
     }
     let forbidden = World::forbidden(&loaded);
     if loaded.diagnostics.has_errors() || !forbidden.is_empty() {
-        return Err(format!("configuration {} has errors {}", home.shown(&home.location.path), forbidden.join("; ")));
+        let why = if forbidden.is_empty() { "has errors".to_owned() } else { forbidden.join("; ") };
+        return Err(format!("configuration {}: {why}", home.shown(&home.location.path)));
     }
     findings.ok(format!("configuration {}", home.shown(&home.location.path)));
     Ok(loaded)
@@ -179,6 +183,10 @@ fn server(world: &World, provider: &Provider, findings: &mut Findings) {
             service_at_rest(&name, &service.command, findings);
             return;
         }
+        if !world.router.was_asked(&provider.id) {
+            findings.ok(format!("{name}: not asked, as its configuration says"));
+            return;
+        }
         findings.problem(format!("{name}: no model server answers there"), "start it, or mend baseUrl; krabba models scan looks around");
         return;
     };
@@ -190,11 +198,36 @@ fn server(world: &World, provider: &Provider, findings: &mut Findings) {
         ServerState::KeyRefused => findings.problem(format!("{name}: {kind} does not take the key"), "set another apiKey"),
         ServerState::Failing { reason } => findings.problem(format!("{name}: {reason}"), "see the server's own log"),
     }
-    for entry in &provider.models {
-        if report.model(&entry.id).is_none() && !report.models.is_empty() && report.state == ServerState::Up {
-            let known: Vec<&str> = report.models.iter().map(|model| model.id.as_str()).take(6).collect();
-            findings.problem(format!("{name} does not list the model \"{}\"", entry.id), format!("it lists {}", known.join(", ")));
+}
+
+/// Models that are configured, or would be asked, and that their own server does not list.
+fn unlisted(world: &World, candidates: &[Candidate], findings: &mut Findings) {
+    let configured = world.router.providers().iter().filter(|provider| !provider.builtin);
+    let entries = configured.flat_map(|provider| provider.models.iter().map(|entry| ModelRef::new(provider.id.clone(), entry.id.clone())));
+    let asked = candidates.iter().map(|candidate| candidate.reference.clone());
+    for reference in entries.chain(asked).collect::<BTreeSet<_>>() {
+        match world.router.unlisted(&reference) {
+            Some(unlisted) if unlisted.takes_any_name => {
+                findings.note(unlisted.what(), format!("{}, and answers with that whatever it is called", unlisted.hint()));
+            }
+            Some(unlisted) => findings.problem(unlisted.what(), unlisted.hint()),
+            None => {}
         }
+    }
+}
+
+/// Why a route would not answer now, as far as its server tells.
+fn obstacle(world: &World, candidate: &Candidate) -> Option<String> {
+    let provider = world.router.providers().iter().find(|provider| provider.id == candidate.reference.provider)?;
+    if provider.residency.leaves_home() {
+        return provider.missing_key.as_ref().filter(|_| provider.keys.is_empty()).map(|wanted| format!("{wanted} is not set"));
+    }
+    match world.router.report(&provider.id).map(|report| report.state.clone()) {
+        Some(ServerState::Up | ServerState::Loading { .. }) => None,
+        Some(ServerState::NeedsKey | ServerState::KeyRefused) => Some("its server does not let us in".to_owned()),
+        Some(ServerState::Failing { reason }) => Some(format!("its server fails: {reason}")),
+        None if provider.hosting.service.is_some() || !world.router.was_asked(&provider.id) => None,
+        None => Some("its server does not answer".to_owned()),
     }
 }
 
@@ -210,7 +243,13 @@ fn service_at_rest(name: &str, command: &Path, findings: &mut Findings) {
 fn routes(world: &World, findings: &mut Findings) -> Result<()> {
     let agent = world.agent(None)?;
     let plan = world.router.plan(&Ask::new(agent.id().clone()));
-    match plan.candidates.first() {
+    unlisted(world, &plan.candidates, findings);
+    let obstacles: Vec<Option<String>> = plan.candidates.iter().map(|candidate| obstacle(world, candidate)).collect();
+    let free = obstacles.iter().position(Option::is_none);
+    for (candidate, why) in plan.candidates.iter().zip(obstacles.iter().flatten()).take(free.unwrap_or(usize::MAX)) {
+        findings.note(format!("{} comes first, but {why}", candidate.reference), "mend that, as said above");
+    }
+    match free.and_then(|free| plan.candidates.get(free)) {
         Some(first) => {
             let facts = world.router.facts(agent.id(), &first.reference);
             findings.ok(format!("{} would answer ({}, window {})", first.reference, first.residency, facts.window.tokens()));
@@ -219,7 +258,8 @@ fn routes(world: &World, findings: &mut Findings) -> Result<()> {
                 findings.note(format!("a window of {} tokens is small", grouped(facts.window.value)), remedy);
             }
         }
-        None => findings.problem("no model can be asked", "krabba explain route says why"),
+        None if plan.candidates.is_empty() => findings.problem("no model can be asked", "krabba explain route says why"),
+        None => findings.problem("no model would answer now", "start one of the servers above, or name another model: krabba models set"),
     }
     for refused in &plan.refused {
         findings.note(format!("{} is not asked", refused.reference), refused.why.clone());

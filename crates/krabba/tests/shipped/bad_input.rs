@@ -134,6 +134,37 @@ async fn a_missing_key_or_model_is_named_and_the_others_still_work() {
 }
 
 #[tokio::test]
+async fn doctor_promises_no_answer_from_a_server_that_is_down() {
+    let desk = ScriptedServer::start(Script::lm_studio().model("qwen3-8b").reply("from the desk")).await.unwrap();
+    let config = |fallbacks: &str| {
+        format!(
+            r#"{{ models: {{ providers: {{
+                 box: {{ baseUrl: "http://127.0.0.1:{}/v1", models: [{{ id: "m" }}] }},
+                 lmstudio: {{ baseUrl: "{}", api: "openai-completions", models: [{{ id: "qwen3-9b" }}] }} }} }},
+               agents: {{ defaults: {{ model: {{ primary: "box/m", fallbacks: [{fallbacks}] }} }} }} }}"#,
+            closed_port(),
+            desk.v1()
+        )
+    };
+    let alone = Home::with_config(&config("")).run(&["doctor"]).await.code(1);
+    let alone = alone.says(&["box/m comes first, but its server does not answer", "no model would answer now"]);
+    assert!(!alone.out.contains("would answer ("), "{alone}");
+    let helped = Home::with_config(&config(r#""lmstudio/qwen3-8b""#));
+    let told = helped.run(&["doctor"]).await.code(1);
+    let told = told.says(&["box/m comes first, but its server does not answer", "lmstudio/qwen3-8b would answer ("]);
+    told.says(&["does not list the model \"qwen3-9b\"", "did you mean \"lmstudio/qwen3-8b\"?"]);
+
+    // The same name is doubted wherever it can be used.
+    let route = helped.run(&["explain", "route", "lmstudio/qwen3-9b"]).await.code(0);
+    route.says(&["does not list the model \"qwen3-9b\"; did you mean \"lmstudio/qwen3-8b\"?"]);
+    let asked = helped.run(&["agent", "--message", "hi", "--model", "lmstudio/qwen3-9b"]).await;
+    asked.warns(&["does not list the model \"qwen3-9b\""]);
+    // `--check` asks no server, and does not say that one would not answer.
+    let checked = helped.run(&["models", "status", "--check"]).await.code(0);
+    assert!(checked.out.contains(": not asked") && !checked.out.contains("does not answer"), "{checked}");
+}
+
+#[tokio::test]
 async fn hosted_models_are_not_spoken_of_where_there_are_none() {
     let desk = ScriptedServer::start(Script::lm_studio().model("qwen3-8b").reply("from the desk")).await.unwrap();
     let config = format!(

@@ -131,12 +131,7 @@ async fn resolve(home: &Home, text: &str) -> Result<(World, ModelRef)> {
     let world = world(home)?;
     let reference = world.resolve(text).await?;
     world.router.look().await;
-    if let Some(report) = world.router.report(&reference.provider)
-        && report.model(&reference.model).is_none()
-        && !report.models.is_empty()
-    {
-        eprintln!("warning: {} at {} does not list \"{}\"", report.kind.name(), report.url, reference.model);
-    }
+    world.router.unlisted(&reference).iter().for_each(|unlisted| eprintln!("warning: {unlisted}"));
     Ok((world, reference))
 }
 

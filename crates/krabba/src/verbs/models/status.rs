@@ -157,6 +157,7 @@ fn as_text(home: &Home, world: &World, plan: &Plan, probes: &[Probed], missing: 
             state_words(candidate.state, SystemClock.now()),
             facts.window.tokens()
         );
+        world.router.unlisted(&candidate.reference).iter().for_each(|unlisted| println!("  note: {unlisted}"));
     }
     plan.refused.iter().for_each(|refused| println!("- not {}: {}", refused.reference, refused.why));
     for (reference, mismatch) in world.mismatches() {
@@ -191,6 +192,7 @@ fn server_line(world: &World, provider: &Provider) -> String {
             format!("{head}: {}{version} answers at {}, {} models", report.kind.name(), report.url, report.models.len())
         }
         None if provider.hosting.service.is_some() => format!("{head}: not running; started when it is needed"),
+        None if !world.router.was_asked(&provider.id) => format!("{head}: not asked"),
         None => format!("{head}: does not answer"),
     }
 }
