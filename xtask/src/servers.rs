@@ -16,11 +16,15 @@ const LLAMA_CPP_PYTHON: &str = "0.3.36";
 const LITELLM: &str = "1.106.2";
 
 /// A model file: its name in the cache and the maker's arguments.
-const MODELS: [(&str, &[&str]); 6] = [
+const MODELS: [(&str, &[&str]); 7] = [
     ("scripted-8k.gguf", &["--preset", "tiny", "--scripted", "--context", "8192"]),
     ("scripted-64k.gguf", &["--preset", "tiny", "--scripted", "--context", "65536"]),
     ("scripted-small-window.gguf", &["--preset", "tiny", "--scripted", "--context", "1024"]),
     ("scripted-task.gguf", &["--preset", "tiny", "--scripted", "--context", "65536", "--calls", "crates/testkit/models/task.json"]),
+    (
+        "scripted-text-task.gguf",
+        &["--preset", "tiny", "--scripted", "--context", "8192", "--calls", "crates/testkit/models/task.json", "--text-calls"],
+    ),
     ("random-8k.gguf", &["--preset", "small", "--context", "8192"]),
     ("slow-to-load.gguf", &["--preset", "bench", "--scripted"]),
 ];

@@ -148,6 +148,13 @@ impl History {
         &self.material
     }
 
+    /// Texts of a prompt that begins with `opening` which neither the owner typed nor a tool brought: what guests wrote, and
+    /// the files of the workspace.
+    pub(crate) fn foreign_words(&self, opening: &OpeningRecord) -> Vec<String> {
+        let files = opening.system.fragments().iter().filter_map(|fragment| fragment.foreign_text().map(str::to_owned));
+        self.material.iter().filter_map(Material::of_a_guest).chain(files).collect()
+    }
+
     /// What servers gave as data.
     pub(crate) fn structured(&self) -> &[Structured] {
         &self.structured

@@ -52,9 +52,14 @@ impl OpeningRecord {
         Self { system: (shared.settings.briefing.0)(), tools, further }
     }
 
+    /// Whether there are no tools at all.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.tools.is_empty() && self.further.is_empty()
+    }
+
     /// The tools in a window of so many tokens.
     pub(crate) fn toolset(&self, window: u32) -> Toolset {
-        if self.tools.is_empty() && self.further.is_empty() {
+        if self.is_bare() {
             return Toolset::default();
         }
         Toolset::choose(&self.system, window, &self.tools, &self.further)

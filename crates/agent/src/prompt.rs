@@ -70,6 +70,8 @@ impl Prompt for SessionPrompt {
         let keep_from = built.cut.as_ref().filter(|cut| cut.dropped > 0).map(|cut| cut.keep_from);
         // A window that turned out smaller makes a second request for the same route; its cut is the one that counts.
         let off = what_is_off(facts.window.value, &tools, &built.items);
+        let cannot_act = facts.tools.filter(|tools| tools.value == ToolAbility::None && !opening.is_bare());
+        let off = cannot_act.map(|tools| format!("{reference} calls no tools ({}): it answers without them", tools.source)).or(off);
         self.made().insert(reference.clone(), Made { uncorrected: built.uncorrected, keep_from, off });
         Ok(Prepared {
             // The router compares this with what the server counts and keeps a correction of its own; ours on top would
@@ -80,7 +82,7 @@ impl Prompt for SessionPrompt {
                 model: reference.model.clone(),
                 messages: built.messages,
                 tools: tools.specs().to_vec(),
-                calling: Calling { mode: facts.tool_mode(), untrusted: Vec::new() },
+                calling: Calling { mode: facts.tool_mode(), untrusted: self.history.foreign_words(opening) },
                 max_output_tokens: Some(built.room),
                 thinking: self.thinking,
                 params: Params::default(),

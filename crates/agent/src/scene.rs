@@ -32,6 +32,11 @@ impl Material {
         Self::new(seq, Source::Tool { name: result.name.clone() }, label, result.text.clone())
     }
 
+    /// What somebody else than the owner wrote to the model.
+    pub(crate) fn of_a_guest(&self) -> Option<String> {
+        (self.said.source == Source::Typed && !self.said.label.is_own()).then(|| self.said.text.clone())
+    }
+
     fn new(seq: u64, source: Source, label: &Label, text: String) -> Option<Self> {
         (!text.is_empty()).then(|| Self { seq, said: Said { source, label: label.clone(), text } })
     }

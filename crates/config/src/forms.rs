@@ -108,6 +108,11 @@ form!(
             "supportsReasoningEffort": flag("Takes `reasoning_effort`."),
             "supportsUsageInStreaming": flag("Reports usage in a stream."),
             "supportsTools": flag("Takes tools."),
+            "toolCalls": {
+                "type": "string",
+                "enum": ["native", "text", "constrained", "none"],
+                "description": "How the model calls tools: the server reads its calls, it writes them as text, it writes them and the server holds it to their form, or not at all. Measured by `krabba models scan --probe` where it is not set.",
+            },
             "supportsStrictMode": flag("Takes `strict` on tools."),
             "supportsTemperature": flag("Takes `temperature`."),
             "supportsInstructions": flag("Takes `instructions`."),

@@ -82,6 +82,11 @@ impl Fragment {
         &self.name
     }
 
+    /// The text, where somebody else than krabba wrote it.
+    pub fn foreign_text(&self) -> Option<&str> {
+        (self.author == Author::Others).then_some(self.text.as_str())
+    }
+
     /// The text within the cap.
     fn render(&self, family: TemplateFamily) -> String {
         let text = match self.author {

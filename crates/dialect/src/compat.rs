@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use krabba_types::JsonObject;
+use krabba_types::{JsonObject, ToolAbility};
 use serde::{Deserialize, Serialize};
 
 /// The switches of one model.
@@ -100,9 +100,12 @@ pub struct ThinkingCompat {
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ToolCompat {
-    /// Tools may be sent at all. When not, past calls are told as text.
+    /// Tools may be sent at all. When not, the model is told of them in words. Decided before a request gets here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub supports_tools: Option<bool>,
+    /// How the model calls tools, whatever anybody else says about it. A key of our own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool_calls: Option<ToolAbility>,
     /// `strict` may be sent. By default only to OpenAI (as `false`, since its Responses API assumes `true`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub supports_strict_mode: Option<bool>,

@@ -8,7 +8,6 @@
 //!   follows it, so that a message that was sent once is sent the same ever after and the prompt cache stays good.
 //! - Call ids are nine letters and digits, which Mistral's templates demand and all others take. They are computed from
 //!   our ids, so that they are the same in every request.
-//! - For a route without tools, calls and results are told as text.
 
 use std::borrow::Cow;
 
@@ -95,9 +94,6 @@ pub(crate) fn read<'a>(request: &'a ModelRequest, shape: &Shape) -> History<'a> 
         }
     }
     history.system = history.system.filter(|text| !text.is_empty());
-    if !shape.takes_tools() {
-        history.turns = without_tools(history.turns);
-    }
     history
 }
 
@@ -167,32 +163,6 @@ fn results(message: &Message) -> impl Iterator<Item = Turn<'_>> {
         }
         Part::Text(_) | Part::Image(_) | Part::Reasoning(_) | Part::ToolCall(_) => None,
     })
-}
-
-fn without_tools(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
-    let mut plain: Vec<Turn<'_>> = Vec::with_capacity(turns.len());
-    for turn in turns {
-        match turn {
-            Turn::User(contents) => plain.push(Turn::User(contents)),
-            Turn::Assistant(mut answered) => {
-                for call in answered.calls.drain(..) {
-                    let arguments = serde_json::to_string(call.arguments).unwrap_or_default();
-                    join(&mut answered.text, &format!("[called {} with {arguments}]", call.name));
-                }
-                answered.reasoning.clear();
-                plain.push(Turn::Assistant(answered));
-            }
-            Turn::Result(brought) => {
-                let text = format!("[{} of {}]\n{}", if brought.is_error { "error" } else { "result" }, brought.name, brought.text);
-                // The results of one answer are one message: two of a person in a row break strict templates.
-                match plain.last_mut() {
-                    Some(Turn::User(contents)) => push_text(contents, &text),
-                    Some(Turn::Assistant(_) | Turn::Result(_)) | None => plain.push(Turn::User(vec![Content::Text(text)])),
-                }
-            }
-        }
-    }
-    plain
 }
 
 fn push_text(contents: &mut Vec<Content<'_>>, text: &str) {

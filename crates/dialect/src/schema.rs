@@ -12,11 +12,8 @@ const LLAMACPP: [&str; 6] = ["pattern", "format", "minLength", "maxLength", "$re
 const GEMINI: [&str; 8] =
     ["$schema", "$ref", "additionalProperties", "patternProperties", "exclusiveMinimum", "exclusiveMaximum", "const", "not"];
 
-/// The tools of `request` as `shape` takes them: empty when it takes none, schemas simplified where it asks for that.
+/// The tools of `request` as `shape` takes them, schemas simplified where it asks for that.
 pub(crate) fn tools<'a>(request: &'a ModelRequest, shape: &Shape) -> Vec<(&'a ToolSpec, JsonObject)> {
-    if !shape.takes_tools() {
-        return Vec::new();
-    }
     let unwanted = unwanted(shape);
     request.tools.iter().map(|tool| (tool, simplified(&tool.parameters, &unwanted))).collect()
 }

@@ -61,11 +61,6 @@ impl Shape {
         self.vision && self.compat.history.requires_string_content != Some(true)
     }
 
-    /// Whether tools and the roles that belong to them may be sent.
-    pub(crate) fn takes_tools(&self) -> bool {
-        self.compat.tools.supports_tools != Some(false) && !self.dropped.contains("tools")
-    }
-
     /// Whether a field was refused before.
     pub(crate) fn refuses(&self, field: &str) -> bool {
         self.dropped.contains(field)

@@ -83,7 +83,6 @@ fn chat_cases() -> Vec<Case> {
             shape.compat.tools.tool_schema_profile = Some("llamacpp".to_owned());
             shape.compat.thinking.thinking_format = Some(ThinkingFormat::Zai);
         }),
-        Case::new("chat-without-tools", Chat, ServerKind::Vllm, |shape, _| shape.compat.tools.supports_tools = Some(false)),
         Case::new("chat-other-route", Chat, ServerKind::Vllm, |shape, _| shape.route.model = ModelId::new("another")),
         Case::new("chat-dropped-and-extra", Chat, ServerKind::OpenAi, |shape, request| {
             for path in

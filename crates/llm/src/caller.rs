@@ -1,12 +1,13 @@
 //! Sends one request.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use krabba_dialect::{Encoded, encode, endpoint_url, key_header};
-use krabba_markup::Toolbox;
+use krabba_markup::{Telling, Toolbox, tell};
 use krabba_net::{HttpClient, HttpRequest, Url, display_url};
 use krabba_redact::Redactor;
-use krabba_types::{Fault, FaultKind, ModelRequest, Phase, Secret};
+use krabba_types::{Fault, FaultKind, ModelRequest, Phase, Secret, ToolAbility};
 
 use crate::answer::{Answer, Asked};
 use crate::stream::Call;
@@ -41,7 +42,16 @@ impl Caller {
             return ModelStream::failed(Fault::new(FaultKind::Unreachable, Phase::Connect, message));
         };
         let site = Arc::new(Site::of(&target, self.redactor.redact(&display_url(&url)).into_owned(), self.redactor.clone()));
-        let encoded = encode(target.dialect, &request, &target.shape);
+        let telling = match request.calling.mode {
+            ToolAbility::Native => None,
+            ToolAbility::Text | ToolAbility::Constrained => Some(Telling::Marked),
+            ToolAbility::None => Some(Telling::Aside),
+        };
+        let sent = match telling {
+            Some(telling) => Cow::Owned(tell(request.clone(), telling, target.shape.family)),
+            None => Cow::Borrowed(&request),
+        };
+        let encoded = encode(target.dialect, &sent, &target.shape);
         let framing = encoded.framing;
         let outgoing = outgoing(url, encoded, &target);
         let asked = Asked { toolbox: Toolbox::of(request), orphan: target.orphan, ids: call_id::fresh };

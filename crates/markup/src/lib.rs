@@ -9,6 +9,7 @@
 //!   that were never opened or never closed, and leaves code in the answer alone.
 //! - [`Toolbox`] says whether a call is one: of a tool that was offered, with arguments that [`fit`] its schema, and not copied from
 //!   a foreign text.
+//! - [`tell`] puts tools, calls and results into words, for a model whose server takes none of them.
 //! - [`neutralise`] makes the special tokens of a template family harmless in text that is not ours, before it is put
 //!   into a prompt.
 //! - [`RepetitionGuard`] notices a model that has begun to repeat itself without end.
@@ -27,6 +28,7 @@ mod repetition;
 mod schema;
 mod special;
 mod splitter;
+mod telling;
 mod token;
 mod toolbox;
 
@@ -43,6 +45,8 @@ mod special_tests;
 #[cfg(test)]
 mod splitter_tests;
 #[cfg(test)]
+mod telling_tests;
+#[cfg(test)]
 mod toolbox_tests;
 
 pub use calls::{Ending, WrittenCall, mend_object};
@@ -51,4 +55,5 @@ pub use repetition::{Repetition, RepetitionGuard};
 pub use schema::{Misfit, check};
 pub use special::{cut_at_control_token, neutralise, strip_end_tokens};
 pub use splitter::{HOLD_LIMIT, OrphanPolicy, ReasoningSplitter, Split};
+pub use telling::{Telling, tell};
 pub use toolbox::{Fitting, Toolbox};

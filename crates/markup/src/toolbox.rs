@@ -31,7 +31,9 @@ impl Toolbox {
             Part::ToolResult(result) => Some(result.text),
             Part::Text(_) | Part::Image(_) | Part::Reasoning(_) | Part::ToolCall(_) => None,
         });
-        Self { foreign: request.calling.untrusted.into_iter().chain(results).collect(), tools: request.tools }
+        let described = request.tools.iter().map(|tool| tool.description.clone());
+        let foreign = request.calling.untrusted.into_iter().chain(results).chain(described).collect();
+        Self { foreign, tools: request.tools }
     }
 
     /// Whether there are any tools.

@@ -80,11 +80,11 @@ impl Voices<'_> {
     }
 
     fn learned(&self) -> Learned {
-        let refuses_tools = self.lessons.dropped.get(&self.dialect).is_some_and(|fields| fields.contains("tools"));
-        let told = self.entry.and_then(|entry| entry.compat.tools.supports_tools);
-        let measured = refuses_tools.then_some(Fact::new(ToolAbility::None, FactSource::Measured, self.now));
-        let told =
-            told.map(|native| Fact::new(if native { ToolAbility::Native } else { ToolAbility::Text }, FactSource::Configured, self.now));
+        let compat = self.entry.map(|entry| &entry.compat.tools);
+        let configured = |ability| Fact::new(ability, FactSource::Configured, self.now);
+        let said = |native| configured(if native { ToolAbility::Native } else { ToolAbility::Text });
+        let wanted = compat.and_then(|compat| compat.tool_calls).map(configured);
+        let told = compat.and_then(|compat| compat.supports_tools).map(said);
         Learned {
             window: self.lesson().map(|learned| LearnedWindow {
                 tokens: learned.value.tokens,
@@ -93,7 +93,7 @@ impl Voices<'_> {
             }),
             reading_speed: self.lessons.reading_speed,
             writing_speed: self.lessons.writing_speed,
-            tools: measured.or(told),
+            tools: wanted.or(self.lessons.tools).or(told),
         }
     }
 

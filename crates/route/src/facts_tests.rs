@@ -1,5 +1,6 @@
 use krabba_local::{Report, ServerModel, ServerState};
 use krabba_types::{Dialect, Fact, FactSource, Residency, ServerKind, Timestamp, ToolAbility};
+use serde_json::json;
 
 use crate::facts::Voices;
 use crate::learned::{LearnedWindow, Lessons};
@@ -112,21 +113,31 @@ fn a_hosted_model_of_the_catalogue_is_known() {
 }
 
 #[test]
-fn a_route_that_refused_tools_is_known_to_have_none() {
-    let (provider, mut lessons) = (with_window(None), Lessons::default());
-    lessons.dropped.entry(CHAT).or_default().insert("tools".to_owned());
-    let reference = reference("lmstudio/x");
-    let voices = Voices {
-        reference: &reference,
-        provider: &provider,
-        entry: None,
-        report: None,
-        lessons: &lessons,
-        tuned: &Tuned::default(),
-        dialect: CHAT,
-        now: Timestamp(9),
+fn what_was_measured_of_tools_yields_to_the_owners_word_alone() {
+    let tools = |compat: serde_json::Value, measured: Option<ToolAbility>| {
+        let (mut provider, mut lessons) = (with_window(None), Lessons::default());
+        provider.models[0].compat = serde_json::from_value(compat).unwrap();
+        lessons.tools = measured.map(|ability| Fact::new(ability, FactSource::Measured, Timestamp(1)));
+        let reference = reference("lmstudio/x");
+        let voices = Voices {
+            reference: &reference,
+            provider: &provider,
+            entry: provider.models.first(),
+            report: None,
+            lessons: &lessons,
+            tuned: &Tuned::default(),
+            dialect: CHAT,
+            now: Timestamp(9),
+        };
+        voices.facts().tools.map(|tools| (tools.value, tools.source))
     };
-    assert_eq!(voices.facts().tools.map(|tools| tools.value), Some(ToolAbility::None));
+    let text = Some((ToolAbility::Text, FactSource::Measured));
+    assert_eq!(tools(json!({}), None), None);
+    assert_eq!(tools(json!({}), Some(ToolAbility::Text)), text);
+    assert_eq!(tools(json!({ "supportsTools": true }), Some(ToolAbility::Text)), text);
+    assert_eq!(tools(json!({ "supportsTools": false }), None), Some((ToolAbility::Text, FactSource::Configured)));
+    let constrained = json!({ "supportsTools": false, "toolCalls": "constrained" });
+    assert_eq!(tools(constrained, Some(ToolAbility::None)), Some((ToolAbility::Constrained, FactSource::Configured)));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use krabba_store::{Store, StoreError};
-use krabba_types::{Clock, Dialect, Fact, FactSource, Timestamp, Usage};
+use krabba_types::{Clock, Dialect, Fact, FactSource, Timestamp, ToolAbility, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -56,6 +56,8 @@ pub(crate) struct Lessons {
     pub(crate) orphan_close: Option<bool>,
     /// How many times in a row a load did not end within its budget, and when the last one did not.
     pub(crate) endless_loads: Option<Fact<u32>>,
+    /// How tools turned out to be called.
+    pub(crate) tools: Option<Fact<ToolAbility>>,
     /// Not stored: how the server's counts relate to our estimates.
     ratio: Option<f64>,
     /// Not stored: the last total at which an answer ran out of room.
@@ -73,6 +75,8 @@ pub(crate) enum Lesson {
     Dropped(Dialect, String),
     /// This dialect works.
     Dialect(Dialect),
+    /// Tools are called in this way.
+    Tools(ToolAbility),
     /// Speeds in tokens per second.
     Speeds {
         /// Of reading the prompt.
@@ -183,6 +187,7 @@ impl Lessons {
                 self.dropped.entry(*dialect).or_default().insert(field.clone());
             }
             Lesson::Dialect(dialect) => self.dialect = Some(*dialect),
+            Lesson::Tools(ability) => self.tools = Some(Fact::new(*ability, source, at)),
             Lesson::Speeds { reading, writing } => {
                 average(&mut self.reading_speed, *reading, at);
                 average(&mut self.writing_speed, *writing, at);
@@ -250,6 +255,7 @@ impl Learned {
                 write(&format!("dropped:{dialect}"), json!(after.dropped.get(dialect).cloned().unwrap_or_default()))
             }
             Lesson::Dialect(dialect) => write("dialect", json!(dialect)),
+            Lesson::Tools(ability) => write("tools", json!(ability)),
             Lesson::Speeds { .. } => {
                 for (name, fact) in [("readingSpeed", after.reading_speed), ("writingSpeed", after.writing_speed)] {
                     if let Some(fact) = fact {
@@ -274,6 +280,7 @@ fn restore(lessons: &mut Lessons, name: &str, fact: Fact<Value>) {
             }
         }
         "dialect" => lessons.dialect = serde_json::from_value(value).ok(),
+        "tools" => lessons.tools = serde_json::from_value(value).ok().map(|ability| Fact::new(ability, source, at)),
         "readingSpeed" => lessons.reading_speed = value.as_f64().map(|speed| Fact::new(speed, source, at)),
         "writingSpeed" => lessons.writing_speed = value.as_f64().map(|speed| Fact::new(speed, source, at)),
         "orphanClose" => lessons.orphan_close = value.as_bool(),

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use krabba_store::Store;
-use krabba_types::{Clock, Dialect, FactSource, ManualClock, Timestamp, Usage};
+use krabba_types::{Clock, Dialect, FactSource, ManualClock, Timestamp, ToolAbility, Usage};
 
 use crate::learned::{CountsTell, Learned, LearnedWindow, Lesson, Lessons};
 
@@ -58,8 +58,9 @@ fn lessons_survive_a_restart() {
     let lessons = [
         Lesson::Window(LearnedWindow { tokens: 4_096, claimed: Some(32_768), until: None }),
         Lesson::Dropped(Dialect::OpenAiCompletions, "stream_options".to_owned()),
-        Lesson::Dropped(Dialect::OpenAiCompletions, "tools".to_owned()),
+        Lesson::Dropped(Dialect::OpenAiCompletions, "store".to_owned()),
         Lesson::Dialect(Dialect::OpenAiCompletions),
+        Lesson::Tools(ToolAbility::Text),
         Lesson::Speeds { reading: Some(400.0), writing: Some(20.0) },
         Lesson::OrphanClose(true),
         Lesson::EndlessLoad,

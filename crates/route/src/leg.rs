@@ -11,7 +11,8 @@ use std::time::Duration;
 use krabba_llm::OrphanPolicy;
 use krabba_local::{Lease, ServerState};
 use krabba_types::{
-    Dialect, DoneReason, Fault, FaultKind, ModelEvent, ModelRef, ModelRequest, Phase, Progress, Residency, RouteFacts, Secret, ServerKind,
+    Dialect, DoneReason, Fact, FactSource, Fault, FaultKind, ModelEvent, ModelRef, ModelRequest, Phase, Progress, Residency, RouteFacts, Secret,
+    ServerKind, ToolAbility,
 };
 use tokio::time::{Instant, sleep};
 
@@ -29,6 +30,9 @@ use crate::servers::Hurry;
 use crate::settings::{Key, Provider};
 use crate::target::{Parts, Variation, dialect};
 use crate::trial::Trial;
+
+/// The field of tools, without which a model is told of them in words.
+pub(crate) const TOOLS: &str = "tools";
 
 /// Between two questions to a server that is loading.
 const LOADING_PAUSE: Duration = Duration::from_millis(500);
@@ -225,6 +229,9 @@ impl<'a> Leg<'a> {
         if let Some(smaller) = self.variation.window {
             facts.window.value = window.min(smaller);
         }
+        if let Some(tools) = self.variation.tools {
+            facts.tools = Some(Fact::new(tools, FactSource::Measured, inner.clock.now()));
+        }
         let prepared = match self.run.prompt.request(&reference, &facts) {
             Ok(prepared) => prepared,
             Err(error) => return Tried::TooLarge(too_large(&reference, &error.to_string(), facts.window.value)),
@@ -393,6 +400,7 @@ impl<'a> Leg<'a> {
     fn change(&mut self, change: Change, fault: &Fault, sent: Sent) {
         match change {
             Change::Key | Change::Load | Change::Nothing => {}
+            Change::WithoutField(field) if field == TOOLS => self.variation.tools = Some(ToolAbility::Text),
             Change::WithoutField(field) => {
                 self.variation.dropped.insert(field);
             }

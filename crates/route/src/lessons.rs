@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use krabba_local::{Countable, TokenCounter};
-use krabba_types::{DoneReason, FactSource, Fault, FaultKind, Message, grouped, seconds};
+use krabba_types::{DoneReason, FactSource, Fault, FaultKind, Message, ServerKind, grouped, seconds};
 
 use crate::attempt::Came;
 use crate::clocks::load_again;
@@ -32,7 +32,7 @@ const GUESS_HOLDS: Duration = Duration::from_secs(24 * 3600);
 
 /// After an answer.
 pub(crate) async fn take(leg: &mut Leg<'_>, came: &Came, sent: &Sent, reason: DoneReason) {
-    keep_changes(leg).await;
+    keep_changes(leg, sent.facts.server).await;
     if leg.guessing {
         guessed(leg, sent).await;
     }
@@ -54,8 +54,13 @@ pub(crate) async fn take(leg: &mut Leg<'_>, came: &Came, sent: &Sent, reason: Do
 }
 
 /// What was dropped or swapped in this run has worked, and is remembered.
-async fn keep_changes(leg: &mut Leg<'_>) {
+async fn keep_changes(leg: &mut Leg<'_>, server: ServerKind) {
     let reference = leg.candidate.reference.clone();
+    if let Some(tools) = leg.variation.tools {
+        learn(leg, Lesson::Tools(tools), FactSource::Measured).await;
+        let line = format!("{reference} does not take tools; it is told of them in words from now on{}", remedy(server));
+        say_once(leg, line).await;
+    }
     if let Some(dialect) = leg.variation.dialect {
         learn(leg, Lesson::Dialect(dialect), FactSource::Measured).await;
         let line = format!("{reference} does not answer in openai-responses; it is asked in {dialect} from now on");
@@ -66,12 +71,26 @@ async fn keep_changes(leg: &mut Leg<'_>) {
     let spoken = crate::target::dialect(&leg.provider, entry, &lessons, &leg.variation);
     for field in leg.variation.dropped.clone() {
         learn(leg, Lesson::Dropped(spoken, field.clone()), FactSource::Measured).await;
-        let line = if field == "tools" {
-            format!("{reference} does not take tools; it answers without them (the server's tool settings may change that)")
-        } else {
-            format!("{reference} does not take \"{field}\"; it is not sent any more")
-        };
-        say_once(leg, line).await;
+        say_once(leg, format!("{reference} does not take \"{field}\"; it is not sent any more")).await;
+    }
+}
+
+/// What would have a server take tools.
+fn remedy(server: ServerKind) -> &'static str {
+    match server {
+        ServerKind::LlamaCpp => " (a server that is started with --jinja takes them)",
+        ServerKind::Vllm => " (a server that is started with --enable-auto-tool-choice and --tool-call-parser takes them)",
+        ServerKind::Sglang => " (a server that is started with --tool-call-parser takes them)",
+        ServerKind::LmStudio
+        | ServerKind::Ollama
+        | ServerKind::LiteLlm
+        | ServerKind::Mlx
+        | ServerKind::LocalAi
+        | ServerKind::Jan
+        | ServerKind::OpenAi
+        | ServerKind::Anthropic
+        | ServerKind::OpenRouter
+        | ServerKind::Other => "",
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use krabba_llm::{OrphanPolicy, Shape, Target};
 use krabba_local::Report;
-use krabba_types::{Dialect, ModelRef, ModelRequest, Params, RouteFacts, Secret, ServerKind, TemplateFamily, Thinking};
+use krabba_types::{Dialect, ModelRef, ModelRequest, Params, RouteFacts, Secret, ServerKind, TemplateFamily, Thinking, ToolAbility};
 
 use crate::catalogue;
 use crate::clocks::Clocks;
@@ -27,6 +27,8 @@ pub(crate) struct Variation {
     pub(crate) calmer: bool,
     /// A smaller window than the facts say.
     pub(crate) window: Option<u32>,
+    /// Another way of calling tools than the one that was refused.
+    pub(crate) tools: Option<ToolAbility>,
 }
 
 /// Everything a call is made of.

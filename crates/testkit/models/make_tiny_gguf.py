@@ -6,7 +6,7 @@ reproducible byte for byte from (preset, dtype, seed, flags).
 
     pip install gguf numpy
     make_tiny_gguf.py OUT.gguf --preset tiny|small|bench --dtype f32|f16|q8_0|q4_0
-                      [--scripted [--calls CALLS.json]] [--context 65536] [--seed 1]
+                      [--scripted [--calls CALLS.json [--text-calls]]] [--context 65536] [--seed 1]
 
 Presets (llama arch, GQA, SwiGLU, RoPE, untied output):
     tiny   ~0.9 M parameters  (d=128,  2 layers,  vocab 2048)   unit / CI tests, 1-4 MB
@@ -24,7 +24,9 @@ Two kinds of weights:
                                 -> the next scripted call: <tool_call>{"name": ..., "arguments": ...}</tool_call>
         otherwise               -> "Hello! I am a tiny scripted model, and I end my turn here."
     --calls takes a JSON list of {"name": ..., "arguments": {...}}, at most 9: a whole task with a
-    known sequence of calls.
+    known sequence of calls. With --text-calls its template knows neither tools nor their roles and refuses whatever is
+    no strict alternation of user and assistant: the calls are made when the instructions hold "<tool_call>", and what
+    a user message brings that begins with "[result of " or "[error of " counts as a result.
     So streaming, stop reasons, usage counts, tool-call parsing, prefix reuse and session
     restore can be asserted exactly, against llama-server, LM Studio, Ollama or an embedded
     engine alike, with a file of about 1 MB made on the spot in a second.
@@ -95,6 +97,29 @@ CHAT_TEMPLATE = (
     "{%- for message in messages %}{%- if message.role == 'user' %}{%- set seen.results = 0 %}"
     "{%- elif message.role == 'tool' %}{%- set seen.results = seen.results + 1 %}{%- endif %}{%- endfor %}"
     "{%- if seen.results < CALL_COUNT %}{{- '<|tool_turn_' ~ seen.results ~ '|>' }}{%- endif %}{%- endif %}"
+    "{%- endif %}"
+)
+
+# A strict template that has never heard of tools.
+TEXT_TEMPLATE = (
+    "{%- set seen = namespace(results=0, told=false, last='assistant') %}"
+    "{%- for message in messages %}"
+    "{%- if message.role == 'system' %}"
+    "{%- if not loop.first %}{{- raise_exception('System message must be at the beginning.') }}{%- endif %}"
+    "{%- if '<tool_call>' in message.content %}{%- set seen.told = true %}{%- endif %}"
+    "{%- elif message.role not in ['user', 'assistant'] or message.tool_calls or message.role == seen.last %}"
+    "{{- raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}"
+    "{%- else %}"
+    "{%- set seen.last = message.role %}"
+    "{%- if message.role == 'user' %}"
+    "{%- if message.content.startswith('[result of ') or message.content.startswith('[error of ') %}"
+    "{%- set seen.results = seen.results + 1 %}{%- else %}{%- set seen.results = 0 %}{%- endif %}{%- endif %}"
+    "{%- endif %}"
+    "{{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}"
+    "{%- endfor %}"
+    "{%- if add_generation_prompt %}"
+    "{{- '<|im_start|>assistant\\n' }}"
+    "{%- if seen.told and seen.results < CALL_COUNT %}{{- '<|tool_turn_' ~ seen.results ~ '|>' }}{%- endif %}"
     "{%- endif %}"
 )
 
@@ -198,6 +223,7 @@ def main():
     ap.add_argument("--name", default=None)
     ap.add_argument("--context", type=int, default=None, help="window in tokens, instead of the preset's")
     ap.add_argument("--calls", default=None, help="JSON file: list of scripted calls")
+    ap.add_argument("--text-calls", action="store_true", help="a template without tools")
     a = ap.parse_args()
     d, n_layer, ffn, n_head, n_kv, vocab, ctx = PRESETS[a.preset]
     head = d // n_head
@@ -229,7 +255,7 @@ def main():
     w.add_eos_token_id(ids["<|im_end|>"])
     w.add_pad_token_id(ids["<|endoftext|>"])
     w.add_add_bos_token(False)
-    w.add_chat_template(CHAT_TEMPLATE.replace("CALL_COUNT", str(len(chains))))
+    w.add_chat_template((TEXT_TEMPLATE if a.text_calls else CHAT_TEMPLATE).replace("CALL_COUNT", str(len(chains))))
 
     Q = gguf.GGMLQuantizationType
     qt = {"f32": Q.F32, "f16": Q.F16, "q8_0": Q.Q8_0, "q4_0": Q.Q4_0}[a.dtype]

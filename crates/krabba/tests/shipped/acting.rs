@@ -4,7 +4,7 @@ use std::fs;
 
 use krabba_testkit::{LlamaServer, ModelFile, Script, ScriptedServer};
 
-use crate::support::Home;
+use crate::support::{Home, attempts};
 
 fn config(base_url: &str) -> String {
     format!(
@@ -29,6 +29,36 @@ async fn a_task_is_done_with_files_and_commands_on_a_real_server() {
     let turn = home.run(&["agent", "--session-id", "task", "--message", "again", "--json"]).await.code(0).json();
     let (prompt, cached) = (turn["context"]["promptTokens"].as_u64().unwrap(), turn["context"]["cachedTokens"].as_u64().unwrap_or(0));
     assert!(cached * 100 >= prompt * 50, "{cached} of {prompt} tokens were in the cache");
+}
+
+#[tokio::test]
+async fn a_task_is_done_by_a_model_without_tools_of_its_own() {
+    let server = LlamaServer::start(ModelFile::ScriptedTextTask, &["--alias", "m"]).await.unwrap();
+    let home = Home::with_config(&config(&format!("{}/v1", server.url())));
+    home.write(".krabba/workspace/fruit.txt", "pear\napple\nfig\n");
+
+    let done = home.run(&["agent", "--session-id", "task", "--message", "sort the fruit"]).await.code(0);
+    assert_eq!(done.out, format!("{}\n", LlamaServer::REPLY));
+    done.warns(&["read fruit.txt", "run `sort fruit.txt > sorted.txt && wc -l < sorted.txt`", "edit sorted.txt"]);
+    assert_eq!(fs::read_to_string(home.path(".krabba/workspace/sorted.txt")).unwrap(), "apricot\nfig\npear\n");
+
+    // What it was told of its calls is what it wrote: the next turn goes on from there.
+    let turn = home.run(&["agent", "--session-id", "task", "--message", "again", "--json"]).await.code(0).json();
+    let (prompt, cached) = (turn["context"]["promptTokens"].as_u64().unwrap(), turn["context"]["cachedTokens"].as_u64().unwrap_or(0));
+    assert!(cached * 100 >= prompt * 50, "{cached} of {prompt} tokens were in the cache");
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_tools_is_asked_in_words_and_only_once_refused() {
+    let server = LlamaServer::start(ModelFile::ScriptedTask, &["--alias", "m", "--no-jinja"]).await.unwrap();
+    let home = Home::with_config(&config(&format!("{}/v1", server.url())));
+    let line = "box/m does not take tools; it is told of them in words from now on (a server that is started with --jinja takes them)";
+    let first = home.run(&["agent", "--message", "hello"]).await.code(0);
+    assert_eq!(first.out, format!("{}\n", LlamaServer::REPLY));
+    assert_eq!(first.err.matches(line).count(), 1, "{first}");
+    let second = home.run(&["agent", "--message", "hello", "--json"]).await.code(0);
+    assert!(!second.err.contains("does not take tools"), "{second}");
+    assert_eq!(attempts(&second.json()), ["box/m answered"]);
 }
 
 #[tokio::test]

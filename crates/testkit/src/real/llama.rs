@@ -17,6 +17,9 @@ pub enum ModelFile {
     ScriptedSmall,
     /// Calls tools until a small task is done, then the known reply: `models/task.json` says which. A window of 65,536 tokens.
     ScriptedTask,
+    /// The same task by a model whose template knows no tools and takes nothing but user and assistant in turns. A window of 8,192
+    /// tokens.
+    ScriptedTextTask,
     /// Noise without end: for cancelling and for killing in the middle of an answer.
     Random,
     /// A known reply; loads for a few tenths of a second, during which every route answers 503.
@@ -30,6 +33,7 @@ impl ModelFile {
             Self::ScriptedLong => "scripted-64k.gguf",
             Self::ScriptedSmall => "scripted-small-window.gguf",
             Self::ScriptedTask => "scripted-task.gguf",
+            Self::ScriptedTextTask => "scripted-text-task.gguf",
             Self::Random => "random-8k.gguf",
             Self::SlowToLoad => "slow-to-load.gguf",
         }
