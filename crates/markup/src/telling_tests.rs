@@ -1,6 +1,6 @@
 use krabba_types::{
-    CallChannel, CallId, Calling, JsonObject, Message, ModelId, ModelRef, ModelRequest, Params, Part, ProviderId, Reasoning, ReasoningOrigin,
-    Role, TemplateFamily, Thinking, ToolAbility, ToolCall, ToolResult, ToolSpec,
+    CallChannel, CallId, Calling, JsonObject, Message, ModelId, ModelRef, ModelRequest, Params, Part, ProviderId, Reasoning,
+    ReasoningOrigin, Role, TemplateFamily, Thinking, ToolAbility, ToolCall, ToolResult, ToolSpec,
 };
 use serde_json::{Value, json};
 

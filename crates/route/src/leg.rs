@@ -11,8 +11,8 @@ use std::time::Duration;
 use krabba_llm::OrphanPolicy;
 use krabba_local::{Lease, ServerState};
 use krabba_types::{
-    Dialect, DoneReason, Fact, FactSource, Fault, FaultKind, ModelEvent, ModelRef, ModelRequest, Phase, Progress, Residency, RouteFacts, Secret,
-    ServerKind, ToolAbility,
+    Dialect, DoneReason, Fact, FactSource, Fault, FaultKind, ModelEvent, ModelRef, ModelRequest, Phase, Progress, Residency, RouteFacts,
+    Secret, ServerKind, ToolAbility,
 };
 use tokio::time::{Instant, sleep};
 

@@ -8,6 +8,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use krabba_agent::{Agent, Hands};
 use krabba_guard::Authorized;
+use krabba_route::Provider;
 use krabba_store::Store;
 use krabba_testkit::ScriptedServer;
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
@@ -104,6 +105,17 @@ impl Tool for Scripted {
 
 /// An agent over one local server with all of these tools, and what they did.
 pub(crate) fn acting_agent(state: &Path, server: &ScriptedServer, change: impl FnOnce(&mut Hands)) -> (Agent, Journal) {
+    build(state, provider("local", server.v1(), Residency::Device), change)
+}
+
+/// The same over a provider that is configured in some way.
+pub(crate) fn acting_agent_at(state: &Path, server: &ScriptedServer, configure: impl FnOnce(&mut Provider)) -> (Agent, Journal) {
+    let mut provider = provider("local", server.v1(), Residency::Device);
+    configure(&mut provider);
+    build(state, provider, |_| {})
+}
+
+fn build(state: &Path, provider: Provider, change: impl FnOnce(&mut Hands)) -> (Agent, Journal) {
     let store = Arc::new(Store::open(state).unwrap());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut hands = Hands::none(&store, &clock);
@@ -115,6 +127,6 @@ pub(crate) fn acting_agent(state: &Path, server: &ScriptedServer, change: impl F
         hands.listed.push(name.to_owned());
     }
     change(&mut hands);
-    let settings = settings(vec![provider("local", server.v1(), Residency::Device)]);
+    let settings = settings(vec![provider]);
     (agent_with_hands(store, state, settings, hands), journal)
 }

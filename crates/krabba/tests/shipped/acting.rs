@@ -62,6 +62,18 @@ async fn a_server_that_takes_no_tools_is_asked_in_words_and_only_once_refused() 
 }
 
 #[tokio::test]
+async fn tools_in_words_take_no_more_of_a_small_window() {
+    let server =
+        ScriptedServer::start("{server: 'vllm', models: [{id: 'm'}], strict: ['no-tools']}".parse::<Script>().unwrap()).await.unwrap();
+    let home = Home::with_config(&config(&server.v1()).replace("{ id: \"m\" }", "{ id: \"m\", compat: { supportsTools: false } }"));
+    home.run(&["agent", "--message", "hello"]).await.code(0);
+    let sent = server.generations();
+    let messages = sent[0].json.as_ref().unwrap()["messages"].to_string();
+    assert!(sent.len() == 1 && messages.contains("find_tools"), "{messages}");
+    assert!(messages.len() <= 4_800, "{} bytes before anything was said: {messages}", messages.len());
+}
+
+#[tokio::test]
 async fn a_model_that_obeys_a_hostile_file_does_no_harm() {
     let outside = ScriptedServer::start("{server: 'lm-studio'}".parse::<Script>().unwrap()).await.unwrap();
     let steal = format!(
