@@ -25,13 +25,15 @@ pub(crate) fn cargo_nextest() -> Result<PathBuf> {
 
 /// Python 3 with `venv`, from the system.
 pub(crate) fn python() -> Result<&'static str> {
-    system_program("python3", &["python3", "python3-venv"])?;
+    // Debian's Python comes without what a virtual environment is made of.
+    let complete = || Command::new("python3").args(["-c", "import ensurepip, venv"]).output().is_ok_and(|run| run.status.success());
+    system_program("python3", complete, &["python3", "python3-venv"])?;
     Ok("python3")
 }
 
 /// A C++ compiler, from the system.
 pub(crate) fn cxx_compiler() -> Result<()> {
-    system_program("c++", &["g++"])
+    system_program("c++", || shell::exists("c++"), &["g++"])
 }
 
 /// A virtual environment with the given packages; made once, and again when `packages` changes.
@@ -64,24 +66,26 @@ fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Makes sure that `program` is there, by Debian's packages if need be.
-fn system_program(program: &str, packages: &[&str]) -> Result<()> {
-    if shell::exists(program) {
+/// Makes sure that `program` is there, as `works` tells, by Debian's packages if need be.
+fn system_program(program: &str, works: impl Fn() -> bool, packages: &[&str]) -> Result<()> {
+    if works() {
         return Ok(());
     }
     if !Path::new("/usr/bin/apt-get").exists() {
         bail!("the tests need {program}; please install {}", packages.join(" "));
     }
     shell::say(&format!("installing Debian packages: {}", packages.join(" ")));
-    let install = ["apt-get", "install", "--yes", "--no-install-recommends"];
-    let mut command = if shell::exists("sudo") {
-        let mut command = Command::new("sudo");
-        command.arg("--non-interactive").args(install);
-        command
-    } else {
-        let mut command = Command::new("apt-get");
-        command.args(install.iter().skip(1));
-        command
-    };
-    shell::run(command.args(packages)).with_context(|| format!("the tests need {program}; please install {}", packages.join(" ")))
+    let install = || shell::run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(packages));
+    // A fresh machine may not know yet what packages there are.
+    let installed = install().or_else(|_| shell::run(apt_get().arg("update")).and_then(|()| install()));
+    installed.with_context(|| format!("the tests need {program}; please install {}", packages.join(" ")))
+}
+
+fn apt_get() -> Command {
+    if !shell::exists("sudo") {
+        return Command::new("apt-get");
+    }
+    let mut command = Command::new("sudo");
+    command.args(["--non-interactive", "apt-get"]);
+    command
 }

@@ -18,7 +18,8 @@ pub(crate) fn page(wish: &ModelsWish, context: &Context<'_>) -> String {
         let names = context.router.providers().iter().map(|provider| provider.id.as_str());
         let closest = closest(&wanted, names);
         let hint = if closest.is_empty() { String::new() } else { format!("; did you mean {}?", closest.join(" or ")) };
-        return format!("there is no provider \"{name}\"{hint} /models lists them");
+        let end = if closest.is_empty() { ";" } else { "" };
+        return format!("there is no provider \"{name}\"{hint}{end} /models lists them");
     };
     let models: Vec<ListedModel> = context.router.list().into_iter().filter(|model| model.reference.provider == provider.id).collect();
     if models.is_empty() {

@@ -194,7 +194,7 @@ fn turns(count: usize) -> String {
 /// What a route is doing, in a word for people.
 pub(crate) fn state_name(state: RouteState) -> &'static str {
     match state {
-        RouteState::Unknown => "not asked yet",
+        RouteState::Unknown => "state not known",
         RouteState::Cold => "not loaded",
         RouteState::Loading => "loading",
         RouteState::Ready => "ready",

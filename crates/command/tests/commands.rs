@@ -114,7 +114,7 @@ impl Scene {
 #[tokio::test]
 async fn exact_id_of_a_server_can_be_chosen_and_goes_out_byte_for_byte() {
     let scene = Scene::new(Allow::Everything).await;
-    assert_eq!(scene.text("/model qwen/qwen3:8b@q4_k_m").await, "model: `local/qwen/qwen3:8b@q4_k_m`, not asked yet");
+    assert_eq!(scene.text("/model qwen/qwen3:8b@q4_k_m").await, "model: `local/qwen/qwen3:8b@q4_k_m`, state not known");
     scene.says("hi").await;
     let sent: Vec<_> = scene.server.generations().iter().map(|request| request.model().map(str::to_owned)).collect();
     assert_eq!(sent, [Some("qwen/qwen3:8b@q4_k_m".to_owned())]);

@@ -138,7 +138,8 @@ fn warn(loaded: &Loaded) {
     }
     for diagnostic in loaded.diagnostics.iter().filter(|diagnostic| diagnostic.severity != Severity::Error) {
         let place = diagnostic.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+        let key = diagnostic.key.as_ref().map(|key| format!("{key}: ")).unwrap_or_default();
         let help = diagnostic.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
-        eprintln!("{}: {place}{}{help}", diagnostic.severity.name(), diagnostic.message);
+        eprintln!("{}: {place}{key}{}{help}", diagnostic.severity.name(), diagnostic.message);
     }
 }

@@ -16,7 +16,7 @@ pub(crate) use models::set_default;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use krabba_types::{RouteState, Timestamp};
+use krabba_types::{RouteState, Timestamp, grouped};
 
 use crate::assemble::Home;
 use crate::cli::{Cli, SecurityVerb, Talk, Verb};
@@ -43,6 +43,11 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
     }
 }
 
+/// `1 model`, `3 models`.
+pub(crate) fn counted_models(count: usize) -> String {
+    format!("{} model{}", grouped(u64::try_from(count).unwrap_or(u64::MAX)), if count == 1 { "" } else { "s" })
+}
+
 /// A state in one word.
 fn state_name(state: RouteState) -> &'static str {
     match state {
@@ -61,7 +66,7 @@ fn state_name(state: RouteState) -> &'static str {
 fn state_words(state: RouteState, now: Timestamp) -> String {
     let seconds = state.remaining(now).as_secs();
     match state {
-        RouteState::Unknown => "not asked yet".to_owned(),
+        RouteState::Unknown => "not known".to_owned(),
         RouteState::Cold => "not loaded; the first request loads it".to_owned(),
         RouteState::Loading => "loading".to_owned(),
         RouteState::Ready => "ready".to_owned(),

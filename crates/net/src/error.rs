@@ -53,7 +53,7 @@ pub enum NetError {
         reason: String,
     },
     /// Connecting took too long.
-    #[error("{url} did not accept a connection within {} s", timeout.as_secs_f64())]
+    #[error("{url} did not accept a connection within {} s{}", timeout.as_secs_f64(), plain_http_hint(url))]
     ConnectTimeout {
         /// Where to.
         url: String,
@@ -85,7 +85,7 @@ pub enum NetError {
         source: reqwest::Error,
     },
     /// Headers, a body or an event exceed their limit.
-    #[error("the answer of {url} is larger than {limit} bytes")]
+    #[error("the answer of {url} is larger than {}", size(*limit))]
     TooLarge {
         /// Where to.
         url: String,
@@ -219,6 +219,20 @@ impl NetError {
             Some(_) | None => ConnectFailure::Other,
         };
         Self::Connect { url: shown, failure, source }
+    }
+}
+
+/// Some servers that speak plain HTTP wait for the end of a first line, which a handshake never brings.
+fn plain_http_hint(url: &str) -> &'static str {
+    if url.starts_with("https:") { "; does it speak https at all?" } else { "" }
+}
+
+/// A number of bytes for people: `8 MB`, `408 KB`.
+pub(crate) fn size(bytes: usize) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} bytes"),
+        1024..1_048_576 => format!("{} KB", bytes / 1024),
+        _ => format!("{} MB", bytes / 1_048_576),
     }
 }
 

@@ -41,7 +41,7 @@ pub enum Frame {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// One event or line exceeds the limit.
-    #[error("one event is larger than {limit} bytes")]
+    #[error("one event is larger than {}", crate::error::size(*limit))]
     TooLarge {
         /// In bytes.
         limit: usize,

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use krabba_local::{Report, ServerState};
-use krabba_types::{ModelRef, ServerKind};
+use krabba_types::{ModelId, ModelRef, ServerKind};
 use serde::Serialize;
 
 use crate::closest::{closest, did_you_mean};
@@ -45,6 +45,23 @@ impl Unlisted {
             listed: report.models.iter().map(|model| model.id.to_string()).take(NAMED).collect(),
             reference: reference.clone(),
         })
+    }
+
+    /// A hosted model that the catalogue does not have is usually just newer; one with a similar name there may be a slip.
+    pub fn in_catalogue(reference: &ModelRef) -> Option<Self> {
+        let row = crate::catalogue::find(&reference.provider)?;
+        if row.models.iter().any(|model| model.id == reference.model.as_str()) {
+            return None;
+        }
+        let names = row.models.iter().map(|model| ModelRef::new(reference.provider.clone(), ModelId::new(model.id)).to_string());
+        Some(Self {
+            server: "the built-in catalogue".to_owned(),
+            reference: reference.clone(),
+            takes_any_name: false,
+            closest: closest(&reference.to_string(), names),
+            listed: row.models.iter().map(|model| model.id.to_owned()).take(NAMED).collect(),
+        })
+        .filter(|unlisted| !unlisted.closest.is_empty())
     }
 
     /// What is wrong.

@@ -11,7 +11,7 @@ use super::entry::Entry;
 use super::find::{Found, describe_model, find_at};
 use super::question::{print_wrapped, says_not_no, says_yes, somebody_is_there};
 use crate::assemble::{Home, permits};
-use crate::verbs::set_default;
+use crate::verbs::{counted_models, set_default};
 
 /// Adds the server that a person named, and gives what holds from now on. OpenClaw's file is copied first, if they want that.
 ///
@@ -70,7 +70,7 @@ async fn write(home: &Home, loaded: &Loaded, found: &Found, entry: &Entry) -> Re
         Edited::Written(_) | Edited::Unchanged => {}
     }
     let (file, reference) = (home.shown(&home.location.path), entry.reference());
-    println!("Added provider \"{}\" to {file}, {}.", entry.id, counted(entry.models.len()));
+    println!("Added provider \"{}\" to {file}, with {}.", entry.id, counted_models(entry.models.len()));
     if let Some(why) = &entry.hosted {
         if !somebody_is_there() {
             println!("note: {}", why.because);
@@ -114,11 +114,4 @@ fn known<'a>(loaded: &'a Loaded, url: &str) -> Option<&'a str> {
         .filter(|(_, provider)| provider.server.base_url.as_ref().is_some_and(leads_there))
         .map(|(_, provider)| provider.id.as_str())
         .next()
-}
-
-fn counted(models: usize) -> String {
-    match models {
-        1 => "with 1 model".to_owned(),
-        count => format!("with {count} models"),
-    }
 }

@@ -9,6 +9,7 @@ use super::find::{Found, describe_model};
 use super::question::{line, print_wrapped, says_yes};
 use crate::assemble::Home;
 use crate::failure::Failure;
+use crate::verbs::counted_models;
 
 /// Variables whose presence says that a person has an account, and the model that would be offered for it.
 const HOSTED: [(&str, &str, &str); 3] = [
@@ -102,10 +103,7 @@ fn offer_of(report: &Report) -> String {
         ServerState::Failing { reason } => return reason.clone(),
         ServerState::Up | ServerState::Loading { .. } => {}
     }
-    match report.models.iter().filter(|model| model.converses()).count() {
-        1 => "1 model".to_owned(),
-        count => format!("{count} models"),
-    }
+    counted_models(report.models.iter().filter(|model| model.converses()).count())
 }
 
 fn pick<'a>(offers: &'a [(&'a Report, &'a ServerModel)]) -> Result<&'a (&'a Report, &'a ServerModel)> {

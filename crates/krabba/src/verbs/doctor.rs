@@ -18,6 +18,7 @@ use crate::assemble::{ConfigErrors, Home, World};
 use crate::cli::Output;
 use crate::failure::{CONFIG_ERROR, words};
 use crate::onboard;
+use crate::verbs::counted_models;
 
 /// Below this window a conversation has hardly any room.
 const SMALL_WINDOW: u32 = 8_192;
@@ -192,7 +193,7 @@ fn server(world: &World, provider: &Provider, findings: &mut Findings) {
     };
     let kind = report.kind.name();
     match &report.state {
-        ServerState::Up => findings.ok(format!("{name}: {kind} answers at {}, {} models", report.url, report.models.len())),
+        ServerState::Up => findings.ok(format!("{name}: {kind} answers at {}, {}", report.url, counted_models(report.models.len()))),
         ServerState::Loading { .. } => findings.ok(format!("{name}: {kind} is loading its model")),
         ServerState::NeedsKey => findings.problem(format!("{name}: {kind} wants a key"), "set apiKey"),
         ServerState::KeyRefused => findings.problem(format!("{name}: {kind} does not take the key"), "set another apiKey"),

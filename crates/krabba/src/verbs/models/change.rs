@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use krabba_config::{Edited, KeyPath, Step, set, unset};
+use krabba_route::Unlisted;
 use krabba_types::ModelRef;
 use serde_json::{Value, json};
 
@@ -126,12 +127,18 @@ fn world(home: &Home) -> Result<World> {
     World::assemble(home, home.load()?)
 }
 
-/// The model that is meant. One that its server does not list is accepted with a word of warning: it may be downloaded later.
+/// The model that is meant. One that its server does not list is accepted with a word of warning, for it may be downloaded later;
+/// so is one without a key, which may be set later.
 async fn resolve(home: &Home, text: &str) -> Result<(World, ModelRef)> {
     let world = world(home)?;
     let reference = world.resolve(text).await?;
     world.router.look().await;
-    world.router.unlisted(&reference).iter().for_each(|unlisted| eprintln!("warning: {unlisted}"));
+    let unlisted = world.router.unlisted(&reference).or_else(|| Unlisted::in_catalogue(&reference));
+    unlisted.iter().for_each(|unlisted| eprintln!("warning: {unlisted}"));
+    let provider = world.router.providers().iter().find(|provider| provider.id == reference.provider && provider.keys.is_empty());
+    if let Some(variable) = provider.and_then(|provider| provider.missing_key.as_ref()) {
+        eprintln!("warning: provider \"{}\" has no key; set {variable}", reference.provider);
+    }
     Ok((world, reference))
 }
 

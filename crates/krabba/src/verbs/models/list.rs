@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use krabba_route::{Ask, KnownBy, ListedModel, Provider, Router};
-use krabba_types::{AgentId, ModelRef};
+use krabba_types::{AgentId, FactSource, ModelRef, grouped};
 use serde::Serialize;
 
 use super::Form;
@@ -40,7 +40,7 @@ struct Row {
     tags: Vec<String>,
     missing: bool,
     #[serde(rename = "contextWindowSource")]
-    source: String,
+    source: FactSource,
     state: String,
 }
 
@@ -117,7 +117,7 @@ fn row(router: &Router, agent: &AgentId, tags: &BTreeMap<ModelRef, Vec<String>>,
         name: model.name.unwrap_or_else(|| model.reference.model.to_string()),
         input: if facts.vision.is_some_and(|vision| vision.value) { "text+image" } else { "text" }.to_owned(),
         context_window: facts.window.value,
-        source: facts.window.source.to_string(),
+        source: facts.window.source,
         local: !model.residency.leaves_home(),
         available: model.missing_key.is_none() && provider.is_some_and(has_what_it_needs),
         tags: own,
@@ -165,7 +165,7 @@ fn table(rows: &[Row]) {
             "{:<42} {:<10} {:>9}  {:<5} {:<8} {:<5} {tags}",
             row.key.to_string(),
             row.input,
-            row.context_window,
+            grouped(row.context_window),
             yes(row.local),
             row.state,
             yes(row.available)

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::Form;
 use super::probe::{Probed, probe};
 use crate::assemble::{Home, World};
-use crate::verbs::state_words;
+use crate::verbs::{counted_models, state_words};
 
 /// What is to be told.
 #[derive(Clone, Copy, Debug, Default)]
@@ -189,7 +189,7 @@ fn server_line(world: &World, provider: &Provider) -> String {
     match world.router.report(&provider.id) {
         Some(report) => {
             let version = report.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
-            format!("{head}: {}{version} answers at {}, {} models", report.kind.name(), report.url, report.models.len())
+            format!("{head}: {}{version} answers at {}, {}", report.kind.name(), report.url, counted_models(report.models.len()))
         }
         None if provider.hosting.service.is_some() => format!("{head}: not running; started when it is needed"),
         None if !world.router.was_asked(&provider.id) => format!("{head}: not asked"),
