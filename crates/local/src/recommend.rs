@@ -121,6 +121,8 @@ impl Candidate<'_> {
         };
         let reason = if self.is_loaded() {
             format!("{server} has it loaded, so it answers at once")
+        } else if self::size(self.model) == 0.0 {
+            format!("the first that {server} lists; it does not say how large its models are")
         } else if self.fits == Some(true) {
             format!("the largest at {server} that fits into {}", room_of(machine))
         } else if self.fits == Some(false) {

@@ -111,3 +111,10 @@ fn something_is_named_even_when_nothing_fits() {
     assert_eq!(found.model, ModelId::new("qwen3-32b-q4_k_m"));
     assert!(found.warnings.iter().any(|warning| warning.contains("more than this machine can give")), "{:?}", found.warnings);
 }
+
+#[test]
+fn nothing_is_called_the_largest_where_no_size_is_known() {
+    let found = recommend(&[report(ServerKind::LlamaCpp, vec![cold("mine"), cold("yours")])], &machine());
+    let why = "the first that llama.cpp lists; it does not say how large its models are";
+    assert_eq!(found.map(|found| (found.model, found.why)), Some((ModelId::new("mine"), why.to_owned())));
+}

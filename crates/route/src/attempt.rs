@@ -144,6 +144,11 @@ impl Attempting<'_> {
                 return;
             }
             ModelEvent::Reasoning(_) => came.reasoned = true,
+            // What reads is loaded, and the request itself tells more from now on than a look.
+            ModelEvent::Progress(Progress::Reading { .. }) => {
+                self.look = None;
+                self.loading = false;
+            }
             ModelEvent::ReasoningArtefact { .. }
             | ModelEvent::ToolCallPart(_)
             | ModelEvent::BrokenCall(_)
@@ -155,6 +160,9 @@ impl Attempting<'_> {
     }
 
     async fn looked(&mut self, look: Look) {
+        if self.look.is_none() {
+            return;
+        }
         let now = Instant::now();
         let progress = match look {
             Look::Loading { percent } => {

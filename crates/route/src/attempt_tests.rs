@@ -97,6 +97,14 @@ async fn a_model_that_loads_in_silence_is_seen_to_load() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn reading_is_not_taken_back_by_a_look_at_the_server() {
+    let look = || async { Look::Loaded }.boxed() as Looking;
+    let reading = ModelEvent::Progress(Progress::Reading { done: 0, total: 3000 });
+    let (told, _, _) = read(vec![after(0, reading.clone()), after(10, text("hello"))], Start::Cold, Some(Box::new(look))).await;
+    assert_eq!(told, [RouteEvent::Model(reading), RouteEvent::Model(text("hello"))]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_reader_does_not_make_the_model_look_stalled() {
     // Everything is there at once; the consumer takes one event in ten minutes.
     let mut events: Vec<_> = (0..100).map(|_| after(0, text("x"))).collect();

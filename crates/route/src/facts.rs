@@ -4,7 +4,7 @@
 //! cannot know: the built-in catalogue, what hosted services are assumed to hold, the slots of boxes that tell nothing, and
 //! fields that a route turned out to refuse.
 
-use krabba_local::{Configured, Learned, LearnedWindow, Report, ServerModel, facts, facts_unseen};
+use krabba_local::{ASSUMED_WINDOW, Configured, Learned, LearnedWindow, Report, ServerModel, facts, facts_unseen};
 use krabba_types::{Dialect, Fact, FactSource, ModelRef, RouteFacts, ServerKind, TemplateFamily, Timestamp, ToolAbility};
 
 use crate::catalogue;
@@ -103,8 +103,11 @@ impl Voices<'_> {
     }
 
     /// Ollama's native API loads with the window that the request names, so that what is loaded now does not bind: the
-    /// owner's word does, and then whatever we asked for first, because another value would load the model anew.
+    /// owner's word does, and then whatever we asked for first, because another value would load the model anew. Where nothing is
+    /// loaded and nobody said anything, we choose, and not as narrowly as Ollama would on a small card.
     fn ollama_window(&self, merged: Fact<u32>) -> Fact<u32> {
+        let chosen = if merged.source == FactSource::Assumed { merged.value.max(ASSUMED_WINDOW) } else { merged.value };
+        let merged = Fact { value: chosen, ..merged };
         let owners = [self.entry.and_then(|entry| entry.window), self.tuned.context_tokens];
         let configured = owners.into_iter().flatten().min().map(|window| Fact::new(window, FactSource::Configured, self.now));
         let asked = self.lessons.num_ctx.map(|window| Fact::new(window, merged.source, merged.at));

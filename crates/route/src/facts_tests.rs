@@ -83,6 +83,11 @@ fn ollama_loads_with_the_window_that_is_asked_for() {
     let mut asked = Lessons::default();
     asked.num_ctx = Some(12_288);
     assert_eq!(window(&with_window(None), Some(&report), &asked, Dialect::Ollama).0, 12_288);
+    // What somebody else had it loaded with is kept; where it is not loaded, a conversation is given room.
+    assert_eq!(window(&with_window(None), Some(&report), &Lessons::default(), Dialect::Ollama), (4_096, FactSource::LoadedInstance));
+    let cold = |most| self::report(ServerKind::Ollama, Some(false), None, Some(most));
+    let nobody = |most| window(&with_window(None), Some(&cold(most)), &Lessons::default(), Dialect::Ollama);
+    assert_eq!((nobody(40_960), nobody(2_048)), ((8_192, FactSource::Assumed), (2_048, FactSource::Listing)));
 }
 
 #[test]

@@ -327,7 +327,7 @@ impl<'a> Leg<'a> {
         }
         self.waiting_since = None;
         let ran_out = fault.kind == FaultKind::Loading && !outlook.may_wait;
-        let fault = if ran_out { crate::lessons::endless_load(self, fault).await } else { fault };
+        let fault = if ran_out { crate::lessons::endless_load(self, fault).await } else { crate::lessons::swallowed(fault, &sent) };
         let outcome = if broke_off { AttemptOutcome::BrokeOff } else { AttemptOutcome::Failed };
         self.run.attempted(&self.candidate, outcome, Some(fault.clone()), sent.took);
         crate::lessons::overflow(self, &fault, &sent).await;

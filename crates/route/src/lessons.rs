@@ -11,6 +11,9 @@ use crate::event::RouteEvent;
 use crate::learned::{CountsTell, LearnedWindow, Lesson, is_truncated};
 use crate::leg::{Leg, Patience, Sent};
 
+/// Tokens of a prompt that the smallest usual window of LM Studio, 4,096, may not hold together with an answer.
+const SWALLOWABLE: u32 = 2048;
+
 /// Prompts smaller than this say little about reading speed.
 const MEASURABLE_PROMPT: u64 = 512;
 
@@ -145,6 +148,16 @@ pub(crate) async fn endless_load(leg: &Leg<'_>, fault: Fault) -> Fault {
         format!(" (in the next {} min {} at most)", memory.as_secs() / 60, seconds(load_again(leg.clocks.load)))
     };
     Fault { message: format!("{}; it was waited for {waited}{next}", fault.message), ..fault }
+}
+
+/// LM Studio answers a prompt that is larger than the window with nothing at all (its issue 2339), as it may do for other reasons too.
+pub(crate) fn swallowed(fault: Fault, sent: &Sent) -> Fault {
+    if fault.kind != FaultKind::Empty || sent.facts.server != ServerKind::LmStudio || sent.estimate < SWALLOWABLE {
+        return fault;
+    }
+    let tokens = grouped(sent.estimate);
+    let hint = format!("it does that to a prompt larger than its window; this one has about {tokens} tokens, so load the model with more");
+    Fault { message: format!("{}; {hint}", fault.message), ..fault }
 }
 
 /// The window to ask the prompt for after an overflow: what the server named, corrected by how much more it counts than we

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use krabba_config::{Loaded, Paint, Severity, render};
-use krabba_local::ServerState;
+use krabba_local::{ServerState, raise_window};
 use krabba_route::{Ask, Candidate, Provider};
 use krabba_store::Store;
 use krabba_types::{ModelRef, grouped};
@@ -255,7 +255,8 @@ fn routes(world: &World, findings: &mut Findings) -> Result<()> {
             let facts = world.router.facts(agent.id(), &first.reference);
             findings.ok(format!("{} would answer ({}, window {})", first.reference, first.residency, facts.window.tokens()));
             if facts.window.value < SMALL_WINDOW {
-                let remedy = format!("load it with {} or more where memory allows", grouped(SMALL_WINDOW));
+                let remedy = raise_window(facts.server, &first.reference.model, SMALL_WINDOW)
+                    .unwrap_or_else(|| format!("load it with {} or more where memory allows", grouped(SMALL_WINDOW)));
                 findings.note(format!("a window of {} tokens is small", grouped(facts.window.value)), remedy);
             }
         }

@@ -10,6 +10,8 @@ const LOCAL_FIRST: &str = include_str!("../../../config/tests/data/openclaw/loca
 const HOSTED_FIRST: &str = include_str!("../../../config/tests/data/openclaw/hosted-first-local-fallback.json5");
 const ANY_V1: &str = include_str!("../../../config/tests/data/openclaw/any-v1-proxy.json5");
 
+const US_MINIMAX: &str = include_str!("../data/us-minimax.json5");
+
 const LOCAL: &str = "lmstudio/minimax-m2.1-gs32";
 const KEY: &str = "sk-ant-fake-0123456789abcdef";
 
@@ -129,6 +131,34 @@ async fn hosted_first_comes_home_when_the_host_fails() {
         assert_eq!((ended.out.as_str(), ended.err.lines().count()), ("from the desk\n", 1), "{ended}");
         ended.warns(&["anthropic", &format!("asking {LOCAL} instead")]);
     }
+}
+
+#[tokio::test]
+async fn us_hosted_minimax_is_asked_of_the_named_hosts_alone_and_then_anthropic() {
+    let states = Script::open_router().model("minimax/minimax-m2.1").window(196_608);
+    let router = ScriptedServer::start(states.clone().reply("from the States")).await.unwrap();
+    let cloud = anthropic().await;
+    let with = |url: &str| {
+        let moved = [("'openrouter-us'", at(url)), ("anthropic", hosted_at(&cloud.url()))];
+        home(US_MINIMAX, &moved).variable("OPENROUTER_API_KEY", "sk-or-0123456789").secret("sk-or-0123456789")
+    };
+    for model in [&[][..], &["--model", "the US-hosted MiniMax"]] {
+        say_hi(&with(&router.v1()), model).await.code(0).says(&["from the States"]);
+    }
+    let hosts = serde_json::json!({
+        "only": ["fireworks", "together"], "order": ["fireworks", "together"],
+        "allow_fallbacks": false, "data_collection": "deny", "zdr": true,
+    });
+    for asked in router.generations() {
+        assert_eq!((asked.model(), &asked.json.as_ref().unwrap()["provider"]), (Some("minimax/minimax-m2.1"), &hosts));
+    }
+    assert_eq!((router.generations().len(), cloud.requests()), (2, Vec::new()));
+
+    let nobody = ServerError::new(404, "No allowed providers are available for the selected model.");
+    let router = ScriptedServer::start(states.fails(nobody)).await.unwrap();
+    let turn = say_hi(&with(&router.v1()), &["--json"]).await.code(0).json();
+    let us = "openrouter-us/minimax/minimax-m2.1 failed no-such-model";
+    assert_eq!((text(&turn), attempts(&turn)), ("from Sonnet", vec![us.to_owned(), "anthropic/claude-sonnet-4-5 answered".to_owned()]));
 }
 
 #[tokio::test]

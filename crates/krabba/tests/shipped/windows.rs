@@ -1,6 +1,6 @@
 //! Prompts that do not fit, and servers whose window is not what somebody says it is.
 
-use krabba_testkit::{LlamaServer, ModelFile, Script, ScriptedServer};
+use krabba_testkit::{LlamaServer, Model, ModelFile, Overflow, Script, ScriptedServer};
 
 use crate::support::{Home, attempts, text};
 
@@ -71,4 +71,13 @@ async fn a_window_that_the_server_itself_lies_about_is_learned() {
     home.run(&["models", "status"]).await.code(0).says(&["window 1,024 tokens (learned from an overflow)"]);
     home.run(&["agent", "--message", &long]).await.code(0).says(&["fits now"]);
     assert_eq!(server.generations().len(), 3, "the known limit was run into again");
+}
+
+#[tokio::test]
+async fn a_prompt_that_is_swallowed_without_a_word_is_explained() {
+    let model = Model { window: 8192, true_window: Some(1024), overflow: Overflow::EmptyStream, ..Model::new("tiny") };
+    let server = ScriptedServer::start(Script::lm_studio().with_model(model).reply("fits")).await.unwrap();
+    let home = Home::with_config(&config(&server.v1(), ""));
+    let message = format!("First. {} Last.", "word ".repeat(3_000));
+    home.run(&["agent", "--message", &message]).await.code(1).warns(&["sent nothing; it does that to a prompt larger than its window"]);
 }
