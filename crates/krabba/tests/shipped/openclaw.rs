@@ -157,7 +157,7 @@ async fn us_hosted_minimax_is_asked_of_the_named_hosts_alone_and_then_anthropic(
     let nobody = ServerError::new(404, "No allowed providers are available for the selected model.");
     let router = ScriptedServer::start(states.fails(nobody)).await.unwrap();
     let turn = say_hi(&with(&router.v1()), &["--json"]).await.code(0).json();
-    let us = "openrouter-us/minimax/minimax-m2.1 failed no-such-model";
+    let us = "openrouter-us/minimax/minimax-m2.1 failed noSuchModel";
     assert_eq!((text(&turn), attempts(&turn)), ("from Sonnet", vec![us.to_owned(), "anthropic/claude-sonnet-4-5 answered".to_owned()]));
 }
 
