@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::shell;
+use crate::{shell, tools};
 
 /// Where a target finds examples of what it reads, under `crates`.
 const SEEDS: [(&str, &str); 8] = [
@@ -26,9 +26,7 @@ const SEEDS: [(&str, &str); 8] = [
 /// pinned compiler will do: without a sanitizer, which code without `unsafe` has little use for, only the coverage flags are
 /// needed, and `RUSTC_BOOTSTRAP=1` allows those.
 pub(crate) fn run(root: &Path, seconds: u32) -> Result<()> {
-    if !shell::exists("cargo-fuzz") {
-        bail!("cargo-fuzz is missing; install it with: cargo install cargo-fuzz --locked");
-    }
+    let cargo_fuzz = tools::cargo_fuzz()?;
     let mut failed = Vec::new();
     for name in targets(root)? {
         shell::say(&format!("fuzzing {name} for {seconds} s"));
@@ -36,10 +34,10 @@ pub(crate) fn run(root: &Path, seconds: u32) -> Result<()> {
         std::fs::create_dir_all(&corpus).with_context(|| format!("could not make {}", corpus.display()))?;
         let seeds = SEEDS.iter().filter(|(target, _)| *target == name).map(|(_, seeds)| root.join("crates").join(seeds));
         let found = shell::run(
-            Command::new("cargo")
+            Command::new(&cargo_fuzz)
                 .current_dir(root)
                 .env("RUSTC_BOOTSTRAP", "1")
-                .args(["fuzz", "run", "--sanitizer", "none", &name])
+                .args(["run", "--sanitizer", "none", &name])
                 // What is new goes into the first directory, the others are only read.
                 .args(std::iter::once(corpus).chain(seeds))
                 .args(["--", "-print_final_stats=1", "-verbosity=0"])

@@ -9,10 +9,19 @@ use crate::{cache, shell};
 
 const CARGO_DENY_VERSION: &str = "0.20.2";
 const CARGO_NEXTEST_VERSION: &str = "0.9.143";
+const CARGO_FUZZ_VERSION: &str = "0.13.2";
 
 /// The path of `cargo-deny`, built from crates once.
 pub(crate) fn cargo_deny() -> Result<PathBuf> {
     cargo_tool("cargo-deny", CARGO_DENY_VERSION)
+}
+
+/// The path of `cargo-fuzz`: the one on the PATH, else built from crates once.
+pub(crate) fn cargo_fuzz() -> Result<PathBuf> {
+    if shell::exists("cargo-fuzz") {
+        return Ok(PathBuf::from("cargo-fuzz"));
+    }
+    cargo_tool("cargo-fuzz", CARGO_FUZZ_VERSION)
 }
 
 /// The path of `cargo-nextest`: the one on the PATH, else built from crates once.
