@@ -85,7 +85,9 @@ impl<'t> Walk<'t> {
             Value::Text(text) => {
                 let is_reference = self.expansion.used.contains_key(&node.id) || self.expansion.missing.contains_key(&node.id);
                 let harmless = self.keys.last().is_some_and(|key| crate::secret_names::is_harmless_header(key));
-                if !text.is_empty() && !is_reference && !harmless && !text.starts_with('$') {
+                // OpenClaw's own examples give local servers, which want no key, their name for one.
+                let placeholder = self.keys.iter().any(|key| key == text);
+                if !text.is_empty() && !is_reference && !harmless && !placeholder && !text.starts_with('$') {
                     self.findings.literal_secrets.push(node.id);
                 }
             }

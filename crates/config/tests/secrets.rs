@@ -133,6 +133,7 @@ fn file_that_others_can_read_is_named_with_the_cure() {
     assert_eq!(codes(secret, 0o644), [("readable-by-others", cure.clone())]);
     assert_eq!(codes(secret, 0o666), [("writable-by-others", cure)]);
     assert_eq!(codes(secret, 0o600), []);
+    assert_eq!(codes("{ models: { providers: { lmstudio: { apiKey: 'lmstudio', models: [] } } } }", 0o644), []);
     assert_eq!(codes("{ models: { providers: { a: { apiKey: '${KEY}', models: [] } } } }", 0o644), []);
 }
 
