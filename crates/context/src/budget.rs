@@ -12,6 +12,12 @@ const CALIBRATED_MARGIN_PERCENT: u64 = 3;
 const KEEP_RECENT_PERCENT: u64 = 50;
 /// The share that a cut at the person's word leaves filled at most.
 const COMPACT_PERCENT: u64 = 25;
+/// The share of a prompt that may be filled before older turns are better noted.
+const NEARLY_FULL_PERCENT: u64 = 80;
+/// The share of the window that a piece takes which a model reads to note it …
+const PIECE_PERCENT: u64 = 50;
+/// … and the share that the note takes.
+const NOTE_PERCENT: u64 = 10;
 /// A single text may take this share of the window …
 const LARGEST_TEXT_PERCENT: u64 = 60;
 /// … and is shortened to this one when it takes more.
@@ -50,6 +56,21 @@ impl Budget {
     /// What history of `present` tokens may have after a cut at the person's word.
     pub(crate) fn compacted(self, fixed: u32, present: u32) -> u32 {
         percent(self.prompt.saturating_sub(fixed), COMPACT_PERCENT).min(present / 2)
+    }
+
+    /// What a prompt has when older turns are better noted.
+    pub(crate) fn nearly_full(self) -> u32 {
+        percent(self.prompt, NEARLY_FULL_PERCENT)
+    }
+
+    /// What a model reads at once to note it. With the note so far, that is 60 % of the window.
+    pub(crate) fn piece(self) -> u32 {
+        percent(self.window, PIECE_PERCENT)
+    }
+
+    /// The longest note.
+    pub(crate) fn note(self) -> u32 {
+        percent(self.window, NOTE_PERCENT)
     }
 
     /// What a text that is too large by itself is shortened to. `None` for one that is not. In uncorrected tokens, so that

@@ -1,12 +1,14 @@
 //! From the stored history to the messages of one request.
 
-use krabba_types::{Message, ModelRef, Role, TemplateFamily, ToolSpec};
+use krabba_types::{Message, ModelRef, Part, Role, TemplateFamily, ToolSpec};
 
 use crate::budget::Budget;
 use crate::cut::{Cut, Fitted, TooLarge, fit};
+use crate::digest::digested;
+use crate::estimate::estimate_tokens;
 use crate::foreign::Reader;
 use crate::fragment::SystemPrompt;
-use crate::item::Item;
+use crate::item::{Item, Source};
 use crate::measure::{ABOUT_TOOLS, message_tokens, tool_tokens, tools_bytes};
 use crate::meter::{Meter, Tokens};
 use crate::repair::{Turn, turns};
@@ -40,6 +42,8 @@ pub struct Input<'session> {
     /// The first `seq` that an earlier cut on this route kept; 0 when there was none. The last user message is always
     /// kept.
     pub keep_from: u64,
+    /// What a model noted of the turns before [`Input::keep_from`].
+    pub note: Option<&'session str>,
     /// Who will read it.
     pub route: &'session ModelRef,
     /// The family of that model's template.
@@ -96,12 +100,15 @@ pub fn build(input: &Input<'_>) -> Result<Built, PromptError> {
     }
     let (system, mut items) = instructions(input);
     items.extend(input.tools.iter().map(Item::of_tool));
-    let fixed = instruction_tokens(input.tools, system.as_ref());
+    let note = input.note.map(|note| digested(note, input.family));
+    let noted = note.as_deref().map_or(0, estimate_tokens);
+    let instructions = instruction_tokens(input.tools, system.as_ref());
     let budget = Budget::new(input.window, input.max_output, input.meter);
-    let Fitted { turns, cut } = fit(turns, fixed, budget, input.meter)?;
+    let Fitted { turns, cut } = fit(turns, instructions.saturating_add(noted), budget, input.meter)?;
 
-    let conversation: Vec<Message> = turns.into_iter().flat_map(|turn| turn.messages).collect();
-    let uncorrected = conversation.iter().map(message_tokens).fold(fixed, u32::saturating_add);
+    let mut conversation: Vec<Message> = turns.into_iter().flat_map(|turn| turn.messages).collect();
+    items.extend(note.as_ref().map(|note| Item::of(Source::Conversation, "note".to_owned(), note)));
+    let uncorrected = conversation.iter().map(message_tokens).fold(instructions + noted, u32::saturating_add);
     if let Some((last, before)) = conversation.split_last() {
         items.push(Item::of_messages("history", before.iter()));
         items.push(Item::of_messages("last message", std::iter::once(last)));
@@ -111,6 +118,9 @@ pub fn build(input: &Input<'_>) -> Result<Built, PromptError> {
     }
     let estimate = Tokens::estimated(input.meter.correct(uncorrected));
     let room = input.window.saturating_sub(estimate.count).min(input.max_output.unwrap_or(u32::MAX));
+    if let (Some(note), Some(first)) = (note, conversation.first_mut()) {
+        first.parts.insert(0, Part::Text(note));
+    }
     let messages = system.into_iter().chain(conversation).collect();
     Ok(Built { messages, estimate, uncorrected, room, items, cut })
 }

@@ -5,7 +5,7 @@ use krabba_types::{
 use proptest::prelude::*;
 
 use crate::repair_tests::log;
-use crate::{ABORTED_LINE, Built, Cut, Entry, Input, Meter, Pictures, PromptError, SystemPrompt, build, check, compact};
+use crate::{ABORTED_LINE, Built, Cut, Entry, Input, Meter, Occasion, Pictures, PromptError, SystemPrompt, build, check, digest};
 
 fn route(model: &str) -> ModelRef {
     ModelRef::new(ProviderId::new("local"), ModelId::new(model))
@@ -55,6 +55,7 @@ impl Session {
             system: &self.system,
             history: &self.history,
             keep_from: self.keep_from,
+            note: None,
             route: &self.route,
             family: self.family,
             pictures: self.pictures,
@@ -310,17 +311,16 @@ fn compacting_on_demand_keeps_the_last_turns() {
     let mut session = Session::new(8_192);
     session.user("only");
     session.assistant("one");
-    assert_eq!(compact(&session.input()), None);
+    assert_eq!(digest(&session.input(), Occasion::Asked), None);
     for number in 0..9 {
         session.user(&format!("question {number}"));
         session.assistant("an answer");
     }
-    let cut = compact(&session.input()).unwrap();
-    assert_eq!((cut.of, cut.dropped % 2, cut.shortened), (20, 0, None));
-    assert!((10..=14).contains(&cut.dropped), "{cut}");
-    session.keep_from = cut.keep_from;
+    let leaving = digest(&session.input(), Occasion::Asked).unwrap();
+    assert!((10..=14).contains(&leaving.messages) && leaving.messages % 2 == 0, "{leaving:?}");
+    session.keep_from = leaving.keep_from();
     session.user("next");
-    assert_eq!(session.build().unwrap().messages.len(), 22 - cut.dropped);
+    assert_eq!(session.build().unwrap().messages.len(), 22 - leaving.messages);
 }
 
 proptest! {

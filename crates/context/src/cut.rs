@@ -6,7 +6,6 @@ use std::fmt;
 use krabba_types::{Message, Part, grouped};
 
 use crate::budget::Budget;
-use crate::build::{Input, instruction_tokens, instructions, turns_of};
 use crate::estimate::estimate_tokens;
 use crate::fit::keep_ends;
 use crate::measure::message_tokens;
@@ -67,19 +66,6 @@ pub struct TooLarge {
     pub instructions: u32,
 }
 
-/// The cut that a person asks for: at most a quarter of the room and half of what there is stays, the last turn in any
-/// case. `None` when there is nothing to cut but the last turn.
-pub fn compact(input: &Input<'_>) -> Option<Cut> {
-    let turns = turns_of(input);
-    let budget = Budget::new(input.window, input.max_output, input.meter);
-    let costs: Vec<u32> = turns.iter().map(turn_tokens).collect();
-    let present = input.meter.correct(total(&costs));
-    let fixed = instruction_tokens(input.tools, instructions(input).0.as_ref());
-    let goal = budget.compacted(input.meter.correct(fixed), present);
-    let dropped = drop_until(&costs, input.meter, goal);
-    if dropped == 0 { None } else { Some(cut_at(&turns, &costs, dropped, input.meter)) }
-}
-
 /// The turns that go into the prompt, and what was left out of them.
 #[derive(Debug)]
 pub(crate) struct Fitted {
@@ -129,7 +115,7 @@ pub(crate) fn fit(mut turns: Vec<Turn>, fixed: u32, budget: Budget, meter: &Mete
 const SMALLEST_REST: u32 = 128;
 
 /// How many turns leave from the beginning until the rest, corrected, is no more than `goal`. Never the last one.
-fn drop_until(costs: &[u32], meter: &Meter, goal: u32) -> usize {
+pub(crate) fn drop_until(costs: &[u32], meter: &Meter, goal: u32) -> usize {
     let mut rest = total(costs);
     let mut dropped = 0;
     for cost in costs.iter().take(costs.len().saturating_sub(1)) {
@@ -152,11 +138,11 @@ fn cut_at(turns: &[Turn], costs: &[u32], dropped: usize, meter: &Meter) -> Cut {
     }
 }
 
-fn turn_tokens(turn: &Turn) -> u32 {
+pub(crate) fn turn_tokens(turn: &Turn) -> u32 {
     turn.messages.iter().map(message_tokens).fold(0, u32::saturating_add)
 }
 
-fn total(costs: &[u32]) -> u32 {
+pub(crate) fn total(costs: &[u32]) -> u32 {
     costs.iter().copied().fold(0, u32::saturating_add)
 }
 

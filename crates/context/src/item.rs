@@ -15,7 +15,7 @@ use crate::toolset::Toolset;
 pub struct Item {
     /// What it is.
     pub source: Source,
-    /// The name of a fragment or a tool, `summary`, `history` or `last message`.
+    /// The name of a fragment or a tool, `note`, `history` or `last message`.
     pub name: String,
     /// Its size in bytes.
     pub bytes: usize,

@@ -15,6 +15,8 @@
 //! - **It fits.** The answer has a reserved share of the window; what does not fit leaves by whole turns, oldest first. A
 //!   last message that is too large by itself loses its middle, visibly. What was cut is said; what cannot fit is
 //!   [`TooLarge`], with the number of tokens.
+//! - **Older turns can be noted.** [`digest`] says which turns leave before the window is full or at a person's word, and in which
+//!   pieces a model reads them; the note that it wrote ([`Input::note`]) stands at the beginning of the first message that stays.
 //! - **It is clean.** Reasoning of another route is dropped and never becomes text; pictures become a stub for a model
 //!   without eyes; special tokens of the model's template are broken in all text that is not ours.
 //!
@@ -34,6 +36,7 @@ mod build;
 mod check;
 mod circumstances;
 mod cut;
+mod digest;
 mod estimate;
 mod fit;
 mod foreign;
@@ -51,6 +54,8 @@ mod build_tests;
 #[cfg(test)]
 mod circumstances_tests;
 #[cfg(test)]
+mod digest_tests;
+#[cfg(test)]
 mod estimate_tests;
 #[cfg(test)]
 mod fragment_tests;
@@ -66,7 +71,8 @@ mod workspace_tests;
 pub use build::{Built, Entry, Input, Pictures, PromptError, build};
 pub use check::{Violation, check};
 pub use circumstances::{Circumstances, user_message};
-pub use cut::{Cut, Shortened, TooLarge, compact};
+pub use cut::{Cut, Shortened, TooLarge};
+pub use digest::{Digest, Occasion, Piece, digest};
 pub use estimate::estimate_tokens;
 pub use fragment::{Author, Changes, Fragment, SystemPrompt};
 pub use item::{Item, Source, what_is_off};

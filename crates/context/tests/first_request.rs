@@ -39,6 +39,7 @@ fn first_request(dialect: Dialect, system: &SystemPrompt, window: u32, further: 
         system,
         history: &[Entry { seq: 1, message }],
         keep_from: 0,
+        note: None,
         route: &route,
         family: TemplateFamily::ChatMl,
         pictures: Pictures::Stubbed,
