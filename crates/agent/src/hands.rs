@@ -53,6 +53,8 @@ pub enum Arriving {
     Steer,
     /// It waits for the end of the turn.
     FollowUp,
+    /// It waits, and is answered together with all that waited.
+    Collect,
     /// It stops the turn.
     Interrupt,
 }

@@ -33,7 +33,8 @@ pub struct History {
     material: Vec<Material>,
     structured: Vec<Structured>,
     opening: Option<Arc<OpeningRecord>>,
-    cut_by_person: u64,
+    cut_for_all: u64,
+    note: Option<Note>,
     cut_by_route: BTreeMap<ModelRef, u64>,
     unreadable: Vec<u64>,
 }
@@ -57,6 +58,14 @@ pub struct SessionSettings {
     pub left_home: bool,
     /// Who answered last.
     pub last_route: Option<ModelRef>,
+}
+
+/// What a model noted of the turns that left the context of every route.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Note {
+    pub(crate) text: String,
+    /// No cleaner than anything that it was made of.
+    pub(crate) label: Label,
 }
 
 /// One user message and everything done to answer it.
@@ -162,7 +171,12 @@ impl History {
 
     /// The `seq` of the first event that `route` still gets to see.
     pub fn cut_for(&self, route: &ModelRef) -> u64 {
-        self.cut_by_route.get(route).copied().unwrap_or(0).max(self.cut_by_person)
+        self.cut_by_route.get(route).copied().unwrap_or(0).max(self.cut_for_all)
+    }
+
+    /// What stands for the turns that left the context of every route.
+    pub(crate) fn note(&self) -> Option<&Note> {
+        self.note.as_ref()
     }
 
     /// Events that this krabba cannot read, by `seq`.
@@ -179,8 +193,15 @@ impl History {
     /// The label of what a model writes that was asked through `route`: no cleaner than the least clean thing that it got to
     /// read. What left the context by a cut has left its label in every answer that was given from it.
     pub fn label_of_answer(&self, route: &ModelRef) -> Label {
+        self.label_before(route, u64::MAX)
+    }
+
+    /// The label of what is made of everything that `route` gets to see before the event `end`, the note included.
+    pub(crate) fn label_before(&self, route: &ModelRef, end: u64) -> Label {
         let cut = self.cut_for(route);
-        let foreign = self.turns.iter().filter(|turn| turn.last_seq >= cut).filter_map(|turn| turn.foreign.as_ref());
+        let seen = self.turns.iter().filter(|turn| turn.last_seq >= cut && turn.first_seq() < end);
+        let noted = self.note.iter().map(|note| &note.label).filter(|label| !label.is_own());
+        let foreign = seen.filter_map(|turn| turn.foreign.as_ref()).chain(noted);
         foreign.cloned().reduce(|one, two| one.join(&two)).unwrap_or(Label::Minted)
     }
 
@@ -240,7 +261,13 @@ impl History {
             Record::Started(_) => self.turn(event).at = Some(event.at),
             Record::Ended(end) => self.turn(event).end = Some(end),
             Record::Changed(change) => self.settings.change(change),
-            Record::Cut(cut) => self.cut(cut),
+            Record::Cut(cut) => {
+                if let Some(text) = &cut.note {
+                    self.material.extend(Material::of_note(event.seq, &event.label, text));
+                    self.note = Some(Note { text: text.clone(), label: event.label.clone() });
+                }
+                self.cut(cut);
+            }
             Record::Notice(_) => {}
         }
     }
@@ -268,12 +295,16 @@ impl History {
                 let before = self.cut_by_route.entry(route).or_default();
                 *before = cut.keep_from.max(*before);
             }
-            None => self.cut_by_person = cut.keep_from.max(self.cut_by_person),
+            None => self.cut_for_all = cut.keep_from.max(self.cut_for_all),
         }
     }
 }
 
 impl Turn {
+    fn first_seq(&self) -> u64 {
+        self.said.first().map_or(self.last_seq, |said| said.seq)
+    }
+
     fn say(&mut self, event: &Event, message: Message) {
         self.said.push(Entry { seq: event.seq, message });
         if !event.label.is_own() {

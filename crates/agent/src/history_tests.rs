@@ -119,7 +119,7 @@ fn events_of_two_processes_are_sorted_out_by_turn() {
 
 #[test]
 fn cut_holds_for_its_route_and_never_moves_back() {
-    let cut = |keep_from, route| Record::Cut(CutRecord { keep_from, route });
+    let cut = |keep_from, route| Record::Cut(CutRecord { keep_from, route, note: None });
     let events = log(vec![
         ("1", user("one")),
         ("1", answer("eins", Extent::Whole)),
@@ -205,7 +205,7 @@ fn answer_to_a_guest_is_not_the_owners_own_material() {
     events.push(next(4, &untrusted));
     events.push(next(5, &guest));
     assert_eq!(history(&events).label_of_answer(&route()), guest.join(&untrusted));
-    let cut = Record::Cut(CutRecord { keep_from: 9, route: None }).event(None, Label::System, Timestamp(1)).unwrap();
+    let cut = Record::Cut(CutRecord { keep_from: 9, route: None, note: None }).event(None, Label::System, Timestamp(1)).unwrap();
     events.push(Event { seq: 6, turn: None, kind: cut.kind, body: cut.body, label: cut.label, ..events[0].clone() });
     assert_eq!(history(&events).label_of_answer(&route()), Label::Minted);
 }
@@ -218,7 +218,7 @@ fn records() -> impl Strategy<Value = Vec<(u8, Record)>> {
         2 => "[a-c]{0,3}".prop_map(|text| answer(&text, Extent::Aborted)),
         3 => Just(answered()),
         1 => Just(ended(Outcome::Interrupted)),
-        1 => (0_u64..20).prop_map(|keep_from| Record::Cut(CutRecord { keep_from, route: None })),
+        1 => (0_u64..20).prop_map(|keep_from| Record::Cut(CutRecord { keep_from, route: None, note: None })),
         1 => Just(Record::Notice(NoticeRecord { text: "n".to_owned() })),
     ];
     proptest::collection::vec((0_u8..5, record), 0..24)
@@ -241,6 +241,7 @@ proptest! {
                 system: &SystemPrompt::default(),
                 history: &history.conversation(&route(), Some(&TurnId::new("now"))),
                 keep_from: history.cut_for(&route()),
+                note: None,
                 route: &route(),
                 family: TemplateFamily::ChatMl,
                 pictures: Pictures::Stubbed,

@@ -1,8 +1,8 @@
-//! Looking at a session's prompt without asking anybody, and making it smaller at the person's word.
+//! Looking at a session's prompt without asking anybody.
 
 use std::sync::Arc;
 
-use krabba_context::{Item, Source, compact};
+use krabba_context::{Item, Source};
 use krabba_route::{Ask, Plan};
 use krabba_store::Store;
 use krabba_types::{Fact, Message, ModelRef, Role, RouteFacts};
@@ -10,7 +10,7 @@ use krabba_types::{Fact, Message, ModelRef, Role, RouteFacts};
 use crate::agent::Shared;
 use crate::history::History;
 use crate::prompt::View;
-use crate::{AgentError, Lane, OpeningRecord};
+use crate::{AgentError, Lane, OpeningRecord, Waiting};
 
 /// What `krabba_context` calls the question at the end of a prompt.
 const PLACEHOLDER: &str = "last message";
@@ -35,24 +35,6 @@ pub struct Inspection {
     pub problem: Option<String>,
 }
 
-/// What came of making the prompt smaller.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Compacted {
-    /// There is no route whose window would be the measure.
-    NoModel,
-    /// The last turn is all there is.
-    NothingToCut,
-    /// Older messages left. The raw history is as it was.
-    Cut {
-        /// How many.
-        messages: usize,
-        /// About how many tokens the prompt had.
-        before: u32,
-        /// About how many it has now.
-        after: u32,
-    },
-}
-
 impl Lane {
     /// Who would be asked now, in which order, and who not.
     ///
@@ -60,7 +42,7 @@ impl Lane {
     /// When the store fails.
     pub async fn plan(&self) -> Result<Plan, AgentError> {
         let history = self.history().await?;
-        Ok(plan(self.shared(), self, &history))
+        Ok(plan(self.shared(), self, &history, Waiting::Person))
     }
 
     /// The prompt that would be sent now; `None` when no model can be asked.
@@ -110,24 +92,8 @@ impl Lane {
         }
     }
 
-    /// Leaves older messages out of the prompt from now on, on every route. Whole turns go, oldest first; no model is asked,
-    /// and nothing is deleted.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn compact(&self) -> Result<Compacted, AgentError> {
-        let (history, opening) = self.history_and_opening().await?;
-        let Some((reference, facts)) = first_route(self.shared(), self, &history) else { return Ok(Compacted::NoModel) };
-        let view = View { shared: self.shared(), history: &history, reference: &reference, facts: &facts, opening: &opening };
-        let conversation = history.conversation(&reference, None);
-        let Some(cut) = view.with_input(&conversation, compact) else { return Ok(Compacted::NothingToCut) };
-        let before = view.build(&conversation).map_or(cut.tokens, |built| built.estimate.count);
-        self.cut(cut.keep_from).await?;
-        Ok(Compacted::Cut { messages: cut.dropped, before, after: before.saturating_sub(cut.tokens) })
-    }
-
     /// The history, and what the conversation begins with, or would begin with now.
-    async fn history_and_opening(&self) -> Result<(Arc<History>, Arc<OpeningRecord>), AgentError> {
+    pub(crate) async fn history_and_opening(&self) -> Result<(Arc<History>, Arc<OpeningRecord>), AgentError> {
         let (state, shared) = (Arc::clone(self.state()), Arc::clone(self.shared()));
         let read = move |store: &Store| {
             let history = state.refresh(store)?;
@@ -151,19 +117,20 @@ fn tokens(items: &[Item]) -> u32 {
     items.iter().map(|item| item.tokens).fold(0, u32::saturating_add)
 }
 
-fn plan(shared: &Shared, lane: &Lane, history: &History) -> Plan {
+pub(crate) fn plan(shared: &Shared, lane: &Lane, history: &History, waiting: Waiting) -> Plan {
     let settings = history.settings();
     shared.router.plan(&Ask {
         sticky: settings.model.clone(),
         profile: settings.profile.clone(),
         residency: settings.residency(),
         session: Some(lane.id().clone()),
+        background: waiting == Waiting::Nobody,
         ..Ask::new(shared.settings.id.clone())
     })
 }
 
 fn first_route(shared: &Shared, lane: &Lane, history: &History) -> Option<(ModelRef, RouteFacts)> {
-    let reference = plan(shared, lane, history).candidates.into_iter().next()?.reference;
+    let reference = plan(shared, lane, history, Waiting::Person).candidates.into_iter().next()?.reference;
     let facts = shared.router.facts(&shared.settings.id, &reference);
     Some((reference, facts))
 }

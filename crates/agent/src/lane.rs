@@ -97,6 +97,7 @@ impl Lane {
         let stop = self.shared.closing.child_token();
         let give_way = CancellationToken::new();
         let (sender, events) = mpsc::channel(CHANNEL);
+        self.state.queue.stop_those_who_stand_by();
         if self.shared.hands.arriving == Arriving::Interrupt {
             self.state.queue.stop_all();
         }
@@ -160,15 +161,15 @@ impl Lane {
     }
 
     pub(crate) async fn change_all(&self, changes: Vec<Change>) -> Result<(), AgentError> {
-        self.write(changes.into_iter().map(Record::Changed).collect()).await
+        self.write(changes.into_iter().map(|change| (Record::Changed(change), Label::Owner)).collect()).await
     }
 
-    /// Takes older messages out of the context of every route: all before the event `keep_from`. The prompt changes from its
-    /// beginning, so that what it begins with may do so too.
-    pub(crate) async fn cut(&self, keep_from: u64) -> Result<(), AgentError> {
+    /// Takes older messages out of the context. The prompt changes from its beginning, so that what it begins with may do so too.
+    /// `label` is that of the note.
+    pub(crate) async fn cut(&self, cut: CutRecord, label: Label) -> Result<(), AgentError> {
         let shared = Arc::clone(&self.shared);
         let opening = self.shared.stored(move |_| Ok(OpeningRecord::now(&shared))).await?;
-        self.write(vec![Record::Cut(CutRecord { keep_from, route: None }), Record::Opened(Box::new(opening))]).await
+        self.write(vec![(Record::Cut(cut), label), (Record::Opened(Box::new(opening)), Label::System)]).await
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -179,7 +180,7 @@ impl Lane {
         &self.state
     }
 
-    async fn write(&self, records: Vec<Record>) -> Result<(), AgentError> {
+    async fn write(&self, records: Vec<(Record, Label)>) -> Result<(), AgentError> {
         if records.is_empty() {
             return Ok(());
         }
@@ -188,7 +189,8 @@ impl Lane {
         self.shared
             .stored(move |store| {
                 store.get_or_create_session(&row)?;
-                let events = records.iter().map(|record| record.event(None, Label::Owner, row.at)).collect::<Result<Vec<_>, _>>()?;
+                let events =
+                    records.iter().map(|(record, label)| record.event(None, label.clone(), row.at)).collect::<Result<Vec<_>, _>>()?;
                 store.append_all(&state.id, &events)?;
                 state.refresh(store)?;
                 Ok(())

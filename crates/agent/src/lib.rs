@@ -24,6 +24,7 @@ mod acting;
 mod agent;
 mod answer;
 mod asking;
+mod compacting;
 mod course;
 mod ending;
 mod error;
@@ -54,11 +55,12 @@ mod queue_tests;
 mod say_tests;
 
 pub use agent::{Agent, AgentSettings};
+pub use compacting::{CompactEvent, Compacted, Compacting, Sizes};
 pub use error::AgentError;
 pub use event::{Acted, Input, TurnEnd, TurnEvent, Waiting};
 pub use hands::{Arriving, Hands, Limits};
 pub use history::{History, SessionSettings};
-pub use inspection::{Compacted, Inspection};
+pub use inspection::Inspection;
 pub use lane::{Lane, SessionView, TurnHandle};
 pub use opening::{Briefing, OpeningRecord};
 pub use record::{

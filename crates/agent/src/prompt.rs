@@ -39,7 +39,10 @@ impl SessionPrompt {
 
     /// The cuts that were made on the way, to be remembered, so that the next request begins at the same place.
     pub(crate) fn cuts(&self) -> Vec<CutRecord> {
-        self.made().iter().filter_map(|(route, made)| Some(CutRecord { keep_from: made.keep_from?, route: Some(route.clone()) })).collect()
+        self.made()
+            .iter()
+            .filter_map(|(route, made)| Some(CutRecord { keep_from: made.keep_from?, route: Some(route.clone()), note: None }))
+            .collect()
     }
 
     /// The server of `route` counted `reported` tokens in the prompt.
@@ -121,6 +124,7 @@ impl View<'_> {
             system: &self.opening.system,
             history: conversation,
             keep_from: self.history.cut_for(self.reference),
+            note: self.history.note().map(|note| note.text.as_str()),
             route: self.reference,
             family: self.facts.family,
             pictures: if sees(self.facts) { Pictures::Shown } else { Pictures::Stubbed },

@@ -259,6 +259,9 @@ pub struct CutRecord {
     /// The route whose window was too small; `None` when the person asked for it and it holds for all.
     #[serde(default)]
     pub route: Option<ModelRef>,
+    /// What a model noted of them. It replaces the note before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// A line for the person.

@@ -27,6 +27,11 @@ impl Material {
         Self::new(seq, Source::Model, label, texts(&assistant.parts))
     }
 
+    /// What a model noted of earlier turns.
+    pub(crate) fn of_note(seq: u64, label: &Label, text: &str) -> Option<Self> {
+        Self::new(seq, Source::Model, label, text.to_owned())
+    }
+
     /// What a tool brought.
     pub(crate) fn of_result(seq: u64, label: &Label, result: &ToolResult) -> Option<Self> {
         Self::new(seq, Source::Tool { name: result.name.clone() }, label, result.text.clone())

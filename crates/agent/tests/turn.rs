@@ -6,7 +6,7 @@ mod support;
 
 use std::sync::Arc;
 
-use krabba_agent::{Change, Compacted, Input, Outcome, Status, TurnEvent};
+use krabba_agent::{Change, Input, Outcome, Status, TurnEvent};
 use krabba_context::ABORTED_LINE;
 use krabba_store::{EventKind, NewEvent, NewSession, Store, StoredEvent};
 use krabba_testkit::Fate;
@@ -356,25 +356,6 @@ async fn cut_is_remembered_so_that_the_prefix_holds_behind_it() {
     assert_ne!(begins.last(), Some(&Some('1')), "{begins:?}");
     let cuts = begins.windows(2).filter(|pair| pair[0] != pair[1]).count();
     assert!(cuts <= 2, "the beginning moves with every turn: {begins:?}");
-}
-
-#[tokio::test]
-async fn compaction_at_the_persons_word_keeps_the_history() {
-    let server = server("").await;
-    let state = tempfile::tempdir().unwrap();
-    let agent = agent_at(state.path(), &server);
-    let lane = agent.new_session();
-    assert_eq!(lane.compact().await.unwrap(), Compacted::NothingToCut);
-    for words in ["one", "two", "three", "four"] {
-        listen(lane.turn(say(words))).await;
-    }
-    let Compacted::Cut { messages: left, before, after } = lane.compact().await.unwrap() else { panic!("nothing was cut") };
-    assert!(left >= 2 && after < before, "{left} messages, {before} to {after} tokens");
-    listen(lane.turn(say("five"))).await;
-    let said: Vec<String> = messages(&server, 4).into_iter().map(|(_, text)| text).collect();
-    assert!(!said.contains(&"one".to_owned()) && said.last() == Some(&"five".to_owned()), "{said:?}");
-    let store = Store::open(state.path()).unwrap();
-    assert_eq!(kinds(&store, lane.id()).iter().filter(|kind| **kind == EventKind::UserMessage).count(), 5);
 }
 
 #[tokio::test]

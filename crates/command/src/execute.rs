@@ -52,6 +52,8 @@ pub enum Effect {
     ShowReasoning(Switch),
     /// The turns of the session were stopped; drops what it has queued itself.
     Stop,
+    /// Makes the prompt of the session smaller; [`crate::compacted`] says what came of it.
+    Compact,
     /// Leaves, where that means something.
     Quit,
 }
@@ -106,7 +108,7 @@ async fn attempt(command: &Command, context: &Context<'_>) -> Result<Reply, Agen
         Command::Status => report::status(context).await.map(Reply::text),
         Command::Context => report::context(context).await.map(Reply::text),
         Command::New { message } => new_session(message.clone(), context).await,
-        Command::Compact => compact(context).await,
+        Command::Compact => Ok(Reply::with("", Effect::Compact)),
         Command::Stop => Ok(stop(context)),
         Command::Sessions => report::sessions(context).await.map(Reply::text),
         Command::Quit => Ok(Reply::with("", Effect::Quit)),
@@ -173,11 +175,6 @@ async fn new_session(message: Option<String>, context: &Context<'_>) -> Result<R
     let lane = context.agent.succeed(context.lane).await?;
     let text = "a new conversation begins; the old one is kept (/sessions)";
     Ok(Reply::with(text, Effect::NewSession { session: lane.id().clone(), message }))
-}
-
-async fn compact(context: &Context<'_>) -> Result<Reply, AgentError> {
-    let compacted = context.lane.compact().await?;
-    Ok(Reply::text(report::compacted(&compacted)))
 }
 
 fn stop(context: &Context<'_>) -> Reply {

@@ -23,3 +23,4 @@ mod parse_tests;
 pub use execute::{Context, Effect, Reply, execute, run};
 pub use image::{FileAccess, ImageError, read_image};
 pub use parse::{COMMANDS, Command, CommandError, Entry, ModelWish, ModelsWish, PageSize, Switch, ThinkWish, parse};
+pub use report::compacted;

@@ -166,7 +166,7 @@ pub const COMMANDS: [Entry; 13] = [
     Entry { name: "status", also: &[], usage: "/status", summary: "model, place, window, speed, session" },
     Entry { name: "context", also: &[], usage: "/context", summary: "what the prompt consists of" },
     Entry { name: "new", also: &["reset"], usage: "/new [MESSAGE]", summary: "begin a new conversation" },
-    Entry { name: "compact", also: &[], usage: "/compact", summary: "leave older messages out of the prompt" },
+    Entry { name: "compact", also: &[], usage: "/compact", summary: "have older messages noted, and leave them out of the prompt" },
     Entry { name: "stop", also: &["abort"], usage: "/stop", summary: "stop the answer that is coming" },
     Entry { name: "sessions", also: &["session"], usage: "/sessions", summary: "your conversations" },
     Entry { name: "help", also: &["commands", "h", "?"], usage: "/help", summary: "this list" },

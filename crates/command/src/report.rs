@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use krabba_agent::{AgentError, Compacted, ContextRecord, Counted, EndRecord, Inspection, Outcome, SessionView};
+use krabba_agent::{AgentError, Compacted, ContextRecord, Counted, EndRecord, Inspection, Outcome, SessionView, Sizes};
 use krabba_route::Plan;
 use krabba_store::Session;
 use krabba_types::{RouteFacts, RouteState, Timestamp, grouped, seconds, signed, speed};
@@ -146,16 +146,22 @@ fn itemised(inspection: &Inspection) -> String {
     lines.join("\n")
 }
 
-/// `/compact`.
-pub(crate) fn compacted(compacted: &Compacted) -> String {
+/// What `/compact` did.
+pub fn compacted(compacted: &Compacted) -> String {
+    let smaller = |sizes: &Sizes| format!("about {} tokens instead of {}", grouped(sizes.after), grouped(sizes.before));
     match compacted {
         Compacted::NothingToCut => "nothing to leave out: the conversation is short".to_owned(),
         Compacted::NoModel => "no model can be asked, so that nothing is to be made smaller; /model says why".to_owned(),
-        Compacted::Cut { messages, before, after } => format!(
-            "{messages} older messages are left out of the prompt now: about {} tokens instead of {}. Nothing is deleted",
-            grouped(*after),
-            grouped(*before),
+        Compacted::Stopped => "stopped; what was noted until then is kept".to_owned(),
+        Compacted::Noted(sizes) => {
+            format!("a note stands for {} older messages now: {}. Nothing is deleted", sizes.messages, smaller(sizes))
+        }
+        Compacted::Cut(sizes, why) => format!(
+            "{} older messages are left out of the prompt now, without a note of them ({why}): {}. Nothing is deleted",
+            sizes.messages,
+            smaller(sizes)
         ),
+        Compacted::Unnoted(why) => format!("no note was made of older messages: {why}"),
     }
 }
 

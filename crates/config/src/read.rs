@@ -19,7 +19,7 @@ pub(crate) fn read(root: &Node, context: Context<'_>, drafts: &mut Vec<Draft>) -
         auth: reading.section(root.get("auth")),
         privacy: reading.section(root.get("privacy")),
         session: raw(root.get("session")),
-        messages: raw(root.get("messages")),
+        messages: reading.section(root.get("messages")),
         gateway: raw(root.get("gateway")),
         tools: raw(root.get("tools")),
         channels: raw(root.get("channels")),

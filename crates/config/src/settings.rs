@@ -4,7 +4,7 @@ use krabba_types::Residency;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Agents, Auth, Models, Raw};
+use crate::{Agents, Auth, Messages, Models, Raw};
 
 /// The configuration as it was given: checked for form, resolved, not yet interpreted. Each room gets its own settings
 /// out of it in the binary. Entries with errors are not in it.
@@ -27,8 +27,8 @@ pub struct Config {
     pub privacy: Privacy,
     /// How conversations are kept apart and ended. Kept for the session layer.
     pub session: Raw,
-    /// How replies are written. Kept for the channels.
-    pub messages: Raw,
+    /// How messages are taken.
+    pub messages: Messages,
     /// The daemon's front door. Kept for the gateway.
     pub gateway: Raw,
     /// Which tools there are. Kept for the tool layer.

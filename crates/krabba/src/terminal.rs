@@ -6,6 +6,7 @@
 
 mod approval;
 mod chat;
+mod compacting;
 mod editor;
 mod footer;
 mod goodbye;

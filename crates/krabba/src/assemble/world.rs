@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
-use krabba_agent::{Agent, AgentSettings, Briefing, Hands};
-use krabba_config::Loaded;
+use krabba_agent::{Agent, AgentSettings, Arriving, Briefing, Hands};
+use krabba_config::{Loaded, QueueMode};
 use krabba_context::{Fragment, SystemPrompt};
 use krabba_guard::{Decoys, Monitor, Policy};
 use krabba_llm::Caller;
@@ -189,7 +189,8 @@ impl World {
     fn empty_hands(&self) -> Hands {
         let monitor = Monitor::new(Arc::clone(&self.store), Policy::default(), Arc::clone(&self.clock));
         let monitor = Arc::new(monitor.watching(self.redactor.clone(), self.decoys.clone()));
-        Hands { monitor, redactor: self.redactor.clone(), ..Hands::none(&self.store, &self.clock) }
+        let arriving = arriving(self.loaded.config.messages.queue.mode);
+        Hands { monitor, redactor: self.redactor.clone(), arriving, ..Hands::none(&self.store, &self.clock) }
     }
 
     fn agent_with(&self, id: AgentId, agent: Option<&krabba_config::Agent>, briefing: Briefing, hands: Hands) -> Agent {
@@ -245,5 +246,14 @@ impl World {
         }
         self.watcher.shutdown().await;
         self.services.shutdown().await;
+    }
+}
+
+fn arriving(mode: Option<QueueMode>) -> Arriving {
+    match mode {
+        None | Some(QueueMode::Steer | QueueMode::Queue | QueueMode::SteerBacklog) => Arriving::Steer,
+        Some(QueueMode::Followup) => Arriving::FollowUp,
+        Some(QueueMode::Collect) => Arriving::Collect,
+        Some(QueueMode::Interrupt) => Arriving::Interrupt,
     }
 }

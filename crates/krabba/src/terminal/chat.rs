@@ -16,14 +16,16 @@ use anyhow::Result;
 use crossterm::event::{Event, EventStream};
 use crossterm::terminal;
 use futures_util::StreamExt;
-use krabba_agent::{Agent, Arriving, Change, Input, Lane, Outcome, Status, TurnEnd, TurnEvent, TurnHandle};
+use krabba_agent::{Agent, Arriving, Change, CompactEvent, Input, Lane, Outcome, Status, TurnEnd, TurnEvent, TurnHandle};
 use krabba_command::{Effect, FileAccess, Reply, Switch};
+use krabba_context::Occasion;
 use krabba_guard::Question;
 use krabba_local::{LoadEvent, Loaded};
 use krabba_types::{Clock, Image, ModelRef, Part, Progress, SessionId, SystemClock, grouped};
 
 use super::approval::{acted_line, how_to_answer, indented, read_answer};
 use super::circumstances;
+use super::compacting::{Shrinking, Told};
 use super::editor::{Editor, Outcome as Key};
 use super::footer::footer;
 use super::goodbye::{Goodbye, Signals};
@@ -65,10 +67,9 @@ pub(super) async fn run(home: &Home, world: &World, agent: &Agent, lane: Lane, h
         agent,
         shows_reasoning: lane.view().await?.settings.shows_reasoning,
         lane,
-        turn: None,
+        running: Running::default(),
         unsent: Unsent::default(),
         offering: Offering::NotYet,
-        asked: None,
         leaving: Leaving::No,
     };
     let talked = async {
@@ -100,13 +101,20 @@ struct Chat<'a> {
     world: &'a World,
     agent: &'a Agent,
     lane: Lane,
-    turn: Option<TurnHandle>,
+    running: Running,
     unsent: Unsent,
     shows_reasoning: bool,
     offering: Offering,
+    leaving: Leaving,
+}
+
+/// What goes on.
+#[derive(Default)]
+struct Running {
+    turn: Option<TurnHandle>,
     /// What the owner is asked before it is done.
     asked: Option<Question>,
-    leaving: Leaving,
+    shrinking: Option<Shrinking>,
 }
 
 /// What the person wants said, and has not been.
@@ -116,6 +124,17 @@ struct Unsent {
     waiting: VecDeque<Input>,
     /// Pictures that go with the next message.
     attached: Vec<Image>,
+}
+
+impl Unsent {
+    /// The next message; all that wait at once, where they are to be answered together.
+    fn next(&mut self, arriving: Arriving) -> Option<Input> {
+        let mut input = self.waiting.pop_front()?;
+        if arriving == Arriving::Collect {
+            input.parts.extend(self.waiting.drain(..).flat_map(|more| more.parts));
+        }
+        Some(input)
+    }
 }
 
 /// How close the person is to leaving.
@@ -156,7 +175,8 @@ impl Chat<'_> {
                     // The terminal is gone, and whatever it is for will not come back.
                     Some(Err(_)) | None => self.leaving = Leaving::Told(Goodbye::HangUp),
                 },
-                event = next_event(&mut self.turn) => self.event(event)?,
+                event = next_event(&mut self.running.turn) => self.event(event)?,
+                event = next_shrinking(&mut self.running.shrinking) => self.shrunk(event)?,
                 event = self.offering.next() => self.loading(event).await?,
                 () = &mut looking, if !looked => {
                     looked = true;
@@ -165,7 +185,7 @@ impl Chat<'_> {
                 _ = tick.tick(), if self.is_busy() => self.view.tick()?,
             }
             if !self.is_busy()
-                && let Some(input) = self.unsent.waiting.pop_front()
+                && let Some(input) = self.unsent.next(self.agent.hands().arriving)
             {
                 self.begin(input)?;
             }
@@ -175,7 +195,7 @@ impl Chat<'_> {
 
     /// Leaves on the screen what was said, an unfinished answer too.
     fn take_leave(&mut self) -> Result<()> {
-        if let Some(turn) = self.turn.take() {
+        if let Some(turn) = self.running.turn.take() {
             turn.stop();
             self.view.end()?;
             self.view.aside("stopped")?;
@@ -184,7 +204,8 @@ impl Chat<'_> {
     }
 
     fn is_busy(&self) -> bool {
-        self.turn.is_some() || self.offering.is_loading()
+        let waited_for = self.running.shrinking.as_ref().is_some_and(Shrinking::is_waited_for);
+        self.running.turn.is_some() || waited_for || self.offering.is_loading()
     }
 
     async fn key(&mut self, event: Event) -> Result<()> {
@@ -223,8 +244,12 @@ impl Chat<'_> {
     }
 
     fn interrupt(&mut self) -> Result<()> {
-        if let Some(turn) = &self.turn {
+        if let Some(turn) = &self.running.turn {
             turn.stop();
+            self.give_back()?;
+        } else if self.running.shrinking.take_if(|shrinking| shrinking.is_waited_for()).is_some() {
+            self.view.status(None)?;
+            self.view.aside("stopped; what was noted until then is kept")?;
             self.give_back()?;
         } else if self.offering.is_loading() {
             self.offering = Offering::Over;
@@ -263,7 +288,7 @@ impl Chat<'_> {
     }
 
     async fn submit(&mut self, text: String) -> Result<()> {
-        if let Some(answer) = self.asked.as_ref().and_then(|question| read_answer(question, &text)) {
+        if let Some(answer) = self.running.asked.as_ref().and_then(|question| read_answer(question, &text)) {
             return self.answer_question(&text, answer).await;
         }
         if let Offering::Asked(_) = self.offering
@@ -297,12 +322,12 @@ impl Chat<'_> {
     }
 
     async fn answer_question(&mut self, text: &str, answer: krabba_guard::Answer) -> Result<()> {
-        let Some(question) = self.asked.take() else { return Ok(()) };
+        let Some(question) = self.running.asked.take() else { return Ok(()) };
         self.view.said(text)?;
         if let Err(error) = self.lane.answer(question.id.clone(), answer, "terminal").await {
             self.view.alarm(&error.to_string())?;
             // Words that are missing can still be typed.
-            self.asked = Some(question);
+            self.running.asked = Some(question);
         }
         Ok(())
     }
@@ -314,10 +339,10 @@ impl Chat<'_> {
             self.offering = Offering::Over;
         }
         if self.is_busy() {
-            match (self.agent.hands().arriving, &self.turn) {
+            match (self.agent.hands().arriving, &self.running.turn) {
                 (Arriving::Steer, Some(turn)) => turn.give_way(),
                 (Arriving::Interrupt, Some(turn)) => turn.stop(),
-                (Arriving::Steer | Arriving::FollowUp | Arriving::Interrupt, _) => {}
+                (Arriving::Steer | Arriving::FollowUp | Arriving::Collect | Arriving::Interrupt, _) => {}
             }
             self.unsent.waiting.push_back(input);
             return self.show_waiting();
@@ -337,16 +362,18 @@ impl Chat<'_> {
             Effect::Attach(image) => self.unsent.attached.push(image),
             Effect::ShowReasoning(switch) => self.shows_reasoning = switch == Switch::On,
             Effect::Stop => self.give_back()?,
+            Effect::Compact => self.running.shrinking = Some(Shrinking::begin(&self.lane, Occasion::Asked)),
             Effect::Quit => self.leaving = Leaving::Yes,
         }
         Ok(())
     }
 
     fn change_session(&mut self, session: SessionId, message: Option<String>) -> Result<()> {
-        if let Some(turn) = self.turn.take() {
+        if let Some(turn) = self.running.turn.take() {
             turn.stop();
             self.view.end()?;
         }
+        self.running.shrinking = None;
         self.give_back()?;
         self.lane = self.agent.session(session);
         match message {
@@ -361,7 +388,26 @@ impl Chat<'_> {
         let mut parts = input.parts;
         parts.extend(std::mem::take(&mut self.unsent.attached).into_iter().map(Part::Image));
         self.view.begin();
-        self.turn = Some(self.lane.turn(Input { parts, circumstances: Some(circumstances()), ..input }));
+        self.running.shrinking = None;
+        self.running.turn = Some(self.lane.turn(Input { parts, circumstances: Some(circumstances()), ..input }));
+        Ok(())
+    }
+
+    fn shrunk(&mut self, event: Option<CompactEvent>) -> Result<()> {
+        let (Some(event), Some(shrinking)) = (event, &self.running.shrinking) else {
+            self.running.shrinking = None;
+            return Ok(());
+        };
+        match shrinking.told(event) {
+            Told::Status(status) => self.view.status(Some(status))?,
+            Told::Line(line) => {
+                self.view.status(None)?;
+                self.view.say(&line)?;
+                self.view.gap()?;
+            }
+            Told::Aside(line) => self.view.aside(&line)?,
+            Told::Nothing => {}
+        }
         Ok(())
     }
 
@@ -375,18 +421,18 @@ impl Chat<'_> {
             Some(TurnEvent::Notice(line)) => self.view.aside(&line)?,
             Some(TurnEvent::Output(line)) => self.view.aside(&indented(&line))?,
             Some(TurnEvent::Acted(acted)) => {
-                self.asked = None;
+                self.running.asked = None;
                 self.view.aside(&acted_line(&acted))?;
                 self.view.aside(&indented(&acted.shown))?;
             }
             Some(TurnEvent::Asked(question)) => {
                 self.view.alarm(&question.lines.join("\n"))?;
                 self.view.aside(&how_to_answer(&question))?;
-                self.asked = Some(*question);
+                self.running.asked = Some(*question);
             }
             Some(TurnEvent::Ended(end)) => self.ended(&end)?,
             None => {
-                self.turn = None;
+                self.running.turn = None;
                 self.view.end()?;
             }
         }
@@ -394,8 +440,8 @@ impl Chat<'_> {
     }
 
     fn ended(&mut self, end: &TurnEnd) -> Result<()> {
-        self.turn = None;
-        self.asked = None;
+        self.running.turn = None;
+        self.running.asked = None;
         self.view.end()?;
         match &end.outcome {
             Outcome::Failed(fault) => self.view.alarm(&fault.message)?,
@@ -408,6 +454,10 @@ impl Chat<'_> {
             self.view.aside("stopped")?;
         }
         self.view.gap()?;
+        if end.outcome.is_answer() {
+            // While the person reads. Whatever they say next goes before it.
+            self.running.shrinking = Some(Shrinking::begin(&self.lane, Occasion::NearlyFull));
+        }
         self.offer(end.answered.as_ref())
     }
 
@@ -482,7 +532,16 @@ async fn next_event(turn: &mut Option<TurnHandle>) -> Option<TurnEvent> {
     }
 }
 
+/// What is next of the work on a smaller prompt; never, when there is none.
+async fn next_shrinking(shrinking: &mut Option<Shrinking>) -> Option<CompactEvent> {
+    match shrinking {
+        Some(shrinking) => shrinking.next().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// What a person typed of a message.
 fn words(input: &Input) -> String {
-    input.parts.iter().filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None }).collect()
+    let texts = input.parts.iter().filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None });
+    texts.collect::<Vec<_>>().join("\n")
 }

@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::approval::{acted_line, from_elsewhere};
 use super::circumstances;
+use super::compacting::compact_now;
 use super::style::printable_lines;
 use crate::assemble::{Home, World};
 
@@ -36,6 +37,10 @@ pub(super) async fn run(home: &Home, world: &World, agent: &Agent, mut lane: Lan
             }
             input = match reply.effect {
                 Effect::None | Effect::ShowReasoning(_) | Effect::Stop => None,
+                Effect::Compact => {
+                    println!("{}", printable_lines(&compact_now(&lane).await));
+                    None
+                }
                 Effect::Attach(image) => {
                     attached.push(image);
                     None
