@@ -57,6 +57,11 @@ impl HttpRequest {
         Self::new(Method::GET, url, Bytes::new()).header("accept", Secret::new("application/json"))
     }
 
+    /// A `DELETE`.
+    pub fn delete(url: Url) -> Self {
+        Self::new(Method::DELETE, url, Bytes::new())
+    }
+
     /// A `POST` of a JSON text. Compression of the answer is declined: between a model and its reader it only delays.
     pub fn post_json(url: Url, body: Bytes) -> Self {
         Self::new(Method::POST, url, body)

@@ -1,6 +1,6 @@
 //! One SQLite file, `<state>/krabba.db`, that holds everything which must survive a crash: sessions and their events,
 //! learned facts about routes, what each attempt cost, who is working on which session, what the owner was asked and
-//! allowed, the audit of every decision, what was begun, and whose the workspace's files are.
+//! allowed, the audit of every decision, what was begun, whose the workspace's files are, and what MCP servers offer.
 //!
 //! # What it promises
 //! - An event that [`Store::append`] returned is on the disk (WAL, `synchronous=FULL`): it survives `kill -9` and a
@@ -31,6 +31,7 @@ mod event;
 mod fact;
 mod file_label;
 mod lease;
+mod mcp_tool;
 mod open;
 mod permit;
 mod process;
@@ -52,6 +53,7 @@ pub use event::{Event, EventKind, NewEvent, StoredEvent, UnreadableEvent};
 pub use fact::StoredFact;
 pub use file_label::FileLabel;
 pub use lease::{Lease, LeaseOwner, Leasing, Renewal};
+pub use mcp_tool::McpTool;
 pub use permit::Permit;
 pub use session::{NewSession, Session};
 pub use store::Store;

@@ -24,7 +24,7 @@ const ROOMS: [(&str, &[&str]); 20] = [
     ("krabba-sandbox", &["types", "net", "guard"]),
     ("krabba-tool", &["types", "guard"]),
     ("krabba-tools", &["types", "store", "redact", "net", "guard", "sandbox", "tool"]),
-    ("krabba-mcp", &["types", "net", "guard", "sandbox", "tool"]),
+    ("krabba-mcp", &["types", "store", "net", "guard", "sandbox", "tool"]),
     ("krabba-agent", &["types", "store", "markup", "redact", "route", "context", "guard", "tool"]),
     ("krabba-command", &["types", "store", "route", "context", "guard", "agent"]),
     (
