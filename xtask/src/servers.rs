@@ -1,7 +1,7 @@
 //! The real servers that tests talk to.
 //!
 //! `llama-server` is built from the llama.cpp source inside the PyPI source package of `llama-cpp-python`; LiteLLM's
-//! proxy is installed from PyPI. Model files are written by `crates/testkit/models/make_tiny_gguf.py`, since no weights
+//! proxy is installed from PyPI, the official MCP servers from npm. Model files are written by `crates/testkit/models/make_tiny_gguf.py`, since no weights
 //! are downloaded. Everything lands in the cache under a name that contains its version, so that a second run is quick
 //! and a changed version builds anew. The test kit finds the same places by the same names.
 
@@ -14,6 +14,10 @@ use crate::{cache, shell, tools};
 
 const LLAMA_CPP_PYTHON: &str = "0.3.36";
 const LITELLM: &str = "1.106.2";
+const MCP_SERVERS: &str = "2026.8.31";
+
+/// The MCP servers that its makers test clients with.
+const MCP_PACKAGES: [&str; 2] = ["@modelcontextprotocol/server-everything", "@modelcontextprotocol/server-filesystem"];
 
 /// A model file: its name in the cache and the maker's arguments.
 const MODELS: [(&str, &[&str]); 7] = [
@@ -34,6 +38,7 @@ pub(crate) fn prepare() -> Result<PathBuf> {
     let cache = cache::directory()?;
     llama_server(&cache)?;
     models(&cache)?;
+    tools::npm_packages(&format!("mcp-servers-{MCP_SERVERS}"), &MCP_PACKAGES.map(|name| format!("{name}@{MCP_SERVERS}")))?;
     tools::python_environment(&format!("litellm-{LITELLM}"), &[&format!("litellm[proxy]=={LITELLM}")])?;
     Ok(cache)
 }

@@ -60,6 +60,23 @@ pub(crate) fn python_environment(name: &str, packages: &[&str]) -> Result<PathBu
     Ok(path)
 }
 
+/// A directory with the given packages from npm; made once.
+pub(crate) fn npm_packages(name: &str, packages: &[String]) -> Result<PathBuf> {
+    let path = cache::directory()?.join(name);
+    let stamp = path.join("packages");
+    let wanted = packages.join("\n");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(path);
+    }
+    system_program("npm", &["nodejs", "npm"])?;
+    shell::say(&format!("installing from npm into {}: {}", path.display(), packages.join(" ")));
+    std::fs::create_dir_all(&path)?;
+    let flags = ["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"];
+    shell::run_quietly(Command::new("npm").args(flags).arg(&path).args(packages))?;
+    std::fs::write(&stamp, wanted)?;
+    Ok(path)
+}
+
 /// Installs a cargo subcommand at an exact version into the cache.
 fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
     let root = cache::directory()?.join(format!("{name}-{version}"));

@@ -39,6 +39,9 @@ const LINES: usize = 64;
 /// The most data of one result that is kept for the monitor, in bytes of JSON. More of it ties no handle to a name.
 const STRUCTURED: usize = 256 * 1024;
 
+/// How much a model is told of what is wrong with its arguments, in characters.
+const MISFIT: usize = 300;
+
 /// How much of a result a person is shown, in lines and in characters.
 const SHOWN_LINES: usize = 8;
 const SHOWN_CHARS: usize = 100;
@@ -78,7 +81,7 @@ enum Decided {
 impl TurnTask {
     /// Makes one call.
     pub(crate) async fn act(&mut self, call: &ToolCall, scene: Scene, keeper: &mut Keeper) -> Result<Done, AgentError> {
-        let (name, arguments) = match target(call) {
+        let (name, mut arguments) = match target(call) {
             Ok(target) => target,
             Err(why) => return Ok(self.told(&call.name, &call.name, Done::refused(why))),
         };
@@ -90,6 +93,12 @@ impl TurnTask {
             let done = Done::refused(format!("there is no tool \"{}\"", printable(&name)));
             return Ok(self.told(&name, &name, done));
         };
+        // What goes through another tool was held to that one's schema, not to its own.
+        if let Err(misfit) = krabba_markup::fit(&mut arguments, &tool.spec().parameters) {
+            let misfit: String = misfit.to_string().chars().take(MISFIT).collect();
+            let why = format!("the arguments of {} are wrong: {misfit}; make the call again", printable(&name));
+            return Ok(self.told(&name, &name, Done { label: tool.spec_label(), ..Done::refused(why) }));
+        }
         let session = self.lane.id.clone();
         let planned = self.meanwhile(keeper, tool.plan(Call { session: &session, arguments: &arguments })).await;
         let action = match planned {

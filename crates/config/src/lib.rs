@@ -42,6 +42,7 @@ mod locate;
 #[cfg(test)]
 mod locate_tests;
 mod messages;
+mod mcp;
 mod models;
 mod node_reader;
 mod params;
@@ -90,6 +91,7 @@ pub use key_path::{KeyPath, KeyPathError, Step};
 pub use load::{Loaded, Surroundings, load, load_file, parse_text};
 pub use locate::{Location, Ownership, Where, locate};
 pub use messages::{MessageQueue, Messages, QueueMode};
+pub use mcp::{Mcp, McpSandbox, McpServer, McpToolFilter, McpToolOptions, McpTransport};
 pub use models::{
     AuthKind, Clocks, Cost, KeepAlive, LocalService, Medium, Mode, Model, ModelDefaults, Models, Provider, RequestOptions, Server, Stand,
 };

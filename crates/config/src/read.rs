@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::draft::{At, Draft};
 use crate::node_reader::{Context, NodeReader};
 use crate::tree::{Node, Value};
-use crate::{Agent, AgentOptions, Agents, Config, Mode, Model, Models, Provider, Raw};
+use crate::{Agent, AgentOptions, Agents, Config, Mcp, Mode, Model, Models, Provider, Raw};
 
 /// Reads everything that is not broken. Faults that only serde can see are added to `drafts`.
 pub(crate) fn read(root: &Node, context: Context<'_>, drafts: &mut Vec<Draft>) -> Config {
@@ -18,6 +18,7 @@ pub(crate) fn read(root: &Node, context: Context<'_>, drafts: &mut Vec<Draft>) -
         agents: reading.agents(root.get("agents")),
         auth: reading.section(root.get("auth")),
         privacy: reading.section(root.get("privacy")),
+        mcp: reading.mcp(root.get("mcp")),
         session: raw(root.get("session")),
         messages: reading.section(root.get("messages")),
         gateway: raw(root.get("gateway")),
@@ -79,6 +80,12 @@ impl<'t> Reading<'t, '_> {
             local_service: self.value(node.get("localService")),
             models: models.iter().filter_map(|model| self.value::<Model>(Some(model))).collect(),
         })
+    }
+
+    fn mcp(&mut self, node: Option<&'t Node>) -> Mcp {
+        let servers = self.members(node.and_then(|node| node.get("servers")));
+        let servers = servers.into_iter().filter_map(|(key, node)| Some((key.to_owned(), self.value(Some(node))?)));
+        Mcp { servers: servers.collect() }
     }
 
     fn agents(&mut self, node: Option<&'t Node>) -> Agents {

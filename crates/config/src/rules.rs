@@ -12,6 +12,7 @@ pub(crate) fn judge(root: &Node, drafts: &mut Vec<Draft>, mut drop: impl FnMut(N
     let agents = root.get("agents");
     let defaults = agents.and_then(|agents| agents.get("defaults"));
     aliases(root, defaults, drafts);
+    mcp_servers(root, drafts, &mut drop);
     let list = agents.and_then(|agents| agents.get("list")).and_then(Node::as_list).unwrap_or_default();
     let entries = agents.and_then(|agents| agents.get("entries")).and_then(Node::as_object);
     let each = defaults.into_iter().chain(list).chain(entries.into_iter().flat_map(|object| object.entries.iter().map(|(_, node)| node)));
@@ -63,6 +64,33 @@ fn providers(root: &Node, drafts: &mut Vec<Draft>, drop: &mut impl FnMut(NodeId)
             drafts.push(draft.help("give an apiKey; this provider is asked without one until then"));
         }
         models(provider, drafts);
+    }
+}
+
+fn mcp_servers(root: &Node, drafts: &mut Vec<Draft>, drop: &mut impl FnMut(NodeId)) {
+    for (_, server) in members(root, &["mcp", "servers"]) {
+        match (server.get("command"), server.get("url").and_then(|url| Some((url, url.as_text()?)))) {
+            (None, None) => {
+                let draft = Draft::error("no-way", At::Key(server.id), "this MCP server has neither a command nor a url");
+                drafts.push(draft.help("a program needs command, a server that listens needs url"));
+                drop(server.id);
+            }
+            (None, Some((url, text))) if !text.contains("${") => {
+                let scheme = text.split_once("://").is_some_and(|(scheme, _)| matches!(scheme, "http" | "https"));
+                if !scheme || !is_address(text, true) {
+                    let draft = Draft::error("bad-address", At::Value(url.id), "this is no address of an MCP server");
+                    drafts.push(draft.expected("an http or https address such as http://127.0.0.1:8000/mcp"));
+                    drop(server.id);
+                }
+            }
+            (Some(_), _) | (None, Some(_)) => {}
+        }
+        for key in ["auth", "oauth"] {
+            if let Some(node) = server.get(key) {
+                let draft = Draft::warning("unsupported-auth", At::Key(node.id), "krabba does not log in to MCP servers");
+                drafts.push(draft.help("give a token in headers; the server is asked without a login"));
+            }
+        }
     }
 }
 

@@ -4,14 +4,14 @@ use krabba_types::Residency;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Agents, Auth, Messages, Models, Raw};
+use crate::{Agents, Auth, Mcp, Messages, Models, Raw};
 
 /// The configuration as it was given: checked for form, resolved, not yet interpreted. Each room gets its own settings
 /// out of it in the binary. Entries with errors are not in it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("x-ignored" = ["$schema", "acp", "approvals", "audio", "bindings", "broadcast", "browser", "canvasHost", "cliBackends", "commands",
-    "crestodian", "cron", "diagnostics", "discovery", "env", "hooks", "logging", "mcp", "media", "memory", "meta", "nodeHost", "permissions", "plugins",
+    "crestodian", "cron", "diagnostics", "discovery", "env", "hooks", "logging", "media", "memory", "meta", "nodeHost", "permissions", "plugins",
     "routing", "secrets", "skills", "surfaces", "talk", "ui", "update", "web", "whatsapp", "telegram", "discord", "slack", "signal", "imessage",
     "wizard"]))]
 pub struct Config {
@@ -25,6 +25,8 @@ pub struct Config {
     /// Where conversations may go.
     #[schemars(extend("x-krabba" = true))]
     pub privacy: Privacy,
+    /// Servers whose tools are used.
+    pub mcp: Mcp,
     /// How conversations are kept apart and ended. Kept for the session layer.
     pub session: Raw,
     /// How messages are taken.

@@ -9,6 +9,7 @@ mod choices_tests;
 mod hands;
 mod home;
 mod keys;
+mod mcp;
 mod origin;
 pub(crate) mod providers;
 #[cfg(test)]

@@ -73,6 +73,12 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         verb: Option<ApprovalsVerb>,
     },
+    /// The tools of MCP servers: list, approve.
+    Mcp {
+        /// What to do with them.
+        #[command(subcommand)]
+        verb: McpVerb,
+    },
     /// What others could get at, and whether the record of decisions is whole.
     Security {
         /// What to look at.
@@ -333,6 +339,27 @@ pub(crate) enum ApprovalsVerb {
     Deny {
         /// Its id, or the beginning of it.
         id: String,
+    },
+}
+
+/// `krabba mcp …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum McpVerb {
+    /// What the configured servers offer, and what of it waits for your word.
+    List {
+        /// Ask the servers, instead of saying what is known.
+        #[arg(long)]
+        probe: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Use a tool that is new or changed, exactly as the list shows it.
+    Approve {
+        /// Its id in the list, or the beginning of it.
+        #[arg(required = true)]
+        ids: Vec<String>,
+        #[command(flatten)]
+        output: Output,
     },
 }
 

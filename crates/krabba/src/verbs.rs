@@ -6,6 +6,7 @@ mod chat;
 mod config;
 mod doctor;
 mod explain;
+mod mcp;
 mod models;
 mod policy;
 mod security;
@@ -33,6 +34,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Verb::Config { verb }) => config::run(&home, verb),
         Some(Verb::Sessions { verb }) => sessions::run(&home, verb),
         Some(Verb::Approvals { verb }) => approvals::run(&home, verb),
+        Some(Verb::Mcp { verb }) => mcp::run(&home, verb).await,
         Some(Verb::Security { verb: SecurityVerb::Audit { output } }) => security::run(&home, output),
         Some(Verb::Doctor { fix, output }) => doctor::run(&home, fix, output).await,
         Some(Verb::Explain { verb }) => explain::run(&home, verb).await,

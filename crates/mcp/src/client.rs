@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The longest.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// The longest pause that a call waits for.
-const WAITED: Duration = Duration::from_secs(4);
+const WAITED: Duration = Duration::from_secs(2);
 
 /// A server.
 #[derive(Debug)]

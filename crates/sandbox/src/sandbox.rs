@@ -46,7 +46,9 @@ pub struct ServerCommand {
     pub arguments: Vec<String>,
     /// Variables on top of the sandbox's own few.
     pub environment: BTreeMap<String, String>,
-    /// Directories that it may write; it begins in the first, else in its home.
+    /// Where it begins; else in the first of those that it may write.
+    pub directory: Option<PathBuf>,
+    /// Directories that it may write.
     pub writable: Vec<PathBuf>,
     /// Places that it may read, beside the system's own.
     pub readable: Vec<PathBuf>,
@@ -188,7 +190,10 @@ impl Sandbox {
         let job = Job {
             command: std::iter::once(server.program.clone()).chain(server.arguments.iter().cloned()).collect(),
             environment: server.environment.clone(),
-            directory: tree.writable.first().cloned().unwrap_or_else(|| PathBuf::from("/")),
+            directory: match &server.directory {
+                Some(directory) => canonical(directory)?,
+                None => tree.writable.first().cloned().unwrap_or_else(|| PathBuf::from("/")),
+            },
             stdio: Stdio::Pipes,
             tree,
             granted,

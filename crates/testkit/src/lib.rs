@@ -104,7 +104,7 @@ pub use hosted::FakeHosted;
 pub use journal::{Fate, Recorded};
 pub use model::{Card, LaterWindow, Model, Overflow};
 pub use quirk::{Quirk, dialect_path};
-pub use real::{LiteLlm, LlamaServer, ModelFile};
+pub use real::{LiteLlm, LlamaServer, McpListener, McpScript, ModelFile};
 pub use rule::{Delivery, Form, Newline, Rule, Transfer, When};
 pub use script::{Ask, Boot, BootStyle, Load, LoadStyle, MachineScript, Script, ScriptError, Strict, WhenFull};
 pub use server::ScriptedServer;

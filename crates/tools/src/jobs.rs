@@ -25,7 +25,7 @@ pub struct Jobs {
 }
 
 struct Inner {
-    sandbox: Sandbox,
+    sandbox: Arc<Sandbox>,
     sessions: Mutex<HashMap<SessionId, Session>>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -53,8 +53,8 @@ impl std::fmt::Debug for Jobs {
 
 impl Jobs {
     /// None yet.
-    pub fn new(sandbox: Sandbox) -> Self {
-        let inner = Inner { sandbox, sessions: Mutex::default(), tasks: TaskTracker::new(), stop: CancellationToken::new() };
+    pub fn new(sandbox: impl Into<Arc<Sandbox>>) -> Self {
+        let inner = Inner { sandbox: sandbox.into(), sessions: Mutex::default(), tasks: TaskTracker::new(), stop: CancellationToken::new() };
         Self { inner: Arc::new(inner) }
     }
 

@@ -8,6 +8,7 @@ use krabba_agent::{Briefing, Hands};
 use krabba_config::{Agent, Config, Ownership};
 use krabba_context::{Fragment, SystemPrompt, WorkspaceFile};
 use krabba_guard::{Decoys, FileLabels};
+use krabba_mcp::{McpError, ServerSettings, Servers};
 use krabba_sandbox::Sandbox;
 use krabba_store::Store;
 use krabba_tool::Catalogue;
@@ -36,6 +37,9 @@ pub(crate) struct Acting {
     pub(crate) hands: Hands,
     pub(crate) briefing: Briefing,
     pub(crate) jobs: Jobs,
+    pub(crate) servers: Servers,
+    /// What is wrong with servers that are new.
+    pub(crate) problems: Vec<McpError>,
 }
 
 impl Ground {
@@ -68,34 +72,43 @@ impl Ground {
         ours.into_iter().chain(theirs).filter(|path| !workspace.starts_with(path)).collect()
     }
 
-    /// `empty` hands with tools in them, and `decoys` where commands find them.
+    /// An agent's workspace, and the sandbox for it with `decoys` in it.
     ///
     /// # Errors
     /// When the workspace cannot be used.
-    pub(crate) fn acting(
-        &self,
-        config: &Config,
-        agent: Option<&Agent>,
-        store: &Arc<Store>,
-        decoys: &Decoys,
-        empty: Hands,
-    ) -> Result<Acting> {
+    pub(crate) fn place(&self, config: &Config, agent: Option<&Agent>, decoys: &Decoys) -> Result<(Arc<Workspace>, Arc<Sandbox>)> {
         let path = self.workspace(config, agent);
         let open = || format!("the workspace {} cannot be used", path.display());
         let workspace = Arc::new(Workspace::open(&path).with_context(open)?);
         let root = PathBuf::from(workspace.root());
-        let labels = FileLabels::new(Arc::clone(store), workspace.root());
         let mut sandbox = krabba_sandbox::Settings::new(root.clone(), self.state_dir.join("sandbox"));
         sandbox.hidden = self.hidden(&root);
         sandbox.environment = decoys.named().iter().cloned().collect();
-        let jobs = Jobs::new(Sandbox::new(sandbox).with_context(open)?);
+        Ok((workspace, Arc::new(Sandbox::new(sandbox).with_context(open)?)))
+    }
+
+    /// `empty` hands with tools in them.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn acting(
+        &self,
+        (workspace, sandbox): (Arc<Workspace>, Arc<Sandbox>),
+        store: &Arc<Store>,
+        servers: Vec<ServerSettings>,
+        empty: Hands,
+    ) -> Result<Acting> {
+        let labels = FileLabels::new(Arc::clone(store), workspace.root());
+        let jobs = Jobs::new(Arc::clone(&sandbox));
         let settings =
             Settings { workspace: Arc::clone(&workspace), labels: labels.clone(), jobs: jobs.clone(), patience: Patience::default() };
         let tools = Catalogue::default();
         builtin(&settings).into_iter().for_each(|tool| tools.add(tool));
-        let hands = Hands { tools: Arc::new(tools), listed: UP_FRONT.map(str::to_owned).to_vec(), ..empty };
+        let tools = Arc::new(tools);
+        let (servers, problems) = Servers::open(servers, Arc::clone(store), &tools, sandbox).await?;
+        let hands = Hands { tools, listed: UP_FRONT.map(str::to_owned).to_vec(), ..empty };
         let briefing = Briefing::new(move || system(&workspace, &labels));
-        Ok(Acting { hands, briefing, jobs })
+        Ok(Acting { hands, briefing, jobs, servers, problems })
     }
 }
 

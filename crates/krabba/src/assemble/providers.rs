@@ -152,7 +152,7 @@ pub(super) fn seconds(value: Option<f64>) -> Option<Duration> {
     value.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
 }
 
-fn headers(configured: &BTreeMap<String, Credential>) -> Vec<(String, Secret)> {
+pub(super) fn headers(configured: &BTreeMap<String, Credential>) -> Vec<(String, Secret)> {
     configured.iter().filter_map(|(name, value)| Some((name.to_lowercase(), value.secret()?.clone()))).collect()
 }
 

@@ -12,17 +12,20 @@ use krabba_config::{Loaded, QueueMode};
 use krabba_context::{Fragment, SystemPrompt};
 use krabba_guard::{Decoys, Monitor, Policy};
 use krabba_llm::Caller;
+use krabba_mcp::{McpError, Pin, Servers, Standing};
 use krabba_local::{Configured, Figure, Mismatch, Services, Watcher, mismatches};
 use krabba_net::{Egress, HttpClient};
 use krabba_redact::Redactor;
 use krabba_route::{ResolveError, Router, Settings, check};
 use krabba_store::{Store, StoredEvent};
+use krabba_tool::Catalogue;
 use krabba_tools::Jobs;
 use krabba_types::{AgentId, Clock, Dialect, ModelRef, SessionId, SystemClock, Thinking};
 
 use super::hands::{Acting, Ground};
-use super::{Home, choices, providers};
+use super::{Home, choices, mcp, providers};
 use crate::failure::Failure;
+use crate::terminal::printable_lines;
 
 /// The rooms, put together. Dropped without [`World::close`] it loses nothing that was promised, but services that it
 /// started may outlive it.
@@ -38,7 +41,14 @@ pub(crate) struct World {
     redactor: Redactor,
     decoys: Decoys,
     ground: Ground,
-    jobs: Mutex<Vec<Jobs>>,
+    started: Mutex<Started>,
+}
+
+/// What was started for agents, and has to be ended.
+#[derive(Default)]
+struct Started {
+    jobs: Vec<Jobs>,
+    servers: Vec<Servers>,
 }
 
 fn settings(loaded: &Loaded) -> Settings {
@@ -103,7 +113,7 @@ impl World {
         let caller = Caller::new(http.clone(), redactor.clone());
         let router = Router::new(settings, http, caller, watcher.clone(), services.clone(), Arc::clone(&store), Arc::clone(&clock));
         let (router, ground) = (Arc::new(router), Ground::of(home));
-        Ok(Self { loaded, store, router, watcher, services, clock, redactor, decoys, ground, jobs: Mutex::default() })
+        Ok(Self { loaded, store, router, watcher, services, clock, redactor, decoys, ground, started: Mutex::default() })
     }
 
     /// What the configuration names and its own privacy policy forbids, each with its line.
@@ -173,16 +183,48 @@ impl World {
         Ok(self.agent_with(id, agent, briefing, self.empty_hands()))
     }
 
-    /// The agent of this name, with everything that it acts with.
+    /// The agent of this name, with everything that it acts with; and what a person should know about that.
     ///
     /// # Errors
     /// When the configuration has no such agent, or its workspace cannot be used.
-    pub(crate) fn acting_agent(&self, name: Option<&str>) -> Result<Agent> {
+    pub(crate) async fn acting_agent(&self, name: Option<&str>) -> Result<(Agent, Vec<String>)> {
         let (id, agent) = self.chosen(name)?;
-        let Acting { hands, briefing, jobs } =
-            self.ground.acting(&self.loaded.config, agent, &self.store, &self.decoys, self.empty_hands())?;
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).push(jobs);
-        Ok(self.agent_with(id, agent, briefing, hands))
+        let place = self.ground.place(&self.loaded.config, agent, &self.decoys)?;
+        let servers = mcp::servers(&self.loaded, &self.redactor);
+        let Acting { hands, briefing, jobs, servers, problems } = self.ground.acting(place, &self.store, servers, self.empty_hands()).await?;
+        let mut notices: Vec<String> = problems.iter().map(|problem| self.told(problem)).collect();
+        notices.extend(news(&servers)?);
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        started.jobs.push(jobs);
+        started.servers.push(servers);
+        Ok((self.agent_with(id, agent, briefing, hands), notices))
+    }
+
+    /// What has changed about the tools of MCP servers since it was told last.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) fn news(&self) -> Result<Vec<String>> {
+        let started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(started.servers.iter().map(news).collect::<Result<Vec<_>>>()?.concat())
+    }
+
+    /// The MCP servers, without an agent; and what is wrong with those that are new.
+    ///
+    /// # Errors
+    /// When the workspace cannot be used, or the store fails.
+    pub(crate) async fn mcp_servers(&self) -> Result<(Servers, Vec<String>)> {
+        let (_, sandbox) = self.ground.place(&self.loaded.config, self.default_agent(), &self.decoys)?;
+        let servers = mcp::servers(&self.loaded, &self.redactor);
+        let catalogue = Arc::new(Catalogue::default());
+        let (servers, problems) = Servers::open(servers, Arc::clone(&self.store), &catalogue, sandbox).await?;
+        Ok((servers, problems.iter().map(|problem| self.told(problem)).collect()))
+    }
+
+    /// What is wrong with an MCP server, for a person.
+    pub(crate) fn told(&self, problem: &McpError) -> String {
+        let said = printable_lines(&self.redactor.redact(problem.said()));
+        if said.is_empty() { problem.to_string() } else { format!("{problem}; it says: {said}") }
     }
 
     /// No tools yet, but everything that watches over them.
@@ -241,8 +283,12 @@ impl World {
 
     /// Stops watching, and the commands and servers that were started for us.
     pub(crate) async fn close(self) {
-        for jobs in self.jobs.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        let Started { jobs, servers } = self.started.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for jobs in jobs {
             jobs.close().await;
+        }
+        for servers in servers {
+            servers.close().await;
         }
         self.watcher.shutdown().await;
         self.services.shutdown().await;
@@ -256,4 +302,13 @@ fn arriving(mode: Option<QueueMode>) -> Arriving {
         Some(QueueMode::Collect) => Arriving::Collect,
         Some(QueueMode::Interrupt) => Arriving::Interrupt,
     }
+}
+
+fn news(servers: &Servers) -> Result<Vec<String>> {
+    let line = |pin: &Pin| {
+        let what = if pin.standing == Standing::New { "is new" } else { "is not what it was" };
+        let (tool, server) = (printable_lines(&pin.tool), &pin.server);
+        format!("the tool {tool} of the MCP server {server} {what}, and is not used until you say yes: krabba mcp list")
+    };
+    Ok(servers.news()?.iter().map(line).collect())
 }

@@ -28,7 +28,8 @@ pub(crate) async fn run(home: &Home, flags: Ask) -> Result<ExitCode> {
     }
     let loaded = onboard::settings(home).await?;
     let world = World::assemble(home, loaded)?;
-    let agent = world.acting_agent(flags.talk.agent.as_deref())?;
+    let (agent, notices) = world.acting_agent(flags.talk.agent.as_deref()).await?;
+    notices.iter().for_each(|notice| eprintln!("[{notice}]"));
     let lane = match &flags.talk.session_id {
         Some(id) => agent.session(SessionId::new(id)),
         None => agent.new_session(),
@@ -46,6 +47,7 @@ pub(crate) async fn run(home: &Home, flags: Ask) -> Result<ExitCode> {
     let end = follow(&mut turn, &mut endings, show, limit).await?;
     let code = if flags.output.json { print_json(&end)? } else { print_plain(&end, show)? };
     agent.close().await;
+    world.news()?.iter().for_each(|notice| eprintln!("[{notice}]"));
     world.close().await;
     Ok(code)
 }

@@ -32,7 +32,7 @@ pub(crate) async fn after_onboarding(home: &Home, named: Option<&Named>) -> Resu
 
 async fn talk(home: &Home, loaded: Loaded, flags: Talk) -> Result<ExitCode> {
     let world = World::assemble(home, loaded)?;
-    let agent = world.acting_agent(flags.agent.as_deref())?;
+    let (agent, notices) = world.acting_agent(flags.agent.as_deref()).await?;
     let lane = match &flags.session_id {
         Some(id) => agent.session(SessionId::new(id)),
         None => agent.new_session(),
@@ -44,7 +44,8 @@ async fn talk(home: &Home, loaded: Loaded, flags: Talk) -> Result<ExitCode> {
     if let Some(level) = flags.thinking {
         lane.change(Change::Thinking { level: Some(level) }).await?;
     }
-    let hello = hello(&world, &agent, &lane, &flags).await?;
+    let mut hello = hello(&world, &agent, &lane, &flags).await?;
+    hello.lines.extend(notices.iter().map(|notice| format!("\n[{notice}]")));
     let talked = terminal::run(home, &world, &agent, lane, hello).await;
     agent.close().await;
     world.close().await;

@@ -11,6 +11,7 @@ mod interrupted;
 mod litellm;
 mod llama_server;
 mod loading;
+mod mcp;
 mod onboarding;
 mod openclaw;
 mod secrets;

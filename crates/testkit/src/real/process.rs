@@ -42,9 +42,18 @@ impl ServerProcess {
 
     /// Waits until `GET path` answers 200.
     pub(super) async fn wait_for(&mut self, path: &str) -> io::Result<()> {
+        self.wait_until(path, |status| status == 200).await
+    }
+
+    /// Waits until `GET path` answers at all.
+    pub(super) async fn wait_until_it_answers(&mut self, path: &str) -> io::Result<()> {
+        self.wait_until(path, |_| true).await
+    }
+
+    async fn wait_until(&mut self, path: &str, ready: impl Fn(u16) -> bool) -> io::Result<()> {
         let deadline = tokio::time::Instant::now() + START_LIMIT;
         loop {
-            if self.status(path).await == Some(200) {
+            if self.status(path).await.is_some_and(&ready) {
                 return Ok(());
             }
             if let Some(status) = self.child.try_wait()? {
