@@ -136,7 +136,6 @@ impl Client {
         let mut state = self.state.lock().await;
         close(state.link.take()).await;
     }
-
 }
 
 /// Closes a connection, unless a call is still under way on it: that one ends it by being the last to let go.

@@ -65,10 +65,8 @@ impl Store {
             }
             let rows = rows(transaction, server)?;
             for row in rows.iter().filter(|row| row.waiting.is_some() && !offered.contains_key(&row.tool)) {
-                transaction.execute(
-                    "UPDATE mcp_tool SET waiting = NULL, told = 0 WHERE server = ?1 AND tool = ?2",
-                    params![server, row.tool],
-                )?;
+                transaction
+                    .execute("UPDATE mcp_tool SET waiting = NULL, told = 0 WHERE server = ?1 AND tool = ?2", params![server, row.tool])?;
             }
             self::rows(transaction, server)
         })

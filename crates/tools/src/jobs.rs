@@ -54,7 +54,8 @@ impl std::fmt::Debug for Jobs {
 impl Jobs {
     /// None yet.
     pub fn new(sandbox: impl Into<Arc<Sandbox>>) -> Self {
-        let inner = Inner { sandbox: sandbox.into(), sessions: Mutex::default(), tasks: TaskTracker::new(), stop: CancellationToken::new() };
+        let inner =
+            Inner { sandbox: sandbox.into(), sessions: Mutex::default(), tasks: TaskTracker::new(), stop: CancellationToken::new() };
         Self { inner: Arc::new(inner) }
     }
 

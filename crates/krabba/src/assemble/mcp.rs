@@ -74,6 +74,7 @@ fn command(program: &str, server: &McpServer, home: &Path) -> ServerCommand {
             readable.push(project(&path, home));
         }
     }
+    readable.retain(|path| !writable.iter().any(|writable| path.starts_with(writable)));
     ServerCommand {
         program: program.to_string_lossy().into_owned(),
         arguments: server.args.iter().map(|argument| place(argument).to_string_lossy().into_owned()).collect(),

@@ -12,8 +12,8 @@ use krabba_config::{Loaded, QueueMode};
 use krabba_context::{Fragment, SystemPrompt};
 use krabba_guard::{Decoys, Monitor, Policy};
 use krabba_llm::Caller;
-use krabba_mcp::{McpError, Pin, Servers, Standing};
 use krabba_local::{Configured, Figure, Mismatch, Services, Watcher, mismatches};
+use krabba_mcp::{McpError, Pin, Servers, Standing};
 use krabba_net::{Egress, HttpClient};
 use krabba_redact::Redactor;
 use krabba_route::{ResolveError, Router, Settings, check};
@@ -191,7 +191,8 @@ impl World {
         let (id, agent) = self.chosen(name)?;
         let place = self.ground.place(&self.loaded.config, agent, &self.decoys)?;
         let servers = mcp::servers(&self.loaded, &self.redactor);
-        let Acting { hands, briefing, jobs, servers, problems } = self.ground.acting(place, &self.store, servers, self.empty_hands()).await?;
+        let Acting { hands, briefing, jobs, servers, problems } =
+            self.ground.acting(place, &self.store, servers, self.empty_hands()).await?;
         let mut notices: Vec<String> = problems.iter().map(|problem| self.told(problem)).collect();
         notices.extend(news(&servers)?);
         let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,9 +9,10 @@ use crate::support::Home;
 
 /// A model that makes these calls, one after the other, and then says that it is done.
 async fn model(calls: &[Value]) -> ScriptedServer {
-    let step = |call: &Value| format!("{{tool_call: {{name: '{}', arguments: {}}}}}", call["name"].as_str().unwrap(), call["arguments"]);
-    let rules: Vec<String> = (1..).zip(calls).map(|(n, call)| format!("{{when: {{request: {n}}}, steps: [{}, 'end']}}", step(call))).collect();
-    let script = format!("{{server: 'vllm', models: [{{id: 'm'}}], rules: [{}, {{steps: [{{text: 'Done.'}}, 'end']}}]}}", rules.join(", "));
+    let call = |call: &Value| format!("{{tool_call: {{name: '{}', arguments: {}}}}}", call["name"].as_str().unwrap(), call["arguments"]);
+    let rules = (1..).zip(calls).map(|(number, made)| format!("{{when: {{request: {number}}}, steps: [{}, 'end']}}", call(made)));
+    let rules: Vec<String> = rules.chain(["{steps: [{text: 'Done.'}, 'end']}".to_owned()]).collect();
+    let script = format!("{{server: 'vllm', models: [{{id: 'm'}}], rules: [{}]}}", rules.join(", "));
     ScriptedServer::start(script.parse::<Script>().unwrap()).await.unwrap()
 }
 
