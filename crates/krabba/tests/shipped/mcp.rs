@@ -97,7 +97,7 @@ async fn server_that_does_not_start_costs_nothing_but_its_tools() {
     let servers = json!({
         "gone": { "command": "no-such-program" },
         "off": { "command": "no-such-program-either", "enabled": false },
-        "mute": { "command": "cat", "env": { "SERVICE_TOKEN": "open-sesame-1234" } },
+        "mute": { "command": "cat", "connectionTimeoutMs": 1000, "env": { "SERVICE_TOKEN": "open-sesame-1234" } },
     });
     let home = Home::with_config(&config(&server.v1(), &servers)).secret("open-sesame-1234");
     let done = home.run(&["agent", "--message", "hello"]).await.code(0).warns(&["the MCP server gone", "the MCP server mute"]);
