@@ -85,7 +85,7 @@ impl Prompt for SessionPrompt {
                 model: reference.model.clone(),
                 messages: built.messages,
                 tools: tools.specs().to_vec(),
-                calling: Calling { mode: facts.tool_mode(), untrusted: self.history.foreign_words(opening) },
+                calling: Calling { mode: facts.tool_mode(), untrusted: self.history.foreign_words(opening), ..Calling::default() },
                 max_output_tokens: Some(built.room),
                 thinking: self.thinking,
                 params: Params::default(),

@@ -27,7 +27,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use krabba_dialect::{Decoder, ErrorBody, WireEvent, WireFinish};
-use krabba_markup::{Fitting, OrphanPolicy, ReasoningSplitter, RepetitionGuard, Split, Toolbox, WrittenCall};
+use krabba_markup::{Envelope, Fitting, OrphanPolicy, ReasoningSplitter, RepetitionGuard, Split, Toolbox, WrittenCall};
 use krabba_net::NetError;
 use krabba_types::{
     BrokenCall, CallChannel, CallId, DoneReason, Fault, FaultKind, JsonObject, ModelEvent, ModelId, Phase, ToolCall, ToolCallPart, Usage,
@@ -56,6 +56,10 @@ pub(crate) struct Asked {
     pub(crate) toolbox: Toolbox,
     pub(crate) orphan: OrphanPolicy,
     pub(crate) ids: fn() -> CallId,
+    /// How calls in the text came about.
+    pub(crate) channel: CallChannel,
+    /// What the words come in, if in anything.
+    pub(crate) envelope: Option<Envelope>,
 }
 
 /// How the frames ended.
@@ -187,7 +191,9 @@ impl Answer {
             (Some(WireFinish::Stop | WireFinish::ToolCalls | WireFinish::ContentFilter | WireFinish::Unknown(_)), _)
             | (None, Ending::Marker) => self.splitter.finish(&mut splits),
         }
-        if let Some(last) = self.splits(splits, out) {
+        let last = self.splits(splits, out);
+        let kept = self.asked.envelope.as_mut().map(Envelope::finish);
+        if let Some(last) = last.or_else(|| self.words(kept?, out)) {
             return last;
         }
         match (ending, &self.finish) {
@@ -288,6 +294,7 @@ impl Answer {
                 }
                 Split::Retract => {
                     self.written.clear();
+                    self.asked.envelope = self.asked.envelope.as_ref().map(|_| Envelope::default());
                     self.seen.reasoning |= self.seen.text;
                     self.seen.text = false;
                     out.push_back(ModelEvent::Retracted);
@@ -302,6 +309,19 @@ impl Answer {
     }
 
     fn answer_text(&mut self, text: String, out: &mut VecDeque<ModelEvent>) -> Option<ModelEvent> {
+        match &mut self.asked.envelope {
+            Some(envelope) => {
+                let words = envelope.push(&text);
+                self.words(words, out)
+            }
+            None => self.words(text, out),
+        }
+    }
+
+    fn words(&mut self, text: String, out: &mut VecDeque<ModelEvent>) -> Option<ModelEvent> {
+        if text.is_empty() {
+            return None;
+        }
         if self.text_guard.push(&text).is_some() {
             return Some(self.fail(FaultKind::Looping, message::looping(&self.site)));
         }
@@ -367,7 +387,7 @@ impl Answer {
                 continue;
             }
             self.seen.calls_written = self.seen.calls_written.saturating_add(1);
-            self.give(looked_at, CallChannel::Text, out);
+            self.give(looked_at, self.asked.channel, out);
         }
     }
 

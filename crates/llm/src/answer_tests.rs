@@ -6,8 +6,8 @@ use krabba_markup::{OrphanPolicy, Toolbox};
 use krabba_net::NetError;
 use krabba_redact::Redactor;
 use krabba_types::{
-    CallId, Calling, Dialect, DoneReason, JsonObject, ModelEvent, ModelId, ModelRef, ModelRequest, Params, Phase, Progress, ProviderId,
-    ServerKind, Thinking, ToolCall, ToolCallPart, ToolSpec, Usage,
+    CallChannel, CallId, Calling, Dialect, DoneReason, JsonObject, ModelEvent, ModelId, ModelRef, ModelRequest, Params, Phase, Progress,
+    ProviderId, ServerKind, Thinking, ToolCall, ToolCallPart, ToolSpec, Usage,
 };
 use proptest::prelude::*;
 
@@ -30,7 +30,7 @@ fn asked(tools: &[&str], orphan: OrphanPolicy) -> Asked {
         thinking: Thinking::Unspecified,
         params: Params::default(),
     };
-    Asked { toolbox: Toolbox::of(request), orphan, ids: || CallId::new("id") }
+    Asked { toolbox: Toolbox::of(request), orphan, ids: || CallId::new("id"), channel: CallChannel::Text, envelope: None }
 }
 
 fn plain() -> Asked {

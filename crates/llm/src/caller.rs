@@ -1,15 +1,15 @@
 //! Sends one request.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use krabba_dialect::{Encoded, encode, endpoint_url, key_header};
-use krabba_markup::{Telling, Toolbox, tell};
+use krabba_markup::Toolbox;
 use krabba_net::{HttpClient, HttpRequest, Url, display_url};
 use krabba_redact::Redactor;
-use krabba_types::{Fault, FaultKind, ModelRequest, Phase, Secret, ToolAbility};
+use krabba_types::{Fault, FaultKind, ModelRequest, Phase, Secret};
 
 use crate::answer::{Answer, Asked};
+use crate::offer::Offer;
 use crate::stream::Call;
 use crate::{ModelStream, Site, Target, call_id};
 
@@ -42,19 +42,12 @@ impl Caller {
             return ModelStream::failed(Fault::new(FaultKind::Unreachable, Phase::Connect, message));
         };
         let site = Arc::new(Site::of(&target, self.redactor.redact(&display_url(&url)).into_owned(), self.redactor.clone()));
-        let telling = match request.calling.mode {
-            ToolAbility::Native => None,
-            ToolAbility::Text | ToolAbility::Constrained => Some(Telling::Marked),
-            ToolAbility::None => Some(Telling::Aside),
-        };
-        let sent = match telling {
-            Some(telling) => Cow::Owned(tell(request.clone(), telling, target.shape.family)),
-            None => Cow::Borrowed(&request),
-        };
-        let encoded = encode(target.dialect, &sent, &target.shape);
+        let offer = Offer::of(&request, &target);
+        let encoded = encode(target.dialect, &offer.request, &target.shape);
         let framing = encoded.framing;
         let outgoing = outgoing(url, encoded, &target);
-        let asked = Asked { toolbox: Toolbox::of(request), orphan: target.orphan, ids: call_id::fresh };
+        let (channel, envelope) = (offer.channel, offer.envelope);
+        let asked = Asked { toolbox: Toolbox::of(request), orphan: target.orphan, ids: call_id::fresh, channel, envelope };
         let http = self.http.clone();
         let sending = Box::pin(async move { http.send(outgoing).await });
         ModelStream::start(sending, Call { answer: Answer::new(Arc::clone(&site), asked), site, framing })

@@ -15,6 +15,7 @@
 //!                                                                                       └ the ending
 //! ```
 //!
+//! * `offer` decides how the tools go out: to the server, in words, or in words and with a form that the server holds the model to.
 //! * `opening` looks at the head: whether there is a stream at all, and how it is cut into frames. The content
 //!   type decides, not the dialect's wish; where it says nothing, the first bytes do.
 //! * `answer` is the state machine of the one ending. It is pure, and holds what a stream may not exceed.
@@ -33,6 +34,7 @@ mod collect;
 mod families;
 mod fields;
 mod message;
+mod offer;
 mod opening;
 mod site;
 mod stream;

@@ -9,7 +9,8 @@
 //!   that were never opened or never closed, and leaves code in the answer alone.
 //! - [`Toolbox`] says whether a call is one: of a tool that was offered, with arguments that [`fit`] its schema, and not copied from
 //!   a foreign text.
-//! - [`tell`] puts tools, calls and results into words, for a model whose server takes none of them.
+//! - [`tell`] puts tools, calls and results into words, for a model whose server takes none of them. [`call_grammar`] and [`call_schema`]
+//!   say what such a model may write, for a server that can hold it to a form; [`Envelope`] takes the words out of that.
 //! - [`neutralise`] makes the special tokens of a template family harmless in text that is not ours, before it is put
 //!   into a prompt.
 //! - [`RepetitionGuard`] notices a model that has begun to repeat itself without end.
@@ -20,9 +21,13 @@
 
 mod calls;
 mod code;
+mod digits;
 mod emitter;
+mod envelope;
 mod fit;
+mod grammar;
 mod harmony;
+mod mould;
 mod reader;
 mod repetition;
 mod schema;
@@ -37,7 +42,13 @@ mod calls_tests;
 #[cfg(test)]
 mod corpus_tests;
 #[cfg(test)]
+mod digits_tests;
+#[cfg(test)]
+mod envelope_tests;
+#[cfg(test)]
 mod fit_tests;
+#[cfg(test)]
+mod mould_tests;
 #[cfg(test)]
 mod repetition_tests;
 #[cfg(test)]
@@ -50,7 +61,10 @@ mod telling_tests;
 mod toolbox_tests;
 
 pub use calls::{Ending, WrittenCall, mend_object};
+pub use envelope::Envelope;
 pub use fit::fit;
+pub use grammar::call_grammar;
+pub use mould::call_schema;
 pub use repetition::{Repetition, RepetitionGuard};
 pub use schema::{Misfit, check};
 pub use special::{cut_at_control_token, neutralise, strip_end_tokens};

@@ -15,11 +15,14 @@ use crate::special::neutralise;
 pub enum Telling {
     /// It writes calls between marks.
     Marked,
+    /// Each of its answers is one JSON object: words in it, or a call.
+    Object,
     /// It has no tools. Calls of the past are told in brackets.
     Aside,
 }
 
 const MARKED: &str = include_str!("../prompts/tools.md");
+const OBJECT: &str = include_str!("../prompts/object.md");
 
 /// Makes a request without tools and calls of one with them. The descriptions of tools are somebody else's words: special tokens of
 /// `family` in them are broken.
@@ -34,8 +37,13 @@ pub fn tell(mut request: ModelRequest, telling: Telling, family: TemplateFamily)
             Role::Tool => ask(&mut told, message.parts.into_iter().filter_map(result).collect()),
         }
     }
-    if let (Telling::Marked, false) = (telling, tools.is_empty()) {
-        let described = Part::Text(described(MARKED, &tools, family));
+    let how = match telling {
+        Telling::Marked => Some(MARKED),
+        Telling::Object => Some(OBJECT),
+        Telling::Aside => None,
+    };
+    if let Some(how) = how.filter(|_| !tools.is_empty()) {
+        let described = Part::Text(described(how, &tools, family));
         match told.first_mut() {
             Some(first) if first.role == Role::System => first.parts.push(described),
             Some(_) | None => told.insert(0, Message { role: Role::System, parts: vec![described] }),
@@ -60,7 +68,9 @@ fn result(part: Part) -> Option<Part> {
 
 /// Thoughts go with structured calls only.
 fn answered(message: Message, telling: Telling) -> Message {
+    let calls = message.parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
     let parts = message.parts.into_iter().filter_map(|part| match part {
+        Part::Text(text) if telling == Telling::Object && !calls => Some(Part::Text(json!({ "reply": text }).to_string())),
         Part::ToolCall(call) => Some(Part::Text(written(&call, telling))),
         Part::Reasoning(_) | Part::ToolResult(_) => None,
         Part::Text(_) | Part::Image(_) => Some(part),
@@ -72,6 +82,7 @@ fn written(call: &ToolCall, telling: Telling) -> String {
     let arguments = Value::Object(call.arguments.clone());
     match telling {
         Telling::Marked => format!("<tool_call>\n{{\"name\": {}, \"arguments\": {arguments}}}\n</tool_call>", json!(call.name)),
+        Telling::Object => format!("{{\"name\": {}, \"arguments\": {arguments}}}", json!(call.name)),
         Telling::Aside => format!("[called {} with {arguments}]", call.name),
     }
 }

@@ -35,7 +35,7 @@ fn request(tools: Vec<ToolSpec>, messages: Vec<Message>) -> ModelRequest {
         model: ModelId::new("m"),
         messages,
         tools,
-        calling: Calling { mode: ToolAbility::Text, untrusted: Vec::new() },
+        calling: Calling { mode: ToolAbility::Text, ..Calling::default() },
         max_output_tokens: None,
         thinking: Thinking::Unspecified,
         params: Params::default(),
@@ -110,6 +110,16 @@ fn past_calls_are_no_example_for_a_model_without_tools() {
     assert_eq!(told.messages[0], Message::text(Role::System, "You are krabba."));
     let answer = "Let me look.\n\n[called read with {\"path\":\"a\"}]\n\n[called read with {\"path\":\"b\"}]";
     assert_eq!(told.messages[2].plain_text(), answer);
+}
+
+#[test]
+fn a_model_that_writes_objects_is_told_that_it_wrote_objects() {
+    let told = tell(request(vec![tool("read", "")], conversation()), Telling::Object, TemplateFamily::Unknown);
+    assert!(told.messages[0].plain_text().contains("{\"reply\": \"TEXT\"}"));
+    let calls =
+        "Let me look.\n\n{\"name\": \"read\", \"arguments\": {\"path\":\"a\"}}\n\n{\"name\": \"read\", \"arguments\": {\"path\":\"b\"}}";
+    assert_eq!(told.messages[2].plain_text(), calls);
+    assert_eq!(told.messages[4].plain_text(), "{\"reply\":\"Only one is there.\"}");
 }
 
 #[test]

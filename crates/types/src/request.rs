@@ -35,6 +35,8 @@ pub struct Calling {
     /// The way in which they are offered. `context` gives the tools and the messages alike for all of them; how they look on the
     /// wire is `llm`'s business. [`RouteFacts::tool_mode`](crate::RouteFacts::tool_mode) has the one for a route.
     pub mode: ToolAbility,
+    /// What the model may do. Held to where the server holds the model to a form, and nowhere else.
+    pub wanted: Wanted,
     /// Texts within the messages that somebody else wrote (a file of the workspace, a forwarded mail). Results of tools need not
     /// be named here. A call that the model writes as text is not taken when it merely repeats one of them.
     pub untrusted: Vec<String>,
@@ -42,8 +44,18 @@ pub struct Calling {
 
 impl Default for Calling {
     fn default() -> Self {
-        Self { mode: ToolAbility::Native, untrusted: Vec::new() }
+        Self { mode: ToolAbility::Native, wanted: Wanted::AnswerOrCall, untrusted: Vec::new() }
     }
+}
+
+/// What a model may do with its tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Wanted {
+    /// Answer in words, or call one of them.
+    #[default]
+    AnswerOrCall,
+    /// Call one of them.
+    Call,
 }
 
 /// A tool as the model sees it.
