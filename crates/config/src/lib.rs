@@ -41,8 +41,8 @@ mod load;
 mod locate;
 #[cfg(test)]
 mod locate_tests;
-mod messages;
 mod mcp;
+mod messages;
 mod models;
 mod node_reader;
 mod params;
@@ -90,8 +90,8 @@ pub use files::{Disk, FileContent, Files, MemoryFiles};
 pub use key_path::{KeyPath, KeyPathError, Step};
 pub use load::{Loaded, Surroundings, load, load_file, parse_text};
 pub use locate::{Location, Ownership, Where, locate};
-pub use messages::{MessageQueue, Messages, QueueMode};
 pub use mcp::{Mcp, McpSandbox, McpServer, McpToolFilter, McpToolOptions, McpTransport};
+pub use messages::{MessageQueue, Messages, QueueMode};
 pub use models::{
     AuthKind, Clocks, Cost, KeepAlive, LocalService, Medium, Mode, Model, ModelDefaults, Models, Provider, RequestOptions, Server, Stand,
 };
