@@ -88,8 +88,7 @@ impl Writer {
     /// Text in which no call begins; and behind it, perhaps, one that does. Each rule knows how much of a mark was written.
     fn words(&mut self) {
         self.put("words", &format!("\"\" | {} words | \"<\" words1", but(&['<'])));
-        for written in 1..OPEN.len() {
-            let next = OPEN[written];
+        for (written, next) in OPEN.into_iter().enumerate().skip(1) {
             let further = format!("{} words{}", quoted(&next.to_string()), written + 1);
             self.put(&format!("words{written}"), &format!("\"\" | {} words | \"<\" words1 | {further}", but(&['<', next])));
         }
