@@ -20,7 +20,9 @@
 //! over a socket; when krabba's end closes, for whatever reason, everything inside is ended. Nothing is left behind by a crash.
 //!
 //! # What it does not do
-//! On the last rung names, sizes and times of files outside can be seen, and nothing new can be made at the root of the workspace.
+//! On the last rung names, sizes and times of files outside can be seen, hidden ones included; no mode, owner or mark of a file can be
+//! changed, only the times of what may be read; and nothing new can be made at the root of the workspace. On every rung a protected
+//! place is one that stands in the workspace's root or in its `.git`: what lies deeper, or in a repository below, is not.
 //! Only a program that asks the proxy reaches a host that was opened for it. A protected file that somebody outside replaces while a
 //! command runs loses its protection, so the command is ended within a tenth of a second.
 

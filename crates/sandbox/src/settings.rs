@@ -112,7 +112,7 @@ pub enum Missing {
 }
 
 /// Files at the root of a workspace that agents take for instructions, or that other programs run by themselves.
-const FILES: [&str; 13] = [
+const FILES: [&str; 15] = [
     "AGENTS.md",
     "SOUL.md",
     "IDENTITY.md",
@@ -120,6 +120,8 @@ const FILES: [&str; 13] = [
     "TOOLS.md",
     "HEARTBEAT.md",
     "BOOTSTRAP.md",
+    "BOOT.md",
+    "SKILL.md",
     "CLAUDE.md",
     "krabba.json5",
     "openclaw.json",

@@ -60,6 +60,11 @@ fn arguments(plan: &Plan) -> io::Result<Vec<String>> {
     arguments.add(["--hostname", "krabba"]);
     arguments.add(["--proc", "/proc"]);
     arguments.add(["--ro-bind", "/proc/sys", "/proc/sys"]);
+    for place in tree::MASKED.map(|name| format!("/proc/{name}")) {
+        if Path::new(&place).is_file() {
+            arguments.add(["--ro-bind", "/dev/null", &place]);
+        }
+    }
     arguments.add(["--dev", "/dev"]);
     for (size, at) in [(plan.limits.scratch_bytes, "/tmp"), (plan.limits.scratch_bytes / 4, "/dev/shm")] {
         arguments.add(["--perms", "1777", "--size", &size.to_string(), "--tmpfs", at]);

@@ -94,6 +94,9 @@ fn base(plan: &Plan, user: u32, group: u32) -> io::Result<()> {
     attach(settings.as_fd(), "proc/sys")?;
 
     devices()?;
+    for place in tree::MASKED.map(|name| Path::new("proc").join(name)).iter().filter(|place| place.is_file()) {
+        attach(open_tree(CWD, "dev/null", clone_flags())?.as_fd(), place)?;
+    }
     attach(tmpfs(plan.limits.scratch_bytes, 0o1777)?.as_fd(), "tmp")?;
     mkdirat(CWD, "tmp/home", Mode::from_raw_mode(0o700))?;
     attach(tmpfs(plan.limits.scratch_bytes / 4, 0o1777)?.as_fd(), "dev/shm")?;

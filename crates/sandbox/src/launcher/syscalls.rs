@@ -82,11 +82,17 @@ const REFUSED: &[i64] = &[
     libc::SYS_umount2, libc::SYS_unshare,
 ];
 
-/// Calls that change what is not opened first, which Landlock alone does not see; refused where nothing else keeps the host's files
-/// out of sight.
+/// Calls that tell of files which may not be opened; they do not exist where nothing else keeps the host's files out of sight.
+const PEEPING: [i64; 5] = [libc::SYS_getxattr, libc::SYS_lgetxattr, libc::SYS_listxattr, libc::SYS_llistxattr, libc::SYS_inotify_add_watch];
+
+/// Changes of a file system's own marks on a file, for which reading it is enough: flags (for 64 and for 32 bits), project, version.
+const FILE_MARKS: [u64; 4] = [0x4008_6602, 0x4004_6602, 0x401c_5820, 0x4008_7602];
+
+/// Calls that change what is not opened for writing first, which Landlock alone does not see; refused where nothing else keeps the
+/// host's files out of sight.
 #[rustfmt::skip]
 const BY_PATH: &[i64] = &[
-    libc::SYS_fchmodat, libc::SYS_fchown, libc::SYS_fchownat, libc::SYS_fremovexattr, libc::SYS_fsetxattr, libc::SYS_lremovexattr,
+    libc::SYS_fchmod, libc::SYS_fchmodat, libc::SYS_fchown, libc::SYS_fchownat, libc::SYS_fremovexattr, libc::SYS_fsetxattr, libc::SYS_lremovexattr,
     libc::SYS_lsetxattr, libc::SYS_removexattr, libc::SYS_setxattr,
 ];
 #[cfg(target_arch = "x86_64")]
@@ -113,7 +119,8 @@ const TERMINAL_TRICKS: [u64; 3] = [libc::TIOCSTI, libc::TIOCLINUX, libc::TIOCSET
 
 /// Ties this thread and its children to what a command may call, for good.
 pub(super) fn restrict(rung: Rung) -> Result<(), seccompiler::Error> {
-    let known = KNOWN.iter().chain(KNOWN_HERE).chain(REFUSED).map(|call| (*call, Vec::new())).collect();
+    let there = |call: &&i64| rung != Rung::LandlockSeccomp || !PEEPING.contains(call);
+    let known = KNOWN.iter().chain(KNOWN_HERE).chain(REFUSED).filter(there).map(|call| (*call, Vec::new())).collect();
     let no_such = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
     let refused = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
@@ -176,11 +183,9 @@ fn conditions(rung: Rung) -> Result<Rules, seccompiler::BackendError> {
         }
         when(libc::SYS_setpriority, vec![is(0, 1)?])?;
         when(libc::SYS_utimensat, vec![Condition::new(1, Length::Qword, Compare::Ne, 0)?])?;
-        if rustix::process::geteuid().is_root() {
-            when(libc::SYS_fchmod, vec![is_not(0, u64::from(u32::MAX))?])?;
+        for request in FILE_MARKS {
+            when(libc::SYS_ioctl, vec![is(1, request)?])?;
         }
-    }
-    if rung == Rung::LandlockSeccomp {
         rules.extend(BY_PATH.iter().chain(BY_PATH_HERE).map(|call| (*call, Vec::new())));
     }
     Ok(rules)

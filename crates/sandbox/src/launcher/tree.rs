@@ -76,6 +76,9 @@ const ETC: [&str; 19] = [
     "/etc/terminfo",
 ];
 
+/// What `/proc` tells of the machine and of its people's keys that is no command's business.
+pub(super) const MASKED: [&str; 8] = ["acpi", "kallsyms", "kcore", "key-users", "keys", "kmsg", "sysrq-trigger", "timer_list"];
+
 /// Where git finds what it is not to add to a repository.
 const IGNORED: &str = "gitignore";
 

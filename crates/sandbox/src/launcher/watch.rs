@@ -18,9 +18,18 @@ pub(super) struct Watch {
 
 struct Disk {
     place: OwnedFd,
-    /// Free space below which it is too much.
-    least: u64,
+    /// Free space and free names, below which it is too much.
+    least: Free,
 }
+
+/// What is free on a disk: bytes, and names for files.
+struct Free {
+    bytes: u64,
+    names: u64,
+}
+
+/// How much of a disk a file takes at least, as far as its names go.
+const SMALLEST: u64 = 16 << 10;
 
 impl Watch {
     pub(super) fn new(plan: &Plan) -> Self {
@@ -30,7 +39,9 @@ impl Watch {
             let place = open(place, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()?;
             let free = free(&place)?;
             // Never the last quarter, however much is allowed.
-            Some(Disk { place, least: free.saturating_sub(limits.disk_bytes).max(free / 4) })
+            let least = |free: u64, allowed: u64| free.saturating_sub(allowed).max(free / 4);
+            let least = Free { bytes: least(free.bytes, limits.disk_bytes), names: least(free.names, limits.disk_bytes / SMALLEST) };
+            Some(Disk { place, least })
         });
         Self { memory_bytes: limits.memory_bytes, processes: limits.processes, disk }
     }
@@ -50,13 +61,15 @@ impl Watch {
         if threads > self.processes + 4 {
             return Some(Limit::Processes);
         }
-        self.disk.as_ref().is_some_and(|disk| free(&disk.place).is_some_and(|free| free < disk.least)).then_some(Limit::Disk)
+        let full = |disk: &Disk| free(&disk.place).is_some_and(|free| free.bytes < disk.least.bytes || free.names < disk.least.names);
+        self.disk.as_ref().is_some_and(full).then_some(Limit::Disk)
     }
 }
 
-fn free(place: &OwnedFd) -> Option<u64> {
+fn free(place: &OwnedFd) -> Option<Free> {
     let status = rustix::fs::fstatvfs(place).ok()?;
-    Some(status.f_bavail.saturating_mul(status.f_frsize))
+    // Some file systems do not count names, and have none to give away.
+    Some(Free { bytes: status.f_bavail.saturating_mul(status.f_frsize), names: status.f_favail })
 }
 
 fn number(status: &str, name: &str) -> u64 {
