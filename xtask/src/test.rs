@@ -28,6 +28,7 @@ pub(crate) fn run(root: &Path, filter: &[&str]) -> Result<()> {
     shell::run(Command::new(deny).current_dir(root).args(["--log-level", "error", "check", "bans", "licenses", "sources"]))?;
 
     servers::prepare()?;
+    tools::bubblewrap()?;
 
     let nextest = tools::cargo_nextest()?;
     shell::say("tests");

@@ -45,6 +45,11 @@ pub(crate) fn cxx_compiler() -> Result<()> {
     system_program("c++", || shell::exists("c++"), &["g++"])
 }
 
+/// `bwrap`, which is a rung of the sandbox's ladder, from the system. No other is used than the one that stands there.
+pub(crate) fn bubblewrap() -> Result<()> {
+    system_program("/usr/bin/bwrap", &["bubblewrap"])
+}
+
 /// A virtual environment with the given packages; made once, and again when `packages` changes.
 pub(crate) fn python_environment(name: &str, packages: &[&str]) -> Result<PathBuf> {
     let path = cache::directory()?.join(name);
