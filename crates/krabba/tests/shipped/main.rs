@@ -8,6 +8,7 @@ mod agents;
 mod approvals;
 mod bad_input;
 mod interrupted;
+mod killed;
 mod litellm;
 mod llama_server;
 mod loading;

@@ -1,0 +1,103 @@
+//! Killed at every durable step of a turn that writes a file and runs a command: the next turn goes on, and nothing with
+//! consequences happens twice.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use krabba_testkit::{Script, ScriptedServer};
+use serde_json::Value;
+
+use crate::support::{Ended, Home};
+
+/// What a turn does: a file, a command that must not run twice, an answer. Whoever says "go on" is answered at once.
+const SCRIPT: &str = r"{server: 'vllm', models: [{id: 'm'}], strict: ['alternation', 'one-system'], rules: [
+    {when: {contains: 'go on'}, steps: [{text: 'Gone on.'}, 'end']},
+    {when: {request: 1}, steps: [{text: 'A file first.'}, {tool_call: {name: 'write', arguments: {path: 'note.txt', content: 'hello\n'}}}, 'end']},
+    {when: {request: 2}, steps: [{tool_call: {name: 'exec', arguments: {command: 'echo once >> log.txt'}}}, 'end']},
+    {steps: [{text: 'All done.'}, 'end']}]}";
+
+async fn server() -> ScriptedServer {
+    ScriptedServer::start(SCRIPT.parse::<Script>().unwrap()).await.unwrap()
+}
+
+fn home(server: &ScriptedServer, library: &Path, step: usize) -> Home {
+    let config = format!(
+        r#"{{ models: {{ mode: "replace", providers: {{ box: {{ baseUrl: "{}", models: [{{ id: "m" }}] }} }} }},
+             agents: {{ defaults: {{ model: {{ primary: "box/m" }} }} }} }}"#,
+        server.v1()
+    );
+    let home = Home::with_config(&config).variable("LD_PRELOAD", library.to_str().unwrap()).variable("KILL_AT", &step.to_string());
+    let count = home.path("steps");
+    home.variable("KILL_COUNT", count.to_str().unwrap())
+}
+
+#[allow(clippy::disallowed_methods, reason = "a compiler is a program")]
+fn killer(directory: &Path) -> std::path::PathBuf {
+    let (source, library) = (directory.join("kill_at.c"), directory.join("kill_at.so"));
+    fs::write(&source, include_str!("../data/kill_at.c")).unwrap();
+    let built = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(&source).arg("-ldl").status().unwrap();
+    assert!(built.success());
+    library
+}
+
+async fn ask(home: &Home, message: &str) -> Ended {
+    home.run(&["agent", "--session-id", "s", "--message", message]).await
+}
+
+/// Every call in the request has its result, and each result its call.
+fn check_pairs(messages: &[Value], at: usize) {
+    let calls: Vec<&str> = messages
+        .iter()
+        .flat_map(|message| message["tool_calls"].as_array().into_iter().flatten())
+        .filter_map(|call| call["id"].as_str())
+        .collect();
+    let results: Vec<&str> = messages.iter().filter_map(|message| message["tool_call_id"].as_str()).collect();
+    assert_eq!(calls, results, "killed at step {at}: a call without its result");
+}
+
+#[tokio::test]
+async fn turn_that_is_killed_at_any_durable_step_goes_on_and_does_nothing_twice() {
+    let tools = tempfile::tempdir().unwrap();
+    let library = killer(tools.path());
+    let whole = server().await;
+    let undisturbed = home(&whole, &library, 0);
+    let answered = ask(&undisturbed, "write a note and a line").await.code(0);
+    assert_eq!(answered.out, "All done.\n", "{answered}");
+    let steps: usize = fs::read_to_string(undisturbed.path("steps")).unwrap().trim().parse().unwrap();
+    assert!(steps > 20, "{steps} steps are too few for what was stored");
+
+    let mut seen = BTreeSet::new();
+    for step in 1..=steps {
+        let server = server().await;
+        let home = home(&server, &library, step);
+        let killed = ask(&home, "write a note and a line").await;
+        // It may have had one step less to do than the run that was counted.
+        assert!(killed.code.is_none() || step + 4 > steps, "it was not killed at step {step}: {killed}");
+        let asked = server.generations().len();
+        let home = home.variable("KILL_AT", "0");
+        let next = ask(&home, "go on").await.code(0);
+        assert_eq!(next.out, "Gone on.\n", "killed at step {step}: {next}");
+
+        let lines = fs::read_to_string(home.path(".krabba/workspace/log.txt")).unwrap_or_default();
+        assert!(lines.is_empty() || lines == "once\n", "killed at step {step}: the command ran twice: {lines}");
+        let request = server.generations()[asked].json.clone().unwrap();
+        let messages = request["messages"].as_array().unwrap();
+        check_pairs(messages, step);
+        let told = messages.iter().filter(|message| message["role"] == "tool").filter_map(|message| message["content"].as_str()).last();
+        if lines == "once\n" {
+            // Whatever became of the answer, the model knows of the command.
+            let told = told.unwrap_or_else(|| panic!("killed at step {step}: the command ran and nobody is told"));
+            let unknown = told.contains("nobody knows whether it happened");
+            assert!(!told.contains("not done"), "killed at step {step}: the model believes that it did not run");
+            assert_eq!(unknown, next.err.contains("nobody knows whether it happened"), "killed at step {step}: {next}");
+            seen.insert(if unknown { "unknown" } else { "done" });
+        } else {
+            seen.insert("not begun");
+        }
+        home.run(&["sessions", "show", "s"]).await.code(0);
+    }
+    println!("killed at each of {steps} durable steps");
+    assert_eq!(seen, BTreeSet::from(["done", "not begun", "unknown"]), "no step lies between the command and its result");
+}
