@@ -11,7 +11,8 @@ use anyhow::{Context, Result, bail};
 use crate::{shell, tools};
 
 /// Where a target finds examples of what it reads, under `crates`.
-const SEEDS: [(&str, &str); 8] = [
+const SEEDS: [(&str, &str); 9] = [
+    ("calls", "markup/tests/data"),
     ("completions", "dialect/tests/data/chat"),
     ("config", "config/tests/data"),
     ("messages", "dialect/tests/data/anthropic"),

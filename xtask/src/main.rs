@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods, reason = "chores are made of other programs, each waited for where it is started")]
 
 mod cache;
+mod calls;
 mod docs;
 mod fuzz;
 mod servers;
@@ -26,6 +27,7 @@ usage: cargo xtask <chore>
   test            everything: tidy, clippy, cargo-deny, the real servers, all tests
   tidy [--bless]  dependency table, size limits, generated docs (--bless writes them)
   servers         build or install the real servers that tests talk to, and nothing else
+  calls [SEED]    hold a model of noise on a real server to the form of tool calls, and print how many are valid
   fuzz [SECONDS]  run every fuzz target, one minute each unless told otherwise";
 
 fn main() -> ExitCode {
@@ -47,6 +49,8 @@ fn run(words: &[&str]) -> Result<()> {
         ["tidy"] => tidy::run(&root, docs::Mode::Check),
         ["tidy", "--bless"] => tidy::run(&root, docs::Mode::Bless),
         ["servers"] => servers::prepare().map(|_| ()),
+        ["calls"] => calls::run(&root, "4711"),
+        ["calls", seed] => calls::run(&root, seed),
         ["fuzz"] => fuzz::run(&root, 60),
         ["fuzz", seconds] => fuzz::run(&root, seconds.parse()?),
         _ => bail!("{USAGE}"),

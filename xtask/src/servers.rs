@@ -20,7 +20,7 @@ const MCP_SERVERS: &str = "2026.8.31";
 const MCP_PACKAGES: [&str; 2] = ["@modelcontextprotocol/server-everything", "@modelcontextprotocol/server-filesystem"];
 
 /// A model file: its name in the cache and the maker's arguments.
-const MODELS: [(&str, &[&str]); 7] = [
+const MODELS: [(&str, &[&str]); 8] = [
     ("scripted-8k.gguf", &["--preset", "tiny", "--scripted", "--context", "8192"]),
     ("scripted-64k.gguf", &["--preset", "tiny", "--scripted", "--context", "65536"]),
     ("scripted-small-window.gguf", &["--preset", "tiny", "--scripted", "--context", "1024"]),
@@ -30,6 +30,7 @@ const MODELS: [(&str, &[&str]); 7] = [
         &["--preset", "tiny", "--scripted", "--context", "8192", "--calls", "crates/testkit/models/task.json", "--text-calls"],
     ),
     ("random-8k.gguf", &["--preset", "small", "--context", "8192"]),
+    ("random-tiny-8k.gguf", &["--preset", "tiny", "--context", "8192"]),
     ("slow-to-load.gguf", &["--preset", "bench", "--scripted"]),
 ];
 

@@ -463,3 +463,20 @@ async fn a_model_that_calls_no_tools_answers_and_says_so_once() {
     assert_eq!((told().await, told().await), (1, 0));
     assert!(server.generations().iter().all(|request| request.json.as_ref().unwrap().get("tools").is_none()));
 }
+
+#[tokio::test]
+async fn schemas_that_make_no_grammar_are_sent_simplified_from_then_on() {
+    let rules = rules(&["{text: 'never'}", RUN, "{text: 'done'}", "{text: 'again'}"]);
+    let script = format!("{{server: 'llama-cpp', models: [{{id: '{MODEL}', window: 8192}}], strict: ['simple-schemas'], {rules}}}");
+    let server = ScriptedServer::start(script.parse().unwrap()).await.unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let (agent, journal) = acting_agent(state.path(), &server, |_| {});
+    let lane = agent.new_session();
+    let events = listen(lane.turn(say("go"))).await;
+    assert_eq!((end(&events).text.as_str(), done(&journal).as_slice()), ("done", ["run `ls`".to_owned()].as_slice()));
+    assert_eq!(notices(&events).into_iter().filter(|line| line.contains("simpler descriptions")).count(), 1, "{:?}", notices(&events));
+    assert_eq!(end(&listen(lane.turn(say("go on"))).await).text, "again");
+    let sent: Vec<String> = server.generations().iter().map(|request| request.json.as_ref().unwrap()["tools"].to_string()).collect();
+    let patterns: Vec<bool> = sent.iter().map(|tools| tools.contains("pattern")).collect();
+    assert_eq!(patterns, [true, false, false, false]);
+}

@@ -8,6 +8,8 @@ use crate::Shape;
 /// What llama.cpp's schema converter fails on with "failed to parse grammar" (LM Studio's GGUF engine is the same
 /// code).
 const LLAMACPP: [&str; 6] = ["pattern", "format", "minLength", "maxLength", "$ref", "not"];
+/// What stands among the refused fields when a server could not make a grammar of the schemas.
+const REFUSED: &str = "tool schemas";
 /// What Gemini's API refuses.
 const GEMINI: [&str; 8] =
     ["$schema", "$ref", "additionalProperties", "patternProperties", "exclusiveMinimum", "exclusiveMaximum", "const", "not"];
@@ -23,6 +25,7 @@ fn unwanted(shape: &Shape) -> Vec<&str> {
     let mut keywords: Vec<&str> = match compat.tool_schema_profile.as_deref() {
         Some("llamacpp") => LLAMACPP.to_vec(),
         Some("gemini") => GEMINI.to_vec(),
+        Some(_) | None if shape.refuses(REFUSED) => LLAMACPP.to_vec(),
         Some(_) | None => Vec::new(),
     };
     keywords.extend(compat.unsupported_tool_schema_keywords.iter().flatten().map(String::as_str));

@@ -20,6 +20,8 @@
 //! White space alone is no answer. A call that is not one (arguments that do not fit, no such tool, copied from a foreign text) is
 //! given out as broken, and the answer ends as if it were one.
 //!
+//! A model that writes down the result of a call itself is not listened to any further.
+//!
 //! Calls that the model wrote into its text are kept until the end: all text may still turn out to be reasoning, and half an
 //! answer makes no call. One that the server gave out as well, under its own name, counts once.
 
@@ -50,6 +52,9 @@ pub const MAX_ARTEFACT_BYTES: usize = 8 * 1024 * 1024;
 /// So many events may be no valid JSON before the whole stream is no longer believed.
 pub const MAX_MALFORMED_EVENTS: u32 = 8;
 
+/// With this the results of calls begin that are told in words, see [`tell`](krabba_markup::tell).
+const RESULTS: [&str; 2] = ["[result of ", "[error of "];
+
 /// What the caller knows about the request.
 #[derive(Debug)]
 pub(crate) struct Asked {
@@ -78,6 +83,8 @@ pub(crate) struct Answer {
     asked: Asked,
     splitter: ReasoningSplitter,
     written: Vec<WrittenCall>,
+    /// Text behind the last of them that may be the beginning of a result.
+    behind: String,
     /// The calls of the server.
     given: Vec<Fitting>,
     text_guard: RepetitionGuard,
@@ -118,6 +125,7 @@ impl Answer {
             site,
             asked,
             written: Vec::new(),
+            behind: String::new(),
             given: Vec::new(),
             text_guard: RepetitionGuard::new(),
             reasoning_guard: RepetitionGuard::new(),
@@ -294,6 +302,7 @@ impl Answer {
                 }
                 Split::Retract => {
                     self.written.clear();
+                    self.behind.clear();
                     self.asked.envelope = self.asked.envelope.as_ref().map(|_| Envelope::default());
                     self.seen.reasoning |= self.seen.text;
                     self.seen.text = false;
@@ -319,8 +328,20 @@ impl Answer {
     }
 
     fn words(&mut self, text: String, out: &mut VecDeque<ModelEvent>) -> Option<ModelEvent> {
+        self.behind.push_str(&text);
+        let text = std::mem::take(&mut self.behind);
         if text.is_empty() {
             return None;
+        }
+        if !self.written.is_empty() {
+            let begins = text.trim_start();
+            if RESULTS.iter().any(|mark| begins.starts_with(mark)) {
+                return Some(self.complete(&WireFinish::Stop, out));
+            }
+            if RESULTS.iter().any(|mark| mark.starts_with(begins)) {
+                self.behind = text;
+                return None;
+            }
         }
         if self.text_guard.push(&text).is_some() {
             return Some(self.fail(FaultKind::Looping, message::looping(&self.site)));

@@ -452,3 +452,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_result_that_the_model_made_up_is_no_part_of_its_answer() {
+    let call = "<tool_call>{\"name\": \"f\", \"arguments\": {\"n\": 1}}</tool_call>";
+    let with = |behind: &str| {
+        outcome_of(asked(&["f"], OrphanPolicy::Stream), vec![text("I look."), text(call), text(behind), Finish(Stop)], &Ending::EndOfFile)
+    };
+    let done = || "done ToolCalls".to_owned();
+    assert_eq!(with("\n\n[result of f]\n17 files"), ("I look.[id f {\"n\":1}]".to_owned(), done()));
+    assert_eq!(with("\n[error of f]"), ("I look.[id f {\"n\":1}]".to_owned(), done()));
+    assert_eq!(with("\n[resu").0, "I look.[id f {\"n\":1}]");
+    assert!(with(" [results] follow").0.contains("[results] follow"));
+}

@@ -76,7 +76,7 @@ const WORDS: [(Meaning, &[&str]); 7] = [
 struct Family(Meaning, &'static [&'static str]);
 
 /// In this order: a narrow family stands before a wide one.
-const TEXTS: [Family; 71] = [
+const TEXTS: [Family; 72] = [
     // The prompt, or the prompt with its budget, is too long.
     Family(Meaning::Overflow, &["exceeds the available context size"]), // llama.cpp
     Family(Meaning::Overflow, &["maximum context length"]),             // OpenAI, vLLM, SGLang
@@ -147,7 +147,8 @@ const TEXTS: [Family; 71] = [
     Family(Meaning::Unsupported("tools"), &["does not support tools"]), // Ollama
     Family(Meaning::Unsupported("tools"), &["tool choice requires --enable-auto-tool-choice"]), // vLLM
     Family(Meaning::Unsupported("tools"), &["tools param requires --jinja"]), // llama.cpp
-    Family(Meaning::Unsupported("tools"), &["failed to parse grammar"]), // llama.cpp: a schema it cannot turn into one
+    Family(Meaning::Unsupported("tool schemas"), &["failed to parse grammar"]), // llama.cpp: one that it cannot turn into a grammar
+    Family(Meaning::Unsupported("response_format"), &["response_format"]), // LM Studio and others: a kind that it does not know
     Family(Meaning::Unsupported("developer"), &["developer", "role"]),  // any template that knows four roles
     Family(Meaning::Unsupported("images"), &["only 'text' content type is supported"]), // mlx_lm
     Family(Meaning::Unsupported("images"), &["unsupported content[].type"]), // llama.cpp

@@ -27,7 +27,7 @@
 //! | `Busy` | wait, briefly when there are fallbacks | next |
 //! | `RateLimited`, `Auth`, `Billing` | another key of the provider | next |
 //! | `Overflow` | a smaller prompt, once; never the same one | next *with a larger window* |
-//! | `Unsupported{field}` | without the field, once for each field | next |
+//! | `Unsupported{field}` | without the field, once for each field; tools are told in words then, and simplified before where it is their schemas that are refused | next |
 //! | `Unsupported{api}` | the other OpenAI dialect, once | next |
 //! | `Empty`, `OnlyReasoning` | thinking off and more room, once | next |
 //! | `Looping` | thinking off, once, when there is no other route | next |
@@ -44,6 +44,12 @@ use krabba_types::{Fault, FaultKind};
 
 /// Fields dropped for one route in one run before it is given up; each costs a request.
 const FIELDS: usize = 4;
+
+/// The field of tools, without which a model is told of them in words.
+pub(crate) const TOOLS: &str = "tools";
+
+/// The schemas in it, as far as they are more than simple.
+pub(crate) const SCHEMAS: &str = "tool schemas";
 
 /// How far an answer has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,8 +212,10 @@ impl Failover {
                 (outlook.other_dialect && once(&mut self.here.dialect)).then_some(Move::Again(Change::Dialect))
             }
             FaultKind::Unsupported { field } => {
-                let new = self.here.fields.len() < FIELDS && self.here.fields.insert(field.clone());
-                new.then(|| Move::Again(Change::WithoutField(field.clone())))
+                // Simplified they are refused still.
+                let field = if field == SCHEMAS && self.here.fields.contains(SCHEMAS) { TOOLS } else { field };
+                let new = self.here.fields.len() < FIELDS && self.here.fields.insert(field.to_owned());
+                new.then(|| Move::Again(Change::WithoutField(field.to_owned())))
             }
             FaultKind::Empty | FaultKind::OnlyReasoning => once(&mut self.here.calmer).then_some(Move::Again(Change::Calmer)),
             FaultKind::Looping => (alone && once(&mut self.here.calmer)).then_some(Move::Again(Change::Calmer)),

@@ -20,7 +20,7 @@ use crate::attempt::{Attempting, Came};
 use crate::clocks::{Clocks, PROBE_INTERVAL, load_again};
 use crate::event::{AttemptOutcome, AttemptStarted, RouteEvent};
 use crate::facts::server_kind;
-use crate::failover::{Change, Move, Outlook, Stage};
+use crate::failover::{Change, Move, Outlook, SCHEMAS, Stage, TOOLS};
 use crate::keys::Choice;
 use crate::pace::{Pace, Start};
 use crate::plan::Candidate;
@@ -30,9 +30,6 @@ use crate::servers::Hurry;
 use crate::settings::{Key, Provider};
 use crate::target::{Parts, Variation, dialect};
 use crate::trial::Trial;
-
-/// The field of tools, without which a model is told of them in words.
-pub(crate) const TOOLS: &str = "tools";
 
 /// Between two questions to a server that is loading.
 const LOADING_PAUSE: Duration = Duration::from_millis(500);
@@ -398,9 +395,10 @@ impl<'a> Leg<'a> {
     }
 
     fn change(&mut self, change: Change, fault: &Fault, sent: Sent) {
+        let held = sent.facts.tool_mode() == ToolAbility::Constrained;
         match change {
             Change::Key | Change::Load | Change::Nothing => {}
-            Change::WithoutField(field) if field == TOOLS => self.variation.tools = Some(ToolAbility::Text),
+            Change::WithoutField(field) if field == TOOLS || (held && holds(&field)) => self.variation.tools = Some(ToolAbility::Text),
             Change::WithoutField(field) => {
                 self.variation.dropped.insert(field);
             }
@@ -425,6 +423,12 @@ impl<'a> Leg<'a> {
     pub(crate) async fn progress(&self, progress: Progress) {
         self.run.emitter.emit(RouteEvent::Model(ModelEvent::Progress(progress))).await;
     }
+}
+
+/// Whether a field is one by which a server is asked to hold its model to a form.
+fn holds(field: &str) -> bool {
+    let top = field.split(['.', '[']).next().unwrap_or(field);
+    ["grammar", "response_format", "format", SCHEMAS].contains(&top)
 }
 
 fn too_large(reference: &ModelRef, why: &str, window: u32) -> Fault {

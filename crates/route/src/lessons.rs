@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use krabba_local::{Countable, TokenCounter};
-use krabba_types::{DoneReason, FactSource, Fault, FaultKind, Message, ServerKind, grouped, seconds};
+use krabba_types::{DoneReason, FactSource, Fault, FaultKind, Message, RouteFacts, ServerKind, ToolAbility, grouped, seconds};
 
 use crate::attempt::Came;
 use crate::clocks::load_again;
 use crate::event::RouteEvent;
+use crate::failover::SCHEMAS;
 use crate::learned::{CountsTell, LearnedWindow, Lesson, is_truncated};
 use crate::leg::{Leg, Patience, Sent};
 
@@ -61,7 +62,12 @@ async fn keep_changes(leg: &mut Leg<'_>, server: ServerKind) {
     let reference = leg.candidate.reference.clone();
     if let Some(tools) = leg.variation.tools {
         learn(leg, Lesson::Tools(tools), FactSource::Measured).await;
-        let line = format!("{reference} does not take tools; it is told of them in words from now on{}", remedy(server));
+        let asked = leg.run.record.facts.as_ref().map(RouteFacts::tool_mode);
+        let line = if asked == Some(ToolAbility::Constrained) {
+            format!("{reference} cannot be held to the form of calls; it is told of tools in words from now on")
+        } else {
+            format!("{reference} does not take tools; it is told of them in words from now on{}", remedy(server))
+        };
         say_once(leg, line).await;
     }
     if let Some(dialect) = leg.variation.dialect {
@@ -74,7 +80,12 @@ async fn keep_changes(leg: &mut Leg<'_>, server: ServerKind) {
     let spoken = crate::target::dialect(&leg.provider, entry, &lessons, &leg.variation);
     for field in leg.variation.dropped.clone() {
         learn(leg, Lesson::Dropped(spoken, field.clone()), FactSource::Measured).await;
-        say_once(leg, format!("{reference} does not take \"{field}\"; it is not sent any more")).await;
+        let line = if field == SCHEMAS {
+            format!("{reference} cannot work with all that describes the tools; it gets simpler descriptions from now on")
+        } else {
+            format!("{reference} does not take \"{field}\"; it is not sent any more")
+        };
+        say_once(leg, line).await;
     }
 }
 

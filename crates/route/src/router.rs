@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use krabba_llm::Caller;
 use krabba_local::{LoadOrder, LoadStream, Loader, Observation, Report, Services, Wanted, Watcher};
 use krabba_net::HttpClient;
-use krabba_store::Store;
-use krabba_types::{AgentId, BoxId, Clock, ModelRef, ProviderId, RouteFacts, RouteState, Timestamp};
+use krabba_store::{Store, StoreError};
+use krabba_types::{AgentId, BoxId, Clock, FactSource, ModelRef, ProviderId, RouteFacts, RouteState, Timestamp, ToolAbility};
 
 use crate::breaker::{Admission, Breaker};
 use crate::clocks::{ClockTable, Clocks};
 use crate::event::Surface;
 use crate::facts::Voices;
 use crate::keys::KeyRing;
-use crate::learned::{Learned, Lessons};
+use crate::learned::{Learned, Lesson, Lessons};
 use crate::listing::{ListedModel, list};
 use crate::order::{Order, Scene};
 use crate::plan::{Ask, Plan};
@@ -128,6 +128,15 @@ impl Router {
     /// What is known about a route, as `agent` may use it.
     pub fn facts(&self, agent: &AgentId, reference: &ModelRef) -> RouteFacts {
         self.inner.facts(agent, reference)
+    }
+
+    /// Remembers how the model of a route turned out to call tools. Waits for the disk.
+    ///
+    /// # Errors
+    /// When it could not be stored; it is known all the same until this process ends.
+    pub fn remember_tools(&self, reference: &ModelRef, tools: ToolAbility) -> Result<(), StoreError> {
+        let Some(provider) = self.inner.provider(&reference.provider) else { return Ok(()) };
+        self.inner.learned.learn(&route_key(provider, reference), &Lesson::Tools(tools), FactSource::Measured)
     }
 
     /// What a route is doing.
@@ -320,7 +329,9 @@ impl Scene for Inner {
 
 /// Under what the lessons of a route are kept: where it is and what is asked for there.
 pub(crate) fn route_key(provider: &Provider, reference: &ModelRef) -> String {
-    format!("{} {}", provider.base_url.trim_end_matches('/'), reference.model)
+    // The same server is found with and without the path of its interface.
+    let place = provider.base_url.trim_end_matches('/');
+    format!("{} {}", place.strip_suffix("/v1").unwrap_or(place), reference.model)
 }
 
 /// A panic elsewhere leaves these counters usable, so that its poison is no reason to stop.

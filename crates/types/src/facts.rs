@@ -160,6 +160,18 @@ pub enum ToolAbility {
     None,
 }
 
+impl ToolAbility {
+    /// The word for it, in configurations and listings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Text => "text",
+            Self::Constrained => "constrained",
+            Self::None => "none",
+        }
+    }
+}
+
 /// Everything known about a route, each with its source. The smallest trustworthy window wins; who is trustworthy is
 /// decided where facts are merged, not here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -187,6 +199,11 @@ pub struct RouteFacts {
 }
 
 impl RouteFacts {
+    /// How tools are called, with who says so, for people: `native (measured)`.
+    pub fn tools_told(&self) -> String {
+        self.tools.map_or_else(|| "native (assumed)".to_owned(), |tools| format!("{} ({})", tools.value.name(), tools.source))
+    }
+
     /// How tools are offered on this route. What nobody knows is tried the usual way; a server that refuses teaches us.
     pub fn tool_mode(&self) -> ToolAbility {
         self.tools.map_or(ToolAbility::Native, |tools| tools.value)

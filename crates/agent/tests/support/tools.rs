@@ -121,7 +121,8 @@ fn build(state: &Path, provider: Provider, change: impl FnOnce(&mut Hands)) -> (
     let mut hands = Hands::none(&store, &clock);
     let journal = Journal::default();
     for name in ["look", "mail", "page", "run", "slow", "find_files", "delete_file", "keys"] {
-        let parameters = json!({"type": "object", "properties": {}}).as_object().unwrap().clone();
+        let parameters =
+            json!({"type": "object", "properties": {"query": {"type": "string", "pattern": "^.*$"}}}).as_object().unwrap().clone();
         let spec = ToolSpec { name: name.to_owned(), description: format!("Does {name}."), parameters };
         hands.tools.add(Arc::new(Scripted { spec, journal: Arc::clone(&journal) }));
         hands.listed.push(name.to_owned());

@@ -57,6 +57,7 @@ async fn route(world: &World, reference: Option<&str>, json: bool) -> Result<()>
         println!("   {}, {}, {}", candidate.endpoint, facts.server.name(), candidate.residency);
         println!("   state: {}", super::state_words(candidate.state, SystemClock.now()));
         println!("   window: {}", facts.window.tokens());
+        println!("   tools: {}", facts.tools_told());
         world.router.unlisted(&candidate.reference).iter().for_each(|unlisted| println!("   note: {unlisted}"));
     }
     for refused in &plan.refused {

@@ -1,5 +1,6 @@
 //! `krabba models …`
 
+mod calling;
 mod change;
 mod list;
 mod probe;

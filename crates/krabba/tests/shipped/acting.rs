@@ -39,8 +39,17 @@ async fn a_task_is_done_with_files_and_commands_on_a_real_server() {
 
 #[tokio::test]
 async fn a_task_is_done_by_a_model_without_tools_of_its_own() {
+    task_without_tools("").await;
+}
+
+#[tokio::test]
+async fn a_task_is_done_by_a_model_that_is_held_to_the_form_of_its_calls() {
+    task_without_tools(", compat: { toolCalls: \"constrained\" }").await;
+}
+
+async fn task_without_tools(compat: &str) {
     let server = LlamaServer::start(ModelFile::ScriptedTextTask, &["--alias", "m"]).await.unwrap();
-    let home = Home::with_config(&config(&format!("{}/v1", server.url())));
+    let home = Home::with_config(&config(&format!("{}/v1", server.url())).replace("id: \"m\"", &format!("id: \"m\"{compat}")));
     home.write(".krabba/workspace/fruit.txt", "pear\napple\nfig\n");
 
     let done = home.run(&["agent", "--session-id", "task", "--message", "sort the fruit"]).await.code(0);

@@ -7,6 +7,7 @@ mod acting;
 mod agents;
 mod approvals;
 mod bad_input;
+mod calling;
 mod interrupted;
 mod killed;
 mod litellm;

@@ -22,6 +22,8 @@ pub enum ModelFile {
     ScriptedTextTask,
     /// Noise without end: for cancelling and for killing in the middle of an answer.
     Random,
+    /// The same of a tenth of the size, for hundreds of answers.
+    RandomTiny,
     /// A known reply; loads for a few tenths of a second, during which every route answers 503.
     SlowToLoad,
 }
@@ -35,6 +37,7 @@ impl ModelFile {
             Self::ScriptedTask => "scripted-task.gguf",
             Self::ScriptedTextTask => "scripted-text-task.gguf",
             Self::Random => "random-8k.gguf",
+            Self::RandomTiny => "random-tiny-8k.gguf",
             Self::SlowToLoad => "slow-to-load.gguf",
         }
     }

@@ -5,10 +5,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use futures_util::StreamExt;
-use krabba_route::{Ask, Attempt, Prepared, Prompt, RouteEvent, Surface, TooLarge};
-use krabba_types::{Calling, FaultKind, Message, ModelEvent, ModelRef, ModelRequest, Params, Role, RouteFacts, Thinking, seconds, speed};
+use krabba_route::{Ask, Attempt, Plan, Prepared, Prompt, RouteEvent, Surface, TooLarge};
+use krabba_types::{
+    Calling, FaultKind, Message, ModelEvent, ModelRef, ModelRequest, Params, Role, RouteFacts, Thinking, ToolAbility, seconds, speed,
+};
 use serde::Serialize;
 
+use super::calling::measure;
 use crate::assemble::World;
 
 /// A cold model may need this long; whoever asked for a probe waits for it.
@@ -33,6 +36,8 @@ pub(super) struct Probed {
     pub(super) first_token_ms: Option<u64>,
     /// As the server measured it.
     pub(super) tokens_per_second: Option<f64>,
+    /// How it calls tools, where that was tried.
+    pub(super) tools: Option<ToolAbility>,
     /// The whole probe.
     pub(super) total_ms: u64,
 }
@@ -57,9 +62,7 @@ impl Prompt for Ping {
 
 /// Asks this route, and no other in its place.
 pub(super) async fn probe(world: &World, reference: &ModelRef) -> Result<Probed> {
-    let agent = world.agent(None)?;
-    let mut plan = world.router.plan(&Ask { model: Some(reference.clone()), ..Ask::new(agent.id().clone()) });
-    plan.candidates.retain(|candidate| candidate.reference == *reference);
+    let plan = only(world, reference)?;
     let mut probed = Probed {
         reference: reference.clone(),
         ok: false,
@@ -67,6 +70,7 @@ pub(super) async fn probe(world: &World, reference: &ModelRef) -> Result<Probed>
         message: None,
         first_token_ms: None,
         tokens_per_second: None,
+        tools: None,
         total_ms: 0,
     };
     if plan.candidates.is_empty() {
@@ -84,7 +88,27 @@ pub(super) async fn probe(world: &World, reference: &ModelRef) -> Result<Probed>
     Ok(probed)
 }
 
-async fn listen(world: &World, plan: krabba_route::Plan, probed: &mut Probed) {
+/// A plan with this route and no other.
+pub(super) fn only(world: &World, reference: &ModelRef) -> Result<Plan> {
+    let agent = world.agent(None)?;
+    let mut plan = world.router.plan(&Ask { model: Some(reference.clone()), ..Ask::new(agent.id().clone()) });
+    plan.candidates.retain(|candidate| candidate.reference == *reference);
+    Ok(plan)
+}
+
+/// The same, and tries how it calls tools, which is remembered.
+pub(super) async fn probe_calling(world: &World, reference: &ModelRef) -> Result<Probed> {
+    let mut probed = probe(world, reference).await?;
+    if probed.ok {
+        probed.tools = tokio::time::timeout(LIMIT, measure(world, reference)).await.ok().flatten();
+    }
+    if let Some(tools) = probed.tools {
+        world.router.remember_tools(reference, tools)?;
+    }
+    Ok(probed)
+}
+
+async fn listen(world: &World, plan: Plan, probed: &mut Probed) {
     let mut run = world.router.run(plan, Arc::new(Ping), Surface { can_retract: true });
     while let Some(event) = run.next().await {
         match event {
@@ -137,6 +161,7 @@ impl Probed {
         }
         let first = self.first_token_ms.map_or_else(|| "-".to_owned(), |ms| seconds(Duration::from_millis(ms)));
         let fast = self.tokens_per_second.map_or_else(|| "speed not told".to_owned(), speed);
-        format!("{:<42} ok, first token after {first}, {fast}", self.reference.to_string())
+        let tools = self.tools.map_or_else(String::new, |tools| format!(", tools {}", tools.name()));
+        format!("{:<42} ok, first token after {first}, {fast}{tools}", self.reference.to_string())
     }
 }

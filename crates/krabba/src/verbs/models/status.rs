@@ -7,7 +7,7 @@ use anyhow::Result;
 use krabba_local::infer_residency;
 use krabba_net::Url;
 use krabba_route::{Ask, Plan, Provider, ResidencySource};
-use krabba_types::{Clock, ModelRef, Residency, SystemClock};
+use krabba_types::{Clock, FactSource, ModelRef, Residency, SystemClock};
 use serde_json::{Value, json};
 
 use super::Form;
@@ -85,6 +85,7 @@ fn as_json(home: &Home, world: &World, plan: &Plan, probes: &[Probed], missing: 
             })
         })
         .collect();
+    let tools: BTreeMap<String, Value> = plan.candidates.iter().map(|candidate| tools(world, plan, &candidate.reference)).collect();
     let missing_names: Vec<&String> = missing.iter().map(|(provider, _)| provider).collect();
     json!({
         "configPath": home.location.path,
@@ -107,7 +108,15 @@ fn as_json(home: &Home, world: &World, plan: &Plan, probes: &[Probed], missing: 
             "probes": probes,
         },
         "routes": plan,
+        "tools": tools,
     })
+}
+
+/// How a route calls tools, and who says so since when.
+fn tools(world: &World, plan: &Plan, reference: &ModelRef) -> (String, Value) {
+    let facts = world.router.facts(plan.agent(), reference);
+    let (source, at) = facts.tools.map_or((FactSource::Assumed, None), |tools| (tools.source, Some(tools.at)));
+    (reference.to_string(), json!({ "ability": facts.tool_mode(), "source": source, "at": at }))
 }
 
 /// Where the key that is used first comes from, in OpenClaw's words: `profiles`, `env`, `models.json` (the file's own
@@ -151,11 +160,12 @@ fn as_text(home: &Home, world: &World, plan: &Plan, probes: &[Probed], missing: 
     for candidate in &plan.candidates {
         let facts = world.router.facts(plan.agent(), &candidate.reference);
         println!(
-            "- {} ({}): {}, window {}",
+            "- {} ({}): {}, window {}, tools {}",
             candidate.reference,
             candidate.why,
             state_words(candidate.state, SystemClock.now()),
-            facts.window.tokens()
+            facts.window.tokens(),
+            facts.tools_told()
         );
         world.router.unlisted(&candidate.reference).iter().for_each(|unlisted| println!("  note: {unlisted}"));
     }
