@@ -1,8 +1,9 @@
 //! How the tools of a request are offered: to the server, which reads the calls; in words; or in words and with a form that the server
 //! holds the model to, so that it cannot write an invalid call.
 //!
-//! llama.cpp takes a grammar, which leaves the model free to answer in plain words. The others take a JSON schema, under which an answer
-//! in words is a text in an object. What a server does not hold to is read all the same: as calls in the text.
+//! llama.cpp takes a grammar, which leaves the model free to answer in plain words; a schema it would turn into one itself, and not
+//! hold numbers with a part behind the point to their limits. The others take a schema, under which an answer in words is a text in an
+//! object. What a server does not hold to is read all the same: as calls in the text.
 
 use std::borrow::Cow;
 
