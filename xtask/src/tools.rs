@@ -47,7 +47,7 @@ pub(crate) fn cxx_compiler() -> Result<()> {
 
 /// `bwrap`, which is a rung of the sandbox's ladder, from the system. No other is used than the one that stands there.
 pub(crate) fn bubblewrap() -> Result<()> {
-    system_program("/usr/bin/bwrap", &["bubblewrap"])
+    system_program("/usr/bin/bwrap", || Path::new("/usr/bin/bwrap").exists(), &["bubblewrap"])
 }
 
 /// A virtual environment with the given packages; made once, and again when `packages` changes.
@@ -73,7 +73,7 @@ pub(crate) fn npm_packages(name: &str, packages: &[String]) -> Result<PathBuf> {
     if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(path);
     }
-    system_program("npm", &["nodejs", "npm"])?;
+    system_program("npm", || shell::exists("npm"), &["nodejs", "npm"])?;
     shell::say(&format!("installing from npm into {}: {}", path.display(), packages.join(" ")));
     std::fs::create_dir_all(&path)?;
     let flags = ["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"];
