@@ -19,12 +19,12 @@ pub(super) fn check(root: &Path, files: &[PathBuf], findings: &mut Vec<String>) 
             findings.push(format!("{}: {lines} lines, the end is {FILE_LINES}", file.display()));
         }
         if !is_test(file) {
-            all += lines;
+            all += text.lines().filter(|line| is_code(line)).count();
         }
         structs(file, &text, findings);
     }
     if all > ALL_LINES {
-        findings.push(format!("{all} lines of Rust without tests, the end is {ALL_LINES}"));
+        findings.push(format!("{all} lines of code without tests, the end is {ALL_LINES}"));
     }
     for (name, limit) in DOCUMENTS {
         match std::fs::read_to_string(root.join(name)) {
@@ -34,6 +34,12 @@ pub(super) fn check(root: &Path, files: &[PathBuf], findings: &mut Vec<String>) 
         }
     }
     Ok(())
+}
+
+/// Neither empty nor a comment: nobody is to write less of those for the sake of a figure.
+fn is_code(line: &str) -> bool {
+    let line = line.trim_start();
+    !line.is_empty() && !line.starts_with("//")
 }
 
 /// Test code does not count towards the whole: `*_tests.rs`, everything under `tests`, `benches` or `fuzz`, and the kit that only

@@ -85,7 +85,8 @@ async fn turn_that_is_killed_at_any_durable_step_goes_on_and_does_nothing_twice(
         let request = server.generations()[asked].json.clone().unwrap();
         let messages = request["messages"].as_array().unwrap();
         check_pairs(messages, step);
-        let told = messages.iter().filter(|message| message["role"] == "tool").filter_map(|message| message["content"].as_str()).last();
+        let told =
+            messages.iter().filter(|message| message["role"] == "tool").filter_map(|message| message["content"].as_str()).next_back();
         if lines == "once\n" {
             // Whatever became of the answer, the model knows of the command.
             let told = told.unwrap_or_else(|| panic!("killed at step {step}: the command ran and nobody is told"));
