@@ -317,7 +317,7 @@ fn compacting_on_demand_keeps_the_last_turns() {
         session.assistant("an answer");
     }
     let leaving = digest(&session.input(), Occasion::Asked).unwrap();
-    assert!((10..=14).contains(&leaving.messages) && leaving.messages % 2 == 0, "{leaving:?}");
+    assert!((10..=14).contains(&leaving.messages) && leaving.messages.is_multiple_of(2), "{leaving:?}");
     session.keep_from = leaving.keep_from();
     session.user("next");
     assert_eq!(session.build().unwrap().messages.len(), 22 - leaving.messages);

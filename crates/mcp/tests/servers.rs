@@ -1,5 +1,7 @@
 //! Servers through the front door: the official ones, and one that misbehaves by name.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends where its set-up fails")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
