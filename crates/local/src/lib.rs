@@ -26,6 +26,7 @@ mod endpoint;
 mod facts;
 mod family;
 mod load_order;
+mod load_progress;
 mod loader;
 mod loading;
 mod machine;
@@ -53,6 +54,7 @@ pub use discover::{Discovery, discover};
 pub use endpoint::Endpoint;
 pub use facts::{ASSUMED_WINDOW, Configured, Learned, LearnedWindow, facts, facts_unseen};
 pub use load_order::{LoadError, LoadEvent, LoadOrder, Loaded, UnloadError, Wanted};
+pub use load_progress::load_percent;
 pub use loader::{LoadStream, Loader};
 pub use machine::Machine;
 pub use mismatch::{Figure, Mismatch, mismatches, raise_window};
@@ -73,6 +75,8 @@ mod counter_tests;
 mod discover_tests;
 #[cfg(test)]
 mod facts_tests;
+#[cfg(test)]
+mod load_progress_tests;
 #[cfg(test)]
 mod loader_tests;
 #[cfg(test)]

@@ -9,7 +9,7 @@
 //! | all others | by request, or not at all |
 //!
 //! LM Studio's load takes a model out of the care of its just-in-time loading: no `ttl`, no eviction. Hence the person's word. No server
-//! tells how far a load is on these paths, so there is no percentage.
+//! tells how far a load is on these paths, so there is no percentage; of a load by request, llama.cpp's router does ([`crate::load_percent`]).
 //!
 //! Whatever was asked for, what the server reports afterwards counts: LM Studio's MLX engine loads smaller windows than asked for
 //! and calls that a success.
@@ -258,7 +258,7 @@ pub(crate) async fn unload(http: &HttpClient, endpoint: &Endpoint, report: &Repo
 }
 
 /// `path` at the address that worked.
-fn address(endpoint: &Endpoint, report: &Report, path: &str) -> Result<krabba_net::Url, String> {
+pub(crate) fn address(endpoint: &Endpoint, report: &Report, path: &str) -> Result<krabba_net::Url, String> {
     let worked = Endpoint::new(report.url.clone()).roots().into_iter().next();
     let root = worked.or_else(|| endpoint.roots().into_iter().next());
     root.map(|root| join(&root, path)).ok_or_else(|| format!("\"{}\" is not an address", endpoint.base_url))

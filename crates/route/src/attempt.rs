@@ -51,6 +51,8 @@ pub(crate) struct Attempting<'a> {
     pub(crate) whom: String,
     /// The person was told that the model is being loaded; "waiting" would say less.
     pub(crate) loading: bool,
+    /// How far the load was when somebody said so last.
+    pub(crate) percent: Option<u8>,
     /// Looks at the server; `None` where that is not possible or not wanted.
     pub(crate) look: Option<Box<dyn Fn() -> Looking + Send + Sync + 'a>>,
 }
@@ -168,7 +170,8 @@ impl Attempting<'_> {
             Look::Loading { percent } => {
                 self.pace.still_loading(percent, now);
                 self.loading = true;
-                Progress::Loading { percent }
+                self.percent = percent.max(self.percent);
+                Progress::Loading { percent: self.percent }
             }
             Look::Loaded => {
                 self.pace.loaded(now);

@@ -36,7 +36,7 @@ async fn read(
         let pace = Pace::new(Clocks::of(&ClockSettings::default(), &Residency::Device), Instant::now(), start);
         let whom = "a/b".to_owned();
         let loading = start == Start::Cold;
-        let attempting = Attempting { emitter: &emitter, failover: &mut failover, pace, whom, loading, look };
+        let attempting = Attempting { emitter: &emitter, failover: &mut failover, pace, whom, loading, percent: None, look };
         let came = attempting.read(stream::iter(events).flatten()).await;
         drop(sender.send((came, failover.stage())));
     });
@@ -97,6 +97,18 @@ async fn a_model_that_loads_in_silence_is_seen_to_load() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn how_far_a_load_is_stays_said_when_a_look_finds_out_no_more() {
+    let began = Instant::now();
+    let look = move || {
+        let percent = (began.elapsed() < Duration::from_secs(2)).then_some(40);
+        async move { Look::Loading { percent } }.boxed() as Looking
+    };
+    let (told, _, _) = read(vec![after(4, text("hello"))], Start::Cold, Some(Box::new(look))).await;
+    let loading = RouteEvent::Model(ModelEvent::Progress(Progress::Loading { percent: Some(40) }));
+    assert_eq!(told, [loading.clone(), loading, RouteEvent::Model(text("hello"))]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn reading_is_not_taken_back_by_a_look_at_the_server() {
     let look = || async { Look::Loaded }.boxed() as Looking;
     let reading = ModelEvent::Progress(Progress::Reading { done: 0, total: 3000 });
@@ -113,7 +125,7 @@ async fn a_slow_reader_does_not_make_the_model_look_stalled() {
         let mut failover = Failover::new(true);
         let pace = Pace::new(Clocks::of(&ClockSettings::default(), &Residency::Device), Instant::now(), Start::Warm);
         let whom = String::new();
-        let attempting = Attempting { emitter: &emitter, failover: &mut failover, pace, whom, loading: false, look: None };
+        let attempting = Attempting { emitter: &emitter, failover: &mut failover, pace, whom, loading: false, percent: None, look: None };
         let came = attempting.read(stream::iter(events).flatten()).await;
         let ended = if came.end.is_ok() { "whole" } else { "stalled" };
         emitter.emit(RouteEvent::Notice(ended.to_owned())).await;

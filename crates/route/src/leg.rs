@@ -269,6 +269,7 @@ impl<'a> Leg<'a> {
             pace: Pace::new(self.clocks.clone(), started, start),
             whom: reference.to_string(),
             loading: start == Start::Cold,
+            percent: None,
             look: look_at.map(|(provider, model)| {
                 let inner = Arc::clone(&inner);
                 Box::new(move || inner.look(&provider, &model)) as Box<dyn Fn() -> crate::attempt::Looking + Send + Sync>

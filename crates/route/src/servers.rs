@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use krabba_local::{Endpoint, Observation, Report, ServerState};
+use krabba_local::{Endpoint, Observation, Report, ServerState, load_percent};
 use krabba_net::base_urls;
-use krabba_types::{ModelId, ModelRef, RouteState};
+use krabba_types::{ModelId, ModelRef, RouteState, ServerKind};
 use tokio::time::timeout;
 
 use crate::attempt::{Look, Looking};
@@ -19,6 +19,9 @@ pub(crate) const LOOK_BUDGET: Duration = Duration::from_secs(1);
 
 /// What a private conversation waits to hear who it is talking to: one round of questions.
 pub(crate) const WHOLE_ROUND: Duration = Duration::from_secs(5);
+
+/// How long a server is listened to that tells of a load only while it goes on.
+const LISTEN: Duration = Duration::from_secs(2);
 
 /// Whether an answer matters more than the knowledge about who gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,10 +114,16 @@ impl Inner {
     /// A look at a server to see whether it has the model in memory by now.
     pub(crate) fn look(self: &Arc<Self>, provider: &Provider, model: &ModelId) -> Looking {
         let (inner, base_url, model) = (Arc::clone(self), provider.base_url.clone(), model.clone());
+        let endpoint = self.endpoint(provider);
         Box::pin(async move {
-            match timeout(LOOK_BUDGET, inner.watcher.refresh_now(&base_url)).await {
-                Ok(Observation::Up(report)) => look_of(&report, &model),
-                Ok(Observation::NotYet | Observation::Down { .. }) | Err(_) => Look::Nothing,
+            let Ok(Observation::Up(report)) = timeout(LOOK_BUDGET, inner.watcher.refresh_now(&base_url)).await else {
+                return Look::Nothing;
+            };
+            match look_of(&report, &model) {
+                Look::Loading { percent: None } if report.kind == ServerKind::LlamaCpp => {
+                    Look::Loading { percent: load_percent(&inner.http, &endpoint, &report, &model, LISTEN).await }
+                }
+                look => look,
             }
         })
     }
