@@ -178,10 +178,11 @@ const BROKEN: [&str; 8] = [
 ];
 
 /// The server could not read what its own model wrote.
-const UNPARSED: [&str; 3] = [
+const UNPARSED: [&str; 4] = [
+    "does not match the expected", // llama.cpp: "The model produced output that does not match the expected peg-native format"
     "failed to parse input at pos", // llama.cpp
-    "invalid diff:",                // llama.cpp, older
-    "xml syntax error",             // Ollama's parser of qwen3-coder
+    "invalid diff:",               // llama.cpp, older
+    "xml syntax error",            // Ollama's parser of qwen3-coder
 ];
 
 /// The conversation could not be put through the template, or is not what the server takes for one.

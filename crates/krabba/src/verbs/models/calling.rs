@@ -75,16 +75,16 @@ impl Prompt for Task {
         let (words, wanted) = match self.0 {
             ToolAbility::Constrained => ("Reply with OK.", Wanted::Call),
             ToolAbility::Native | ToolAbility::Text | ToolAbility::None => {
-                ("Use the tool \"note\" to note the word \"krabba\".", Wanted::AnswerOrCall)
+                ("Use the tool \"read\" to read the file \"krabba.txt\".", Wanted::AnswerOrCall)
             }
         };
         if window < BUDGET {
             return Err(TooLarge { needed: BUDGET, window });
         }
-        let parameters = json!({ "type": "object", "properties": { "word": { "type": "string", "maxLength": 40 } }, "required": ["word"] });
+        let parameters = json!({ "type": "object", "properties": { "path": { "type": "string", "maxLength": 40 } }, "required": ["path"] });
         let tool = ToolSpec {
-            name: "note".to_owned(),
-            description: "Notes a word.".to_owned(),
+            name: "read".to_owned(),
+            description: "Reads a file.".to_owned(),
             parameters: parameters.as_object().cloned().unwrap_or_default(),
         };
         let request = ModelRequest {
