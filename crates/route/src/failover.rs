@@ -27,7 +27,8 @@
 //! | `Busy` | wait, briefly when there are fallbacks | next |
 //! | `RateLimited`, `Auth`, `Billing` | another key of the provider | next |
 //! | `Overflow` | a smaller prompt, once; never the same one | next *with a larger window* |
-//! | `Unsupported{field}` | without the field, once for each field; tools are told in words then, and simplified before where it is their schemas that are refused | next |
+//! | `Unsupported{field}` | without the field, once for each field | next |
+//! | `Unsupported{tools}` | tools told in words; with simpler schemas before, where it is those that are refused | next |
 //! | `Unsupported{api}` | the other OpenAI dialect, once | next |
 //! | `Empty`, `OnlyReasoning` | thinking off and more room, once | next |
 //! | `Looping` | thinking off, once, when there is no other route | next |
