@@ -8,6 +8,8 @@
 
 #[path = "terminal/onboarding.rs"]
 mod onboarding;
+#[path = "terminal/waiting.rs"]
+mod waiting;
 
 use std::io::{Read, Write};
 use std::path::Path;

@@ -1,0 +1,51 @@
+//! What is typed while an answer comes, and a prompt that is made smaller.
+
+use krabba_testkit::{Script, ScriptedServer, Step, When};
+
+use super::{Terminal, home_of, is_over, last_words, server_saying, text};
+
+#[tokio::test]
+async fn messages_that_wait_are_answered_together_where_the_owner_wants_that() {
+    let server = server_saying([text("Some "), Step::Gate, text("words.\n"), Step::End]).await;
+    let home = home_of(&[&server]);
+    let path = home.path().join(".krabba/krabba.json5");
+    let config = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, config.replacen("{ models:", r#"{ messages: { queue: { mode: "collect" } }, models:"#, 1)).unwrap();
+    let mut terminal = Terminal::open(home.path(), &[]);
+    terminal.wait("/help for commands").await;
+    terminal.say("first");
+    terminal.wait("Some").await;
+    terminal.say("second");
+    terminal.say("third");
+    terminal.wait("next: third").await;
+    server.open_gate();
+    terminal.wait("› second\n  third\nSome").await;
+    server.open_gate();
+    let answered = |screen: &str| screen.matches("Some words.").count() == 2 && is_over(screen);
+    terminal.wait_until("one answer to both", answered).await;
+    assert_eq!(server.generations().len(), 2);
+    assert!(last_words(&server).contains("second") && last_words(&server).contains("third"), "{}", last_words(&server));
+}
+
+#[tokio::test]
+async fn compacting_shows_what_it_does_and_what_came_of_it() {
+    let noting = When { contains: Some("Noted so far".to_owned()), ..When::default() };
+    let script =
+        Script::llama_cpp().model("m0").window(8192).steps([text("They spoke"), Step::Gate, text(" of crabs."), Step::End]).when(noting);
+    let server = ScriptedServer::start(script.reply("yes")).await.unwrap();
+    let home = home_of(&[&server]);
+    let mut terminal = Terminal::open(home.path(), &[]);
+    terminal.wait("/help for commands").await;
+    for number in 1..=3 {
+        terminal.say(&format!("question {number}"));
+        terminal.wait_until("the end of the exchange", |screen| screen.matches("first token").count() == number && is_over(screen)).await;
+    }
+    terminal.say("/compact");
+    terminal.wait("… noting what was said, part 1 of 1").await;
+    server.open_gate();
+    terminal.wait("a note stands for").await;
+    terminal.say("and now?");
+    terminal.wait_until("an answer", |screen| screen.contains("› and now?") && is_over(screen)).await;
+    let request = server.generations().pop().unwrap().json.unwrap()["messages"].to_string();
+    assert!(request.contains("They spoke of crabs.") && !request.contains("question 1"), "{request}");
+}
