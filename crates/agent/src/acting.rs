@@ -18,7 +18,7 @@ use krabba_context::{CALL_TOOL, FIND_TOOLS, Toolset};
 use krabba_guard::{Answer, Authorized, Denial, Question, Redeemed, Scene, Verdict};
 use krabba_redact::Redactor;
 use krabba_tool::{Call, Outcome as Brought, Repeat, Run, Tool};
-use krabba_types::{Action, JsonObject, Label, Structured, ToolCall};
+use krabba_types::{Action, JsonObject, Label, ModelRef, Structured, ToolCall};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -80,13 +80,17 @@ enum Decided {
 
 impl TurnTask {
     /// Makes one call.
-    pub(crate) async fn act(&mut self, call: &ToolCall, scene: Scene, keeper: &mut Keeper) -> Result<Done, AgentError> {
+    pub(crate) async fn act(&mut self, call: &ToolCall, route: &ModelRef, scene: Scene, keeper: &mut Keeper) -> Result<Done, AgentError> {
         let (name, mut arguments) = match target(call) {
             Ok(target) => target,
             Err(why) => return Ok(self.told(&call.name, &call.name, Done::refused(why))),
         };
         if name == FIND_TOOLS {
-            let done = self.find_tools(&arguments);
+            let done = self.find_tools(&arguments, route);
+            return Ok(self.told(&name, &name, done));
+        }
+        if let Some(place) = self.shared.hands.selection.off_for(&name, route) {
+            let done = Done::refused(format!("the tool \"{}\" is off ({place})", printable(&name)));
             return Ok(self.told(&name, &name, done));
         }
         let Some(tool) = self.shared.hands.tools.get(&name) else {
@@ -115,10 +119,11 @@ impl TurnTask {
     }
 
     /// What the model reads of tools that it was not told about. Their words are those of whoever offers them.
-    fn find_tools(&self, arguments: &JsonObject) -> Done {
+    fn find_tools(&self, arguments: &JsonObject, route: &ModelRef) -> Done {
         let Some(Value::String(query)) = arguments.get("query") else { return Done::refused("find_tools needs \"query\", a text") };
-        let tools = &self.shared.hands.tools;
-        let everything = Toolset::all(tools.specs());
+        let (tools, selection) = (&self.shared.hands.tools, &self.shared.hands.selection);
+        let specs = tools.specs().into_iter().filter(|spec| selection.off_for(&spec.name, route).is_none());
+        let everything = Toolset::all(specs.collect());
         let found = everything.find(query);
         let labels = found.iter().filter_map(|spec| Some(tools.get(&spec.name)?.spec_label()));
         let label = labels.fold(Label::Minted, |label, other| label.join(&other));

@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 use krabba_guard::{Monitor, Policy};
 use krabba_redact::Redactor;
 use krabba_store::Store;
-use krabba_tool::Catalogue;
-use krabba_types::{Clock, SessionId, ToolSpec};
+use krabba_tool::{Catalogue, Selection};
+use krabba_types::{Clock, ModelRef, SessionId, ToolSpec};
 
 /// What an agent acts with.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Hands {
     pub tools: Arc<Catalogue>,
     /// The names of those that a model is told about, the most important first. The others are found by searching.
     pub listed: Vec<String>,
+    /// Which of all of these the owner left on.
+    pub selection: Selection,
     /// How far one turn may go.
     pub limits: Limits,
     /// What a message does that arrives while a turn works.
@@ -67,9 +69,16 @@ impl Hands {
             redactor: Redactor::default(),
             tools: Arc::default(),
             listed: Vec::new(),
+            selection: Selection::default(),
             limits: Limits::default(),
             arriving: Arriving::default(),
         }
+    }
+
+    /// The tools that are off for models of this route, each with where that was written.
+    pub(crate) fn off(&self, route: &ModelRef) -> Vec<(String, String)> {
+        let names = self.tools.specs().into_iter().map(|spec| spec.name);
+        names.filter_map(|name| Some((name.clone(), self.selection.off_for(&name, route)?.to_owned()))).collect()
     }
 
     /// Ends everything that earlier turns of a conversation left running.
@@ -78,11 +87,12 @@ impl Hands {
         join_all(tools.iter().map(|tool| tool.stop(session))).await;
     }
 
-    /// What models are told of the listed tools, in their order, and of the others.
+    /// What models are told of the listed tools, in their order, and of the others; of those that are off nothing.
     pub(crate) fn specs(&self) -> (Vec<ToolSpec>, Vec<ToolSpec>) {
-        let listed = self.listed.iter().filter_map(|name| Some(self.tools.get(name)?.spec().clone())).collect();
+        let on = |name: &str| self.selection.off(name).is_none();
+        let listed = self.listed.iter().filter(|name| on(name)).filter_map(|name| Some(self.tools.get(name)?.spec().clone())).collect();
         let mut further = self.tools.specs();
-        further.retain(|spec| !self.listed.contains(&spec.name));
+        further.retain(|spec| !self.listed.contains(&spec.name) && on(&spec.name));
         (listed, further)
     }
 }

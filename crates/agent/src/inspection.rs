@@ -33,6 +33,8 @@ pub struct Inspection {
     pub cut: Option<String>,
     /// Why there can be no prompt.
     pub problem: Option<String>,
+    /// Tools that the owner turned off for this model, and where.
+    pub off: Vec<(String, String)>,
 }
 
 impl Lane {
@@ -80,6 +82,7 @@ impl Lane {
             items: Vec::new(),
             cut: None,
             problem: None,
+            off: self.shared().hands.off(&reference),
         };
         match view.build(&conversation) {
             Ok(built) => {

@@ -6,7 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use krabba_context::{SystemPrompt, Toolset};
-use krabba_types::ToolSpec;
+use krabba_tool::Selection;
+use krabba_types::{ModelRef, ToolSpec};
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Shared;
@@ -43,13 +44,15 @@ pub struct OpeningRecord {
     pub tools: Vec<ToolSpec>,
     /// Those that it may search for.
     pub further: Vec<ToolSpec>,
+    /// Which of them the models of single routes are told about. What is off by now is refused, and stays in the list.
+    pub selection: Selection,
 }
 
 impl OpeningRecord {
     /// What a conversation that begins now would begin with. Waits for the disk.
     pub(crate) fn now(shared: &Shared) -> Self {
         let (tools, further) = shared.hands.specs();
-        Self { system: (shared.settings.briefing.0)(), tools, further }
+        Self { system: (shared.settings.briefing.0)(), tools, further, selection: shared.hands.selection.clone() }
     }
 
     /// Whether there are no tools at all.
@@ -57,11 +60,15 @@ impl OpeningRecord {
         self.tools.is_empty() && self.further.is_empty()
     }
 
-    /// The tools in a window of so many tokens.
-    pub(crate) fn toolset(&self, window: u32) -> Toolset {
-        if self.is_bare() {
+    /// The tools for a route with a window of so many tokens.
+    pub(crate) fn toolset(&self, route: &ModelRef, window: u32) -> Toolset {
+        let on = |tools: &[ToolSpec]| -> Vec<ToolSpec> {
+            tools.iter().filter(|tool| self.selection.off_for(&tool.name, route).is_none()).cloned().collect()
+        };
+        let (tools, further) = (on(&self.tools), on(&self.further));
+        if tools.is_empty() && further.is_empty() {
             return Toolset::default();
         }
-        Toolset::choose(&self.system, window, &self.tools, &self.further)
+        Toolset::choose(&self.system, window, &tools, &further)
     }
 }

@@ -107,7 +107,9 @@ impl View<'_> {
     /// The tools that are offered on this route.
     pub(crate) fn toolset(&self) -> Toolset {
         match self.facts.tool_mode() {
-            ToolAbility::Native | ToolAbility::Text | ToolAbility::Constrained => self.opening.toolset(self.facts.window.value),
+            ToolAbility::Native | ToolAbility::Text | ToolAbility::Constrained => {
+                self.opening.toolset(self.reference, self.facts.window.value)
+            }
             ToolAbility::None => Toolset::default(),
         }
     }

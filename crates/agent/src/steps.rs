@@ -95,7 +95,7 @@ impl TurnTask {
                 crate::acting::Done::refused(REFUSED)
             } else {
                 let scene = scene(&self.shared.settings.id, &self.lane.id, &self.turn, history, route, &self.input.label);
-                self.act(call, scene, keeper).await?
+                self.act(call, route, scene, keeper).await?
             };
             results.push(done.text.clone());
             if index + 1 == calls.len() {

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::forms::{ModelChoiceForm, ParamsForm, ThinkingForm};
-use crate::{Entries, Privacy, Raw};
+use crate::{Entries, Privacy, Raw, ToolPolicy};
 
 /// Agents and what they have in common.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -107,7 +107,7 @@ pub struct ModelPolicy {
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-entry" = true, "x-ignored" = ["agentDir", "agentRuntime", "embeddedPi", "fastModeDefault", "groupChat", "heartbeat", "humanDelay", "identity", "memorySearch",
-    "reasoningDefault", "runtime", "sandbox", "skills", "subagents", "tools", "verboseDefault"]))]
+    "reasoningDefault", "runtime", "sandbox", "skills", "subagents", "verboseDefault"]))]
 pub struct Agent {
     /// Its id.
     #[schemars(with = "String", length(min = 1))]
@@ -120,7 +120,7 @@ pub struct Agent {
 /// An agent under `agents.entries`, whose id is its key.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase", extend("x-entry" = true, "x-ignored" = ["id", "agentDir", "agentRuntime", "embeddedPi", "fastModeDefault", "groupChat", "heartbeat", "humanDelay",
-    "identity", "memorySearch", "reasoningDefault", "runtime", "sandbox", "skills", "subagents", "tools", "verboseDefault"]))]
+    "identity", "memorySearch", "reasoningDefault", "runtime", "sandbox", "skills", "subagents", "verboseDefault"]))]
 pub(crate) struct AgentEntry {
     #[schemars(flatten)]
     _options: AgentOptions,
@@ -156,6 +156,8 @@ pub struct AgentOptions {
     /// Directory it works in.
     #[schemars(length(min = 1))]
     pub workspace: Option<String>,
+    /// Which tools it has; beside `profile`, which replaces that of `tools`, it only narrows them.
+    pub tools: ToolPolicy,
     /// Where its conversations may go; can only be narrower than the global policy.
     #[schemars(extend("x-krabba" = true))]
     pub privacy: Option<Privacy>,

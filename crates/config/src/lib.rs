@@ -72,6 +72,8 @@ mod suggest;
 #[cfg(test)]
 mod suggest_tests;
 mod syntax;
+mod tool_names;
+mod tools;
 mod tree;
 #[cfg(test)]
 mod tree_tests;
@@ -101,4 +103,6 @@ pub use reference::reference;
 pub use render::{Paint, render};
 pub use schema::schema;
 pub use settings::{Config, Privacy};
+pub use tool_names::tools_meant;
+pub use tools::{ToolPolicy, ToolProfile, ToolScope, Tools};
 pub use write::write_new;

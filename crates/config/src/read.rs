@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::draft::{At, Draft};
 use crate::node_reader::{Context, NodeReader};
 use crate::tree::{Node, Value};
-use crate::{Agent, AgentOptions, Agents, Config, Mcp, Mode, Model, Models, Provider, Raw};
+use crate::{Agent, AgentOptions, Agents, Config, Mcp, Mode, Model, Models, Provider, Raw, Tools};
 
 /// Reads everything that is not broken. Faults that only serde can see are added to `drafts`.
 pub(crate) fn read(root: &Node, context: Context<'_>, drafts: &mut Vec<Draft>) -> Config {
@@ -22,7 +22,7 @@ pub(crate) fn read(root: &Node, context: Context<'_>, drafts: &mut Vec<Draft>) -
         session: raw(root.get("session")),
         messages: reading.section(root.get("messages")),
         gateway: raw(root.get("gateway")),
-        tools: raw(root.get("tools")),
+        tools: reading.tools(root.get("tools")),
         channels: raw(root.get("channels")),
     }
 }
@@ -61,6 +61,10 @@ impl<'t> Reading<'t, '_> {
 
     fn is_object(&self, node: &Node) -> bool {
         node.as_object().is_some() && !self.context.broken.contains(&node.id)
+    }
+
+    fn tools(&mut self, node: Option<&'t Node>) -> Tools {
+        Tools { policy: self.section(node), exec: raw(node.and_then(|node| node.get("exec"))) }
     }
 
     fn models(&mut self, node: Option<&'t Node>) -> Models {

@@ -21,6 +21,7 @@ pub(crate) fn judge(root: &Node, drafts: &mut Vec<Draft>, mut drop: impl FnMut(N
         choice(agent.get("imageModel"), drafts);
     }
     auth(root, drafts);
+    crate::tools::judge(root, drafts, &mut drop);
     if let Some(shell) = root.at(&["env", "shellEnv", "enabled"])
         && matches!(shell.value, Value::Bool(true))
     {

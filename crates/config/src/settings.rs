@@ -4,7 +4,7 @@ use krabba_types::Residency;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Agents, Auth, Mcp, Messages, Models, Raw};
+use crate::{Agents, Auth, Mcp, Messages, Models, Raw, Tools};
 
 /// The configuration as it was given: checked for form, resolved, not yet interpreted. Each room gets its own settings
 /// out of it in the binary. Entries with errors are not in it.
@@ -33,8 +33,8 @@ pub struct Config {
     pub messages: Messages,
     /// The daemon's front door. Kept for the gateway.
     pub gateway: Raw,
-    /// Which tools there are. Kept for the tool layer.
-    pub tools: Raw,
+    /// Which tools there are, and how they work.
+    pub tools: Tools,
     /// Chat accounts. Kept for the channels.
     pub channels: Raw,
 }

@@ -14,6 +14,7 @@ mod origin;
 pub(crate) mod providers;
 #[cfg(test)]
 mod providers_tests;
+mod tools;
 mod world;
 
 pub(crate) use choices::permits;

@@ -11,7 +11,7 @@ use krabba_guard::{Decoys, FileLabels};
 use krabba_mcp::{McpError, ServerSettings, Servers};
 use krabba_sandbox::Sandbox;
 use krabba_store::Store;
-use krabba_tool::Catalogue;
+use krabba_tool::{Catalogue, Selection};
 use krabba_tools::{Jobs, Patience, Settings, Workspace, builtin};
 use krabba_types::WorkspacePath;
 
@@ -104,9 +104,11 @@ impl Ground {
             Settings { workspace: Arc::clone(&workspace), labels: labels.clone(), jobs: jobs.clone(), patience: Patience::default() };
         let tools = Catalogue::default();
         builtin(&settings).into_iter().for_each(|tool| tools.add(tool));
+        let own = tools.specs().into_iter().map(|spec| spec.name).collect();
+        let selection = Selection { own, ..empty.selection.clone() };
         let tools = Arc::new(tools);
         let (servers, problems) = Servers::open(servers, Arc::clone(store), &tools, sandbox).await?;
-        let hands = Hands { tools, listed: UP_FRONT.map(str::to_owned).to_vec(), ..empty };
+        let hands = Hands { tools, listed: UP_FRONT.map(str::to_owned).to_vec(), selection, ..empty };
         let briefing = Briefing::new(move || system(&workspace, &labels));
         Ok(Acting { hands, briefing, jobs, servers, problems })
     }

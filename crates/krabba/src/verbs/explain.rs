@@ -109,6 +109,7 @@ async fn context(world: &World, reference: Option<&str>, session: Option<String>
             "around": inspection.around,
             "cut": inspection.cut,
             "problem": inspection.problem,
+            "toolsOff": inspection.off.iter().map(|(tool, by)| json!({ "tool": tool, "by": by })).collect::<Vec<_>>(),
         });
         println!("{}", serde_json::to_string_pretty(&shape)?);
         return Ok(());
@@ -123,5 +124,6 @@ async fn context(world: &World, reference: Option<&str>, session: Option<String>
     }
     inspection.cut.iter().for_each(|cut| println!("  to fit, it would {cut}"));
     inspection.problem.iter().for_each(|problem| println!("  it cannot be sent: {problem}"));
+    inspection.off.iter().for_each(|(tool, place)| println!("  without the tool {tool}: off by {place}"));
     Ok(())
 }

@@ -124,3 +124,40 @@ async fn a_model_that_obeys_a_hostile_file_does_no_harm() {
     assert!(outside.requests().is_empty(), "something got out");
     assert!(!home.path(".bashrc").exists());
 }
+
+#[tokio::test]
+async fn tool_that_is_off_is_neither_told_of_nor_done() {
+    let call = |name: &str, arguments: &str| format!("{{tool_call: {{name: '{name}', arguments: {arguments}}}}}");
+    let calls = [
+        call("exec", "{command: 'touch ran.txt'}"),
+        call("find_tools", "{query: 'patch files, or find names'}"),
+        call("call_tool", "{name: 'find', arguments: {pattern: '*'}}"),
+        call("write", "{path: 'written.txt', content: 'x'}"),
+    ];
+    let rules: Vec<String> =
+        (1..).zip(&calls).map(|(number, call)| format!("{{when: {{request: {number}}}, steps: [{call}, 'end']}}")).collect();
+    let script = format!("{{server: 'vllm', models: [{{id: 'm'}}], rules: [{}, {{steps: [{{text: 'Done.'}}, 'end']}}]}}", rules.join(", "));
+    let server = ScriptedServer::start(script.parse::<Script>().unwrap()).await.unwrap();
+    let tools = "tools: { profile: 'minimal', deny: ['f*d'], byProvider: { 'Box': { deny: ['grep'] }, 'box/other': { deny: ['*'] } } }";
+    let agents = "entries: { coder: { default: true, tools: { profile: 'coding', deny: ['exec'] } } }";
+    let home = Home::with_config(&config(&server.v1()).replace("agents: {", &format!("{tools}, agents: {{ {agents},")));
+
+    home.run(&["agent", "--message", "go on"]).await.code(0);
+    let sent: Vec<_> = server.generations().iter().map(|request| request.json.clone().unwrap()).collect();
+    let names = |request: &serde_json::Value| -> Vec<String> {
+        request["tools"].as_array().unwrap().iter().map(|tool| tool["function"]["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&sent[0]), ["read", "write", "edit", "process", "find_tools", "call_tool"]);
+    assert!(sent.iter().all(|request| request["tools"] == sent[0]["tools"]), "the list changed on the way");
+    let last = sent.last().unwrap()["messages"].to_string();
+    for why in ["the tool \\\"exec\\\" is off (", "agents.entries.coder.tools.deny", "the tool \\\"find\\\" is off (", "(tools.deny)"] {
+        assert!(last.contains(why), "{why} in {last}");
+    }
+    assert!(last.contains("Change several files at once") && !last.contains("Find files by a glob"), "{last}");
+    let workspace = |name: &str| home.path(format!(".krabba/workspace/{name}")).exists();
+    assert_eq!([workspace("ran.txt"), workspace("written.txt")], [false, true]);
+
+    let context = home.run(&["explain", "context", "--json"]).await.code(0).json();
+    let off: Vec<&str> = context["toolsOff"].as_array().unwrap().iter().map(|off| off["tool"].as_str().unwrap()).collect();
+    assert_eq!(off, ["exec", "find", "grep"]);
+}

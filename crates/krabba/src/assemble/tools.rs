@@ -1,0 +1,67 @@
+//! Which tools the owner left on: the lists of `tools` and of the agent, as one chain of steps.
+
+use krabba_config::{Agent, KeyPath, Loaded, Step as Key, ToolPolicy, ToolProfile, ToolScope, tools_meant};
+use krabba_tool::{Keeps, Selection, Step};
+
+use super::origin::{origin, path};
+
+/// What `tools` and the agent's own `tools` leave on. The agent's profile stands in place of the common one; everything else narrows.
+pub(super) fn selection(loaded: &Loaded, agent: Option<&Agent>) -> Selection {
+    let common = &loaded.config.tools.policy;
+    let mut chain = Chain { loaded, steps: Vec::new() };
+    let narrower = agent.and_then(|agent| Some((&agent.options.tools, loaded.agent_key(&agent.id)?)));
+    let narrower = narrower.map(|(policy, mut at)| {
+        at.push(Key::Key("tools".to_owned()));
+        (policy, at)
+    });
+    let replaced = narrower.as_ref().is_some_and(|(policy, _)| policy.scope.profile.is_some());
+    let scope = if replaced { ToolScope { profile: None, also_allow: Vec::new(), ..common.scope.clone() } } else { common.scope.clone() };
+    chain.policy(&path(["tools"]), &ToolPolicy { scope, by_provider: common.by_provider.clone() });
+    if let Some((policy, at)) = narrower {
+        chain.policy(&at, policy);
+    }
+    Selection { steps: chain.steps, own: Vec::new() }
+}
+
+struct Chain<'l> {
+    loaded: &'l Loaded,
+    steps: Vec<Step>,
+}
+
+impl Chain<'_> {
+    fn policy(&mut self, at: &KeyPath, policy: &ToolPolicy) {
+        self.scope(at, None, &policy.scope);
+        for (route, scope) in policy.by_provider.iter() {
+            let mut at = at.clone();
+            ["byProvider", route].iter().for_each(|key| at.push(Key::Key((*key).to_owned())));
+            self.scope(&at, Some(route), scope);
+        }
+    }
+
+    fn scope(&mut self, at: &KeyPath, route: Option<&str>, scope: &ToolScope) {
+        let also = meant(scope.also_allow.iter().map(String::as_str));
+        if let Some(entries) = scope.profile.and_then(ToolProfile::entries) {
+            self.step(at, "profile", route, [meant(entries.iter().copied()), also.clone()].concat(), Keeps::These);
+        }
+        if !scope.allow.is_empty() {
+            self.step(at, "allow", route, [meant(scope.allow.iter().map(String::as_str)), also].concat(), Keeps::These);
+        }
+        if !scope.deny.is_empty() {
+            self.step(at, "deny", route, meant(scope.deny.iter().map(String::as_str)), Keeps::Others);
+        }
+    }
+
+    fn step(&mut self, at: &KeyPath, key: &str, route: Option<&str>, mut names: Vec<String>, keeps: Keeps) {
+        let mut at = at.clone();
+        at.push(Key::Key(key.to_owned()));
+        // Patches are another way of writing, which who may run commands may do anyway.
+        if keeps == Keeps::These && names.iter().any(|name| name == "exec") {
+            names.push("apply_patch".to_owned());
+        }
+        self.steps.push(Step { place: origin(self.loaded, &at), route: route.map(str::to_owned), names, keeps });
+    }
+}
+
+fn meant<'e>(entries: impl Iterator<Item = &'e str>) -> Vec<String> {
+    entries.flat_map(tools_meant).collect()
+}
