@@ -5,6 +5,7 @@ use std::sync::Arc;
 use krabba_guard::FileLabels;
 use krabba_tool::Tool;
 
+use crate::apply_patch::ApplyPatch;
 use crate::edit::Edit;
 use crate::exec::Exec;
 use crate::files::Files;
@@ -37,6 +38,7 @@ pub fn builtin(settings: &Settings) -> Vec<Arc<dyn Tool>> {
         Arc::new(Read::new(files.clone())),
         Arc::new(Write::new(files.clone())),
         Arc::new(Edit::new(files.clone())),
+        Arc::new(ApplyPatch::new(files.clone())),
         Arc::new(Exec::new(files.clone(), jobs.clone(), patience)),
         Arc::new(Process::new(files.clone(), jobs)),
         Arc::new(Ls::new(files.clone())),

@@ -10,15 +10,20 @@ use serde::Deserialize;
 
 /// A piece and what takes its place.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub(crate) struct Edit {
+pub struct Edit {
     #[serde(rename = "oldText", alias = "old_string", alias = "oldString")]
-    pub(crate) old: String,
+    /// What is looked for.
+    pub old: String,
     #[serde(rename = "newText", alias = "new_string", alias = "newString")]
-    pub(crate) new: String,
+    /// What stands there then.
+    pub new: String,
 }
 
 /// The text with all pieces replaced, each looked for in what the ones before it left.
-pub(crate) fn apply(text: &str, edits: &[Edit]) -> Result<String, String> {
+///
+/// # Errors
+/// A line for the model: which piece stands there not at all, or more than once.
+pub fn apply(text: &str, edits: &[Edit]) -> Result<String, String> {
     if edits.is_empty() {
         return Err("there is nothing to edit; give edits: [{oldText, newText}]".to_owned());
     }

@@ -9,6 +9,7 @@
 //! * A command runs in the sandbox and nowhere else. What it says carries the labels of all files that it could have read.
 //! * A result is cut to the budget that the turn gives, in a way that says what is missing and how to get it.
 
+mod apply_patch;
 mod arguments;
 mod builtin;
 mod change;
@@ -22,6 +23,7 @@ mod job;
 mod jobs;
 mod keys;
 mod ls;
+mod patch;
 mod process;
 mod read;
 mod text;
@@ -30,11 +32,15 @@ mod workspace;
 mod write;
 
 pub use builtin::{Settings, builtin};
+pub use edit_text::{Edit as Replacement, apply as replace_pieces};
 pub use exec::Patience;
 pub use jobs::Jobs;
+pub use patch::{FilePatch, Hunk, apply as apply_hunks, parse as parse_patch};
 pub use workspace::{FileError, Workspace};
 
 #[cfg(test)]
 mod edit_text_tests;
+#[cfg(test)]
+mod patch_tests;
 #[cfg(test)]
 mod text_tests;

@@ -177,17 +177,18 @@ impl Workspace {
         Ok(entries)
     }
 
-    /// Whether the file is still the one with this content; `None` for no file.
+    /// The file, if it is still the one with this content; `None` for no file.
     ///
     /// # Errors
     /// [`FileError::Changed`] when it is not.
-    pub(crate) fn expect(&self, path: &WorkspacePath, before: Option<&str>) -> Result<(), FileError> {
-        let now = match self.read(path) {
-            Ok(content) => Some(content_hash(&content)),
+    pub(crate) fn expect(&self, path: &WorkspacePath, before: Option<&str>) -> Result<Option<Read>, FileError> {
+        let now = match self.read_with_time(path) {
+            Ok(read) => Some(read),
             Err(FileError::Missing(_)) => None,
             Err(error) => return Err(error),
         };
-        if now.as_deref() == before { Ok(()) } else { Err(FileError::Changed(path.clone())) }
+        let same = now.as_ref().map(|read| content_hash(&read.bytes)).as_deref() == before;
+        if same { Ok(now) } else { Err(FileError::Changed(path.clone())) }
     }
 
     /// Puts a file with this content in the place of whatever file was there. It is there whole or not at all, and on the disk when

@@ -4,5 +4,6 @@
 
 mod commands;
 mod files;
+mod patches;
 mod room;
 mod specs;

@@ -63,6 +63,18 @@ impl Room {
 
     /// A call in a context of this label.
     pub(crate) async fn call_in(&self, label: &Label, name: &str, arguments: Value) -> Came {
+        self.call_after("do what is to be done", label, name, arguments).await
+    }
+
+    /// What comes of a call when the owner wrote these words.
+    pub(crate) async fn approved(&self, words: &str, name: &str, arguments: Value) -> Outcome {
+        match self.call_after(words, &Label::Owner, name, arguments).await {
+            Came::Done(outcome) => outcome,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn call_after(&self, words: &str, label: &Label, name: &str, arguments: Value) -> Came {
         let tool = self.tools.get(name).unwrap();
         let arguments: JsonObject = arguments.as_object().unwrap().clone();
         let action = match tool.plan(Call { session: &self.session, arguments: &arguments }).await {
@@ -75,7 +87,7 @@ impl Room {
             turn: TurnId::new("t"),
             principal: Principal::Owner,
             label: label.clone(),
-            said: vec![Said { source: Source::Typed, label: Label::Owner, text: "do what is to be done".to_owned() }],
+            said: vec![Said { source: Source::Typed, label: Label::Owner, text: words.to_owned() }],
             structured: Vec::new(),
         };
         match self.monitor.judge(action.clone(), &scene).unwrap() {

@@ -1,0 +1,244 @@
+//! Patches as OpenClaw's models write them: what they say, and what a text becomes by them.
+//!
+//! ```text
+//! *** Begin Patch
+//! *** Add File: path          its lines follow, each behind a +
+//! *** Delete File: path
+//! *** Update File: path
+//! *** Move to: new path       only if it moves
+//! @@ a line above             where to look, if it is not clear
+//!  kept                       each line behind a blank, - or +
+//! -gone
+//! +new
+//! *** End of File             only if it stands at the end
+//! *** End Patch
+//! ```
+//!
+//! The lines that a hunk keeps and removes are looked for behind the hunk before it: as they are written, then without the white space at
+//! their ends, then at both ends; in the last case the indentation of what is added follows that of the file. What is kept stays as the file
+//! has it. A hunk without `@@` that fits more than one place is refused, as a guess would change the wrong one.
+
+const BEGIN: &str = "*** Begin Patch";
+const END: &str = "*** End Patch";
+const END_OF_FILE: &str = "*** End of File";
+
+/// What a patch does to one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FilePatch {
+    /// There is a new one.
+    Add {
+        /// Where.
+        path: String,
+        /// With what in it.
+        content: String,
+    },
+    /// It goes.
+    Delete {
+        /// Which.
+        path: String,
+    },
+    /// It becomes another one.
+    Update {
+        /// Which.
+        path: String,
+        /// Its new place.
+        to: Option<String>,
+        /// In the order of the file.
+        hunks: Vec<Hunk>,
+    },
+}
+
+/// Lines that stand together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hunk {
+    anchor: Option<String>,
+    lines: Vec<(Sign, String)>,
+    at_end: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sign {
+    Kept,
+    Gone,
+    New,
+}
+
+/// Reads a patch.
+///
+/// # Errors
+/// A line for the model: what is wrong, and in which line.
+pub fn parse(text: &str) -> Result<Vec<FilePatch>, String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let begin = lines.iter().position(|line| line.trim() == BEGIN).ok_or_else(|| format!("a patch begins with the line {BEGIN}"))?;
+    let length = lines.iter().skip(begin).position(|line| line.trim() == END).ok_or_else(|| format!("a patch ends with the line {END}"))?;
+    let mut files = Vec::new();
+    for (number, line) in lines.iter().enumerate().skip(begin + 1).take(length.saturating_sub(1)) {
+        let wrong = |why: &str| Err(format!("line {} of the patch: {why}", number + 1));
+        if let Some(path) = after(line, "*** Add File:") {
+            files.push(FilePatch::Add { path, content: String::new() });
+        } else if let Some(path) = after(line, "*** Delete File:") {
+            files.push(FilePatch::Delete { path });
+        } else if let Some(path) = after(line, "*** Update File:") {
+            files.push(FilePatch::Update { path, to: None, hunks: Vec::new() });
+        } else {
+            match files.last_mut() {
+                Some(FilePatch::Add { content, .. }) => match line.strip_prefix('+') {
+                    Some(line) => content.extend([line, "\n"]),
+                    None if line.trim().is_empty() => content.push('\n'),
+                    None => return wrong("each line of a new file stands behind a +"),
+                },
+                Some(FilePatch::Update { to, hunks, .. }) => {
+                    if let Some(path) = after(line, "*** Move to:") {
+                        if !hunks.is_empty() || to.is_some() {
+                            return wrong("Move to stands once, before the first hunk");
+                        }
+                        *to = Some(path);
+                    } else if let Err(why) = line_of_hunk(line, hunks) {
+                        return wrong(why);
+                    }
+                }
+                Some(FilePatch::Delete { .. }) if line.trim().is_empty() => {}
+                Some(FilePatch::Delete { .. }) | None => return wrong("Add File, Delete File or Update File is missing above it"),
+            }
+        }
+    }
+    let idle = files.iter().find_map(|file| match file {
+        FilePatch::Update { path, to: None, hunks } if hunks.iter().all(|hunk| hunk.lines.is_empty()) => Some(path),
+        FilePatch::Add { .. } | FilePatch::Delete { .. } | FilePatch::Update { .. } => None,
+    });
+    match idle {
+        _ if files.is_empty() => Err("the patch is empty".to_owned()),
+        Some(path) => Err(format!("nothing is said about what becomes of {path}")),
+        None => Ok(files),
+    }
+}
+
+fn after(line: &str, mark: &str) -> Option<String> {
+    line.strip_prefix(mark).map(|rest| rest.trim().to_owned())
+}
+
+fn line_of_hunk(line: &str, hunks: &mut Vec<Hunk>) -> Result<(), &'static str> {
+    if let Some(anchor) = line.strip_prefix("@@") {
+        // The numbers of an ordinary diff are no line of the file.
+        let anchor = anchor.trim().trim_end_matches("@@").trim_end();
+        let said = !anchor.is_empty() && !anchor.starts_with("-");
+        hunks.push(Hunk { anchor: said.then(|| anchor.to_owned()), ..Hunk::default() });
+        return Ok(());
+    }
+    if hunks.last().is_none_or(|hunk| hunk.at_end) {
+        if line.is_empty() {
+            return Ok(());
+        }
+        hunks.push(Hunk::default());
+    }
+    let Some(hunk) = hunks.last_mut() else { return Ok(()) };
+    if line.trim_end() == END_OF_FILE {
+        hunk.at_end = true;
+        return Ok(());
+    }
+    let (sign, rest) = match (line.chars().next(), line.get(1..)) {
+        (None, _) => (Sign::Kept, ""),
+        (Some(' '), Some(rest)) => (Sign::Kept, rest),
+        (Some('-'), Some(rest)) => (Sign::Gone, rest),
+        (Some('+'), Some(rest)) => (Sign::New, rest),
+        _ => return Err("a line of a hunk begins with a blank, - or +"),
+    };
+    hunk.lines.push((sign, rest.to_owned()));
+    Ok(())
+}
+
+/// `text` after all hunks.
+///
+/// # Errors
+/// A line for the model: which hunk fits nowhere, or in more than one place.
+pub fn apply(text: &str, hunks: &[Hunk]) -> Result<String, String> {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let ending = if lines.first().is_some_and(|line| line.ends_with("\r\n")) { "\r\n" } else { "\n" };
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    for (number, hunk) in (1..).zip(hunks) {
+        let place = hunk.place(&lines, from).map_err(|why| if hunks.len() == 1 { why } else { format!("hunk {number}: {why}") })?;
+        out.extend(lines.iter().take(place.at).skip(from).copied());
+        let mut at = place.at;
+        for (sign, line) in &hunk.lines {
+            match sign {
+                Sign::Kept | Sign::Gone => {
+                    out.push_str(lines.get(at).filter(|_| *sign == Sign::Kept).copied().unwrap_or_default());
+                    at += 1;
+                }
+                Sign::New => {
+                    if !out.is_empty() && !out.ends_with('\n') {
+                        out.push_str(ending);
+                    }
+                    out.push_str(&place.indented(line));
+                    out.push_str(ending);
+                }
+            }
+        }
+        from = at;
+    }
+    out.extend(lines.iter().skip(from).copied());
+    Ok(out)
+}
+
+/// Where a hunk belongs.
+struct Place {
+    at: usize,
+    /// The indentation in the patch and in the file, where they are not the same.
+    indent: Option<(String, String)>,
+}
+
+impl Place {
+    fn indented(&self, line: &str) -> String {
+        match self.indent.as_ref().and_then(|(was, now)| Some(format!("{now}{}", line.strip_prefix(was.as_str())?))) {
+            Some(moved) if !line.trim().is_empty() => moved,
+            Some(_) | None => line.to_owned(),
+        }
+    }
+}
+
+impl Hunk {
+    fn place(&self, lines: &[&str], from: usize) -> Result<Place, String> {
+        let start = match &self.anchor {
+            Some(anchor) => self.behind(anchor, lines, from)?,
+            None => from,
+        };
+        let wanted: Vec<&str> = self.lines.iter().filter(|(sign, _)| *sign != Sign::New).map(|(_, line)| line.as_str()).collect();
+        if wanted.is_empty() {
+            let at = if self.anchor.is_some() && !self.at_end { start } else { lines.len() };
+            return Ok(Place { at, indent: None });
+        }
+        let ways: [fn(&str) -> &str; 3] = [|line| line.trim_end_matches(['\n', '\r']), str::trim_end, str::trim];
+        for same in ways {
+            let fits = |at: &usize| {
+                let there = lines.iter().skip(*at).take(wanted.len());
+                let whole = there.len() == wanted.len() && (!self.at_end || at + wanted.len() == lines.len());
+                whole && there.zip(&wanted).all(|(line, wanted)| same(line) == same(wanted))
+            };
+            let mut places = (start..lines.len()).filter(fits);
+            match (places.next(), places.next()) {
+                (None, _) => {}
+                (Some(_), Some(_)) if self.anchor.is_none() => {
+                    return Err("its lines stand there more than once; give more of them, or @@ with a line above".to_owned());
+                }
+                (Some(at), _) => return Ok(Place { at, indent: indentation(lines.iter().skip(at).copied().zip(wanted.iter().copied())) }),
+            }
+        }
+        let first = wanted.iter().find(|line| !line.trim().is_empty()).unwrap_or(&"");
+        Err(format!("its lines do not stand there (from \"{}\" on); read the file again", first.trim()))
+    }
+
+    /// The line behind the one that the anchor names, or the one that holds it: `@@ fn main` is often said of `fn main() {`.
+    fn behind(&self, anchor: &str, lines: &[&str], from: usize) -> Result<usize, String> {
+        let rest = || lines.iter().enumerate().skip(from);
+        let found = rest().find(|(_, line)| line.trim() == anchor.trim()).or_else(|| rest().find(|(_, line)| line.contains(anchor.trim())));
+        found.map(|(at, _)| at + 1).ok_or_else(|| format!("there is no line \"{}\" where @@ looks for it", anchor.trim()))
+    }
+}
+
+/// The first indentation that is another one in the file than in the patch.
+fn indentation<'l>(pairs: impl Iterator<Item = (&'l str, &'l str)>) -> Option<(String, String)> {
+    let of = |line: &str| line.chars().take_while(|c| *c == ' ' || *c == '\t').collect::<String>();
+    let mut pairs = pairs.filter(|(_, wanted)| !wanted.trim().is_empty()).map(|(line, wanted)| (of(wanted), of(line)));
+    pairs.find(|(was, now)| was != now)
+}
