@@ -126,8 +126,7 @@ impl<'a> Leg<'a> {
             Ok(lease) => lease,
             Err(fault) => return self.unmade(fault),
         };
-        let private = !self.run.plan.policy.permits(&Residency::Hosted);
-        self.run.inner.freshen(&self.provider, if private { Hurry::No } else { Hurry::Yes }).await;
+        self.run.inner.freshen(&self.provider, Hurry::No).await;
         if let Err(fault) = self.still_permitted() {
             return self.unmade(fault);
         }

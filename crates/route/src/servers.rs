@@ -13,11 +13,11 @@ use crate::clocks::PROBE_INTERVAL;
 use crate::router::Inner;
 use crate::settings::Provider;
 
-/// The longest that a turn waits for a server to tell its state before the question is simply asked. A server that is up tells
+/// The longest that anything else waits for a server to tell its state. A server that is up tells
 /// it in milliseconds.
 pub(crate) const LOOK_BUDGET: Duration = Duration::from_secs(1);
 
-/// What a private conversation waits to hear who it is talking to: one round of questions.
+/// The longest that the question itself waits to hear who is asked: one round of questions.
 pub(crate) const WHOLE_ROUND: Duration = Duration::from_secs(5);
 
 /// How long a server is listened to that tells of a load only while it goes on.
@@ -26,9 +26,10 @@ const LISTEN: Duration = Duration::from_secs(2);
 /// Whether an answer matters more than the knowledge about who gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hurry {
-    /// The conversation may go anywhere.
+    /// It does: nothing hangs on it yet.
     Yes,
-    /// It may not: a server that passes conversations on should have the time to say so.
+    /// It does not. A server that passes conversations on should have the time to say so, and a prompt that was made for a guessed
+    /// window would be read twice, as the next one is made for the real window.
     No,
 }
 
