@@ -27,7 +27,7 @@ use crate::response::MAX_HEADERS;
 use crate::{Egress, HttpRequest, HttpResponse, NetError, Reach, Reuse, reach, tls};
 
 /// Header bytes that the HTTP library accepts (its default read buffer).
-const HEADER_BYTES: usize = 8192 + 4096 * 100;
+pub(crate) const HEADER_BYTES: usize = 8192 + 4096 * 100;
 /// Shorter than the 5 s of Node and uvicorn.
 const IDLE_PLAIN: Duration = Duration::from_secs(4);
 /// Hosted services keep theirs for a minute and more; a TLS handshake is worth saving.
@@ -116,26 +116,16 @@ impl HttpClient {
         Ok(clients.entry(combination).or_insert(client).clone())
     }
 
-    #[allow(clippy::disallowed_methods, reason = "this is the place that holds the guard, the TLS set-up and the limits")]
     fn build(&self, url: &Url, combination: Combination) -> Result<reqwest::Client, NetError> {
         let Combination { transport, connect_timeout, reuse } = combination;
         let no_tls = |error: rustls::Error| NetError::Tls {
             url: display_url(url),
             reason: format!("no usable system certificates ({error}); install ca-certificates or set SSL_CERT_FILE"),
         };
-        let builder = reqwest::Client::builder()
-            .user_agent(concat!("krabba/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::none())
-            .referer(false)
-            .connect_timeout(connect_timeout)
-            .tcp_nodelay(true)
-            .http1_only()
-            .http1_max_headers(MAX_HEADERS)
-            .dns_resolver(Resolver)
-            .pool_max_idle_per_host(match reuse {
-                Reuse::Allowed => 4,
-                Reuse::Fresh => 0,
-            });
+        let builder = builder(connect_timeout).dns_resolver(Resolver).pool_max_idle_per_host(match reuse {
+            Reuse::Allowed => 4,
+            Reuse::Fresh => 0,
+        });
         let builder = match transport {
             Transport::Plain => {
                 let config = tls::trusting_nobody().map_err(no_tls)?;
@@ -160,6 +150,19 @@ impl HttpClient {
         let config = tls::trusting_the_system()?;
         Ok(self.inner.system_trust.get_or_init(|| config).clone())
     }
+}
+
+/// What all clients have in common.
+#[allow(clippy::disallowed_methods, reason = "who uses this holds a guard and brings the TLS set-up; the limits are here")]
+pub(crate) fn builder(connect_timeout: Duration) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .user_agent(concat!("krabba/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::none())
+        .referer(false)
+        .connect_timeout(connect_timeout)
+        .tcp_nodelay(true)
+        .http1_only()
+        .http1_max_headers(MAX_HEADERS)
 }
 
 impl Transport {

@@ -257,7 +257,7 @@ pub fn display_url(url: &Url) -> String {
 }
 
 /// The error of type `T` in the chain behind `error`, looking inside of I/O errors too, which hide what they wrap.
-fn cause<T: Error + 'static>(error: &reqwest::Error) -> Option<&T> {
+pub(crate) fn cause<T: Error + 'static>(error: &reqwest::Error) -> Option<&T> {
     let mut next: Option<&(dyn Error + 'static)> = error.source();
     while let Some(current) = next {
         if let Some(found) = current.downcast_ref::<T>() {

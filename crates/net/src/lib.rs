@@ -24,6 +24,8 @@
 //! as `: keepalive 5/100`), the last event of a stream cut before its blank line, and everything after one
 //! invalid byte; none limits the size of an event.
 //!
+//! [`Pages`] is for the web at large, where whoever names an address may not be trusted: it reaches the open internet and nothing nearer.
+//!
 //! Beside that lives a pure helper that all users of HTTP share: [`base_urls`], which guesses what a person meant by `box:1234`.
 
 mod base_url;
@@ -32,6 +34,7 @@ mod egress;
 mod error;
 mod frame;
 mod ndjson;
+mod pages;
 mod public;
 mod reach;
 mod request;
@@ -47,6 +50,7 @@ pub use egress::Egress;
 pub use error::{ConnectFailure, NetError, display_url};
 pub use frame::{Frame, FrameError, Frames, Framing, MAX_EVENT_BYTES};
 pub use ndjson::NdjsonDecoder;
+pub use pages::{Page, PageError, PageExtent, Pages};
 pub use public::is_public;
 pub use reach::{Reach, reach};
 pub use request::{HttpRequest, Reuse};
@@ -65,6 +69,8 @@ mod client_tests;
 mod egress_tests;
 #[cfg(test)]
 mod framing_tests;
+#[cfg(test)]
+mod pages_tests;
 #[cfg(test)]
 mod public_tests;
 #[cfg(test)]

@@ -21,22 +21,21 @@ pub(crate) struct ResolveError {
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let name = name.as_str().trim_end_matches('.').to_ascii_lowercase();
-        if is_localhost(&name) {
-            let both = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-            let addresses: Addrs = Box::new(both.into_iter().map(|address| SocketAddr::new(address, 0)));
-            return Box::pin(std::future::ready(Ok(addresses)));
-        }
         Box::pin(async move {
-            let found: Vec<SocketAddr> = match tokio::net::lookup_host((name.as_str(), 0)).await {
-                Ok(addresses) => addresses.collect(),
-                Err(source) => return Err(ResolveError { source: Some(source) }.into()),
-            };
-            if found.is_empty() {
-                return Err(ResolveError { source: None }.into());
-            }
-            let addresses: Addrs = Box::new(found.into_iter());
+            let addresses: Addrs = Box::new(addresses(name.as_str()).await?.into_iter());
             Ok(addresses)
         })
     }
+}
+
+/// The addresses of a name, at least one.
+pub(crate) async fn addresses(name: &str) -> Result<Vec<SocketAddr>, ResolveError> {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    if is_localhost(&name) {
+        let both = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+        return Ok(both.into_iter().map(|address| SocketAddr::new(address, 0)).collect());
+    }
+    let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|source| ResolveError { source: Some(source) })?;
+    let found: Vec<SocketAddr> = found.collect();
+    if found.is_empty() { Err(ResolveError { source: None }) } else { Ok(found) }
 }
