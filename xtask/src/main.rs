@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the person who started it")]
 #![allow(clippy::disallowed_methods, reason = "chores are made of other programs, each waited for where it is started")]
 
+mod agentdojo;
 mod cache;
 mod calls;
 mod docs;
@@ -26,6 +27,7 @@ usage: cargo xtask <chore>
 
   test            everything: tidy, clippy, cargo-deny, the real servers, all tests
   tidy [--bless]  dependency table, size limits, generated docs (--bless writes them)
+  agentdojo       attacks of AgentDojo on the program, all of them (about 20 minutes); test runs a tenth
   servers         build or install the real servers that tests talk to, and nothing else
   calls [SEED]    hold a model of noise on a real server to the form of tool calls, and print how many are valid
   fuzz [SECONDS]  run every fuzz target, one minute each unless told otherwise";
@@ -48,6 +50,7 @@ fn run(words: &[&str]) -> Result<()> {
         ["test", rest @ ..] => test::run(&root, rest),
         ["tidy"] => tidy::run(&root, docs::Mode::Check),
         ["tidy", "--bless"] => tidy::run(&root, docs::Mode::Bless),
+        ["agentdojo"] => agentdojo::run(&root, agentdojo::Part::All),
         ["servers"] => servers::prepare().map(|_| ()),
         ["calls"] => calls::run(&root, "4711"),
         ["calls", seed] => calls::run(&root, seed),

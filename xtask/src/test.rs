@@ -5,10 +5,11 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use crate::agentdojo::{self, Part};
 use crate::docs::Mode;
 use crate::{servers, shell, tidy, tools};
 
-/// Runs all checks, then all tests. `filter` is passed to nextest (`cargo xtask test cut_stream`).
+/// Runs all checks, then all tests, then a tenth of AgentDojo. `filter` is passed to nextest (`cargo xtask test cut_stream`).
 pub(crate) fn run(root: &Path, filter: &[&str]) -> Result<()> {
     tidy::run(root, Mode::Check)?;
 
@@ -33,6 +34,9 @@ pub(crate) fn run(root: &Path, filter: &[&str]) -> Result<()> {
     let nextest = tools::cargo_nextest()?;
     shell::say("tests");
     shell::run(Command::new(nextest).current_dir(root).args(["nextest", "run", "--workspace", "--no-tests", "fail"]).args(filter))?;
+    if filter.is_empty() {
+        agentdojo::run(root, Part::Tenth)?;
+    }
     shell::say("all green");
     Ok(())
 }

@@ -184,6 +184,16 @@ impl World {
         Ok(self.agent_with(id, agent, briefing, self.empty_hands()))
     }
 
+    /// The MCP servers that are asked what they offer before anything else happens, since nobody has seen them yet.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) fn new_servers(&self) -> Result<Vec<String>> {
+        let ids = mcp::servers(&self.loaded, &self.redactor).into_iter().map(|server| server.id);
+        let known = |id: String| Ok((!self.store.knows_mcp_server(&id)?).then_some(id));
+        Ok(ids.map(known).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
     /// The agent of this name, with everything that it acts with; and what a person should know about that.
     ///
     /// # Errors

@@ -100,7 +100,11 @@ async fn server_that_does_not_start_costs_nothing_but_its_tools() {
         "mute": { "command": "cat", "connectionTimeoutMs": 1000, "env": { "SERVICE_TOKEN": "open-sesame-1234" } },
     });
     let home = Home::with_config(&config(&server.v1(), &servers)).secret("open-sesame-1234");
-    let done = home.run(&["agent", "--message", "hello"]).await.code(0).warns(&["the MCP server gone", "the MCP server mute"]);
+    let done = home.run(&["agent", "--message", "hello"]).await.code(0).warns(&[
+        "[asking the MCP server mute what it offers]",
+        "the MCP server gone ",
+        "the MCP server mute did not",
+    ]);
     assert_eq!(done.out, "Done.\n");
     assert!(!done.err.contains("off"), "{done}");
 }
