@@ -14,7 +14,7 @@ const MCP: &str = "2.3.0";
 /// How much of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Everything, with the program as it is released. About 20 minutes on two cores.
+    /// Everything, with the program as it is released. About half an hour on two cores.
     All,
     /// A fixed tenth, with the program that the tests were run on.
     Tenth,

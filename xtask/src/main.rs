@@ -27,7 +27,7 @@ usage: cargo xtask <chore>
 
   test            everything: tidy, clippy, cargo-deny, the real servers, all tests
   tidy [--bless]  dependency table, size limits, generated docs (--bless writes them)
-  agentdojo       attacks of AgentDojo on the program, all of them (about 20 minutes); test runs a tenth
+  agentdojo       attacks of AgentDojo on the program, all of them (about half an hour); test runs a tenth
   servers         build or install the real servers that tests talk to, and nothing else
   calls [SEED]    hold a model of noise on a real server to the form of tool calls, and print how many are valid
   fuzz [SECONDS]  run every fuzz target, one minute each unless told otherwise";
