@@ -47,6 +47,12 @@ pub struct Standing {
     pub landlock: String,
 }
 
+/// Why a rung is not tried.
+pub(crate) const OFF: &str = "switched off";
+
+/// What stands in containers and nowhere else.
+const CONTAINERS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
+
 /// A rung that does not work here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Missed {
@@ -57,6 +63,33 @@ pub struct Missed {
 }
 
 impl Standing {
+    /// What would make it better, for the owner of the machine; nothing where nothing would.
+    pub fn remedy(&self) -> Option<String> {
+        let missed = |rung| self.missed.iter().any(|missed| missed.rung == rung && missed.why != OFF);
+        let number = |file: &str| std::fs::read_to_string(file).ok().and_then(|text| text.trim().parse::<u64>().ok());
+        let mut remedies = Vec::new();
+        if missed(Rung::Namespaces) {
+            remedies.push(if number("/proc/sys/kernel/unprivileged_userns_clone") == Some(0) {
+                "let ordinary users make namespaces: sysctl kernel.unprivileged_userns_clone=1"
+            } else if number("/proc/sys/user/max_user_namespaces") == Some(0) {
+                "let users make namespaces: sysctl user.max_user_namespaces=15000"
+            } else if CONTAINERS.iter().any(|mark| std::path::Path::new(mark).exists()) {
+                "let this container make user namespaces, which its seccomp profile or its security options forbid"
+            } else if number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == Some(1) {
+                "AppArmor lets no other program than bwrap make namespaces here"
+            } else {
+                "let ordinary users make user namespaces"
+            });
+            if missed(Rung::Bubblewrap) && !std::path::Path::new("/usr/bin/bwrap").exists() {
+                remedies.push("install bubblewrap, which makes them where the system lets only it: apt install bubblewrap");
+            }
+        }
+        if missed(Rung::LandlockSeccomp) {
+            remedies.push("use a kernel from 6.12 on that has Landlock among its security modules (lsm=landlock,…)");
+        }
+        if remedies.is_empty() { None } else { Some(remedies.join("; or ")) }
+    }
+
     /// Why nothing runs, or why nothing better is used.
     pub fn reasons(&self) -> String {
         let reasons: Vec<String> = self.missed.iter().map(|missed| format!("{}: {}", missed.rung, missed.why)).collect();

@@ -23,6 +23,7 @@ use crate::placeholders::{Filling, Placeholders};
 use crate::plan::{Changes, How, Plan, Report, Stdio, Tree, Workspace};
 use crate::process::{Keeps, terminal};
 use crate::run_directory::{RunDirectory, sweep};
+use crate::rung::OFF;
 use crate::settings::canonical;
 use crate::{Aside, Child, Input, Missed, Output, Process, Rung, SandboxError, Server, Settings, Standing};
 
@@ -262,7 +263,7 @@ impl Sandbox {
             }
         }
         let unused = Rung::ALL.into_iter().filter(|rung| !self.settings.rungs.contains(rung));
-        missed.extend(unused.map(|rung| Missed { rung, why: "switched off".to_owned() }));
+        missed.extend(unused.map(|rung| Missed { rung, why: OFF.to_owned() }));
         Standing { rung: None, missed, discardable: false, hosts: false, landlock: "not asked".to_owned() }
     }
 

@@ -9,7 +9,7 @@ use krabba_config::{Agent, Config, Ownership};
 use krabba_context::{Fragment, SystemPrompt, WorkspaceFile};
 use krabba_guard::{Decoys, FileLabels};
 use krabba_mcp::{McpError, ServerSettings, Servers};
-use krabba_sandbox::Sandbox;
+use krabba_sandbox::{Sandbox, SandboxError, Standing};
 use krabba_store::Store;
 use krabba_tool::{Catalogue, Selection};
 use krabba_tools::{Jobs, Patience, Settings, Workspace, builtin};
@@ -72,6 +72,29 @@ impl Ground {
         ours.into_iter().chain(theirs).filter(|path| !workspace.starts_with(path)).collect()
     }
 
+    fn sandbox_of(&self, workspace: PathBuf, decoys: &Decoys) -> Result<Sandbox, SandboxError> {
+        let hidden = self.hidden(&workspace);
+        let settings = krabba_sandbox::Settings::new(workspace, self.state_dir.join("sandbox"));
+        let environment = decoys.named().iter().cloned().collect();
+        Sandbox::new(krabba_sandbox::Settings { hidden, environment, ..settings })
+    }
+
+    /// What this machine offers for commands, tried in the agent's workspace, or, where there is none yet, in one for this moment.
+    ///
+    /// # Errors
+    /// When the workspace cannot be used.
+    pub(crate) async fn standing(&self, config: &Config, agent: Option<&Agent>, decoys: &Decoys) -> Result<Standing> {
+        let (mut workspace, passing) = (self.workspace(config, agent), self.state_dir.join("sandbox-trial"));
+        if !workspace.is_dir() {
+            std::fs::create_dir_all(&passing)?;
+            workspace = passing.clone();
+        }
+        let standing = self.sandbox_of(workspace, decoys)?.standing().await.clone();
+        // Only where it was made, and only while it is empty.
+        let _ = std::fs::remove_dir(&passing);
+        Ok(standing)
+    }
+
     /// An agent's workspace, and the sandbox for it with `decoys` in it.
     ///
     /// # Errors
@@ -81,10 +104,8 @@ impl Ground {
         let open = || format!("the workspace {} cannot be used", path.display());
         let workspace = Arc::new(Workspace::open(&path).with_context(open)?);
         let root = PathBuf::from(workspace.root());
-        let mut sandbox = krabba_sandbox::Settings::new(root.clone(), self.state_dir.join("sandbox"));
-        sandbox.hidden = self.hidden(&root);
-        sandbox.environment = decoys.named().iter().cloned().collect();
-        Ok((workspace, Arc::new(Sandbox::new(sandbox).with_context(open)?)))
+        let sandbox = self.sandbox_of(root, decoys).with_context(open)?;
+        Ok((workspace, Arc::new(sandbox)))
     }
 
     /// `empty` hands with tools in them.

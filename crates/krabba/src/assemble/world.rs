@@ -16,6 +16,7 @@ use krabba_local::{Configured, Figure, Mismatch, Services, Watcher, mismatches};
 use krabba_mcp::{McpError, Pin, Servers, Standing};
 use krabba_net::{Egress, HttpClient};
 use krabba_redact::Redactor;
+use krabba_sandbox::Standing;
 use krabba_route::{ResolveError, Router, Settings, check};
 use krabba_store::{Store, StoredEvent};
 use krabba_tool::Catalogue;
@@ -237,6 +238,14 @@ impl World {
     pub(crate) fn told(&self, problem: &McpError) -> String {
         let said = printable_lines(&self.redactor.redact(problem.said()));
         if said.is_empty() { problem.to_string() } else { format!("{problem}; it says: {said}") }
+    }
+
+    /// What this machine offers for the commands of the default agent.
+    ///
+    /// # Errors
+    /// When its workspace cannot be used.
+    pub(crate) async fn standing(&self) -> Result<Standing> {
+        self.ground.standing(&self.loaded.config, self.default_agent(), &self.decoys).await
     }
 
     /// No tools yet, but everything that watches over them.

@@ -10,6 +10,7 @@ use anyhow::Result;
 use krabba_config::{Loaded, Paint, Severity, render};
 use krabba_local::{ServerState, raise_window};
 use krabba_route::{Ask, Candidate, Provider};
+use krabba_sandbox::Standing;
 use krabba_store::Store;
 use krabba_types::{ModelRef, grouped};
 use serde::Serialize;
@@ -42,7 +43,7 @@ enum Level {
 }
 
 #[derive(Debug, Default)]
-struct Findings(Vec<Finding>);
+struct Findings(Vec<Finding>, Option<Standing>);
 
 impl Findings {
     fn ok(&mut self, what: impl Into<String>) {
@@ -81,7 +82,7 @@ pub(crate) async fn run(home: &Home, fix: bool, output: Output) -> Result<ExitCo
         }
     };
     if output.json {
-        println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "findings": findings.0 }))?);
+        println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "findings": findings.0, "sandbox": findings.1 }))?);
     } else {
         findings.0.iter().for_each(print);
     }
@@ -165,8 +166,24 @@ async fn servers(home: &Home, loaded: Loaded, findings: &mut Findings) -> Result
         findings.note(format!("{reference}: {}", mismatch.what()), mismatch.remedy());
     }
     routes(&world, findings)?;
+    commands(&world, findings).await;
     world.close().await;
     Ok(())
+}
+
+/// Where commands of models run, and what would keep them in better.
+async fn commands(world: &World, findings: &mut Findings) {
+    match world.standing().await {
+        Ok(standing) => {
+            match (standing.rung, standing.remedy()) {
+                (Some(_), None) => findings.ok(standing.to_string()),
+                (Some(_), Some(remedy)) => findings.note(standing.to_string(), remedy),
+                (None, remedy) => findings.problem(standing.to_string(), remedy.unwrap_or_else(|| "switch a rung on".to_owned())),
+            }
+            findings.1 = Some(standing);
+        }
+        Err(error) => findings.problem(format!("commands are refused: {}", words(&error)), "name a directory of its own as workspace"),
+    }
 }
 
 fn server(world: &World, provider: &Provider, findings: &mut Findings) {
