@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use krabba_redact::{HIDDEN, Redactor};
-use krabba_types::{Action, Control, FileChanges, ForeignCall, ForeignEffect, World};
+use krabba_types::{Action, Control, ExecChanges, FileChanges, ForeignCall, ForeignEffect, World};
 use serde_json::Value;
 
 use crate::owner_words::OwnerWords;
@@ -68,7 +68,8 @@ pub(crate) fn conditions(action: &Action, scene: &Scene, policy: &Policy, proven
         }
         Action::Run(exec) => {
             note(Condition::Network, !exec.hosts.is_empty());
-            note(Condition::ThrowAway, policy.throw_away != ThrowAway::Nothing);
+            let separable = exec.changes == ExecChanges::Separable;
+            note(Condition::ThrowAway, separable && policy.throw_away != ThrowAway::Nothing);
             note(Condition::Vouched, vouched(exec.hosts.iter().map(String::as_str), words));
         }
         Action::Control(Control::Write { text, .. }) => note(Condition::Vouched, words.hold(text)),

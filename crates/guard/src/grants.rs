@@ -34,6 +34,8 @@ impl Grant {
         let target: Vec<(String, Value)> = match action {
             Action::Change(changes) if changes.changes.iter().any(|change| change.after.is_none()) => return None,
             Action::Change(changes) => changes.changes.iter().map(|change| (change.path.to_string(), Value::Null)).collect(),
+            // Without a host there is nothing that would tell one command from all others.
+            Action::Run(exec) if exec.hosts.is_empty() => return None,
             Action::Run(exec) => exec.hosts.iter().map(|host| (host.clone(), Value::Null)).collect(),
             Action::Fetch(fetch) => vec![("url".to_owned(), text(&fetch.url))],
             Action::Call(call) => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use krabba_redact::Redactor;
 use krabba_store::Store;
 use krabba_types::{
-    Action, AgentId, Exec, ExecMode, ExecStdio, FileChange, FileChanges, ForeignCall, ForeignEffect, Label, ManualClock, Secret, SessionId,
+    Action, AgentId, Exec, ExecChanges, ExecMode, ExecStdio, FileChange, FileChanges, ForeignCall, ForeignEffect, Label, ManualClock, Secret, SessionId,
     Timestamp, TurnId, WorkspacePath,
 };
 use serde_json::json;
@@ -79,6 +79,7 @@ fn command(text: &str) -> Action {
         stdio: ExecStdio::Pipes,
         timeout_seconds: 10,
         hosts: Vec::new(),
+        changes: ExecChanges::Separable,
     })
 }
 
@@ -138,6 +139,27 @@ fn command_after_foreign_text_is_kept_apart_or_asked() {
     let policy = Policy { throw_away: ThrowAway::Nothing, ..Policy::default() };
     let bare = Monitor::new(room.store.clone(), policy, room.clock.clone());
     assert_eq!(rule_of(bare.judge(command("ls"), &tainted("list the files")).unwrap()), ("asked", "exec-tainted".to_owned()));
+}
+
+#[test]
+fn yes_to_one_command_is_no_yes_to_the_next() {
+    let room = room();
+    let immediate = |text: &str| match command(text) {
+        Action::Run(exec) => Action::Run(Exec { changes: ExecChanges::Immediate, ..exec }),
+        other => other,
+    };
+    let question = room.asked(immediate("make"), &tainted("build it"));
+    assert!(question.lines.iter().any(|line| line.contains("$ make")) && question.lines.iter().any(|line| line.contains("stays")));
+    assert!(matches!(room.monitor.settle(&question.id, &Answer::ApproveTask, "terminal"), Err(GuardError::OnlyOnce { .. })));
+    room.monitor.settle(&question.id, &Answer::Approve, "terminal").unwrap();
+    let Redeemed::Allowed(authorized) = room.monitor.redeem(&question.id).unwrap() else { panic!("the owner said yes") };
+    assert_eq!((authorized.action(), authorized.terms().view), (&immediate("make"), View::Direct));
+    for again in ["make", "make install"] {
+        assert_eq!(
+            rule_of(room.monitor.judge(immediate(again), &tainted("build it")).unwrap()),
+            ("asked", "exec-tainted".to_owned())
+        );
+    }
 }
 
 #[test]

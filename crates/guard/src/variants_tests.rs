@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use krabba_types::{
-    Action, AgentId, Exec, ExecMode, ExecStdio, Fetch, ForeignCall, ForeignEffect, Label, Search, SessionId, Structured, TurnId,
+    Action, AgentId, Exec, ExecChanges, ExecMode, ExecStdio, Fetch, ForeignCall, ForeignEffect, Label, Search, SessionId, Structured, TurnId,
     WorkspacePath, World,
 };
 use serde_json::{Value, json};
@@ -172,6 +172,7 @@ fn act_on(target: &str, dice: &mut Dice) -> Action {
             stdio: ExecStdio::Pipes,
             timeout_seconds: 10,
             hosts: vec![target.to_owned()],
+            changes: ExecChanges::Separable,
         }),
         _ => Action::Fetch(Fetch { url: target.to_owned(), max_chars: 100 }),
     }

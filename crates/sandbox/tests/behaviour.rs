@@ -13,7 +13,7 @@ use std::time::Duration;
 use krabba_guard::{Authorized, Monitor, Policy, Principal, Said, Scene, Source, Verdict};
 use krabba_sandbox::{ChangeKind, Child, Ended, How, Limit, Limits, Piece, Rung, Sandbox, SandboxError, Settings};
 use krabba_store::Store;
-use krabba_types::{Action, AgentId, Exec, ExecMode, ExecStdio, Label, SessionId, SystemClock, TurnId, WorkspacePath};
+use krabba_types::{Action, AgentId, Exec, ExecChanges, ExecMode, ExecStdio, Label, SessionId, SystemClock, TurnId, WorkspacePath};
 
 /// A workspace beside a scratch directory, a place that is hidden and one that is nobody's business.
 struct Room {
@@ -70,6 +70,7 @@ fn exec(command: &str) -> Exec {
         stdio: ExecStdio::Pipes,
         timeout_seconds: 30,
         hosts: Vec::new(),
+        changes: ExecChanges::Separable,
     }
 }
 

@@ -8,7 +8,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use krabba_guard::Authorized;
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
-use krabba_types::{Action, Exec as Command, ExecMode, ExecStdio, SessionId, ToolSpec};
+use krabba_sandbox::SandboxError;
+use krabba_types::{Action, Exec as Command, ExecChanges, ExecMode, ExecStdio, SessionId, ToolSpec};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -77,10 +78,15 @@ impl Exec {
         Self { spec, files, jobs, patience }
     }
 
-    fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {
+    async fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {
         let Arguments { command, workdir, env, timeout, yield_ms, background, pty } = arguments::read(call)?;
         if command.trim().is_empty() {
             return Err(Refusal("the command is empty".to_owned()));
+        }
+        // Where nothing keeps it in, nobody is asked about it either.
+        let standing = self.jobs.sandbox().standing().await;
+        if standing.rung.is_none() {
+            return Err(Refusal(SandboxError::Refused { why: standing.reasons() }.to_string()));
         }
         let milliseconds = || yield_ms.unwrap_or_else(|| u32::try_from(self.patience.wait.as_millis()).unwrap_or(u32::MAX));
         Ok(Action::Run(Command {
@@ -91,6 +97,7 @@ impl Exec {
             stdio: if pty { ExecStdio::Terminal } else { ExecStdio::Pipes },
             timeout_seconds: timeout.unwrap_or_else(|| u32::try_from(self.patience.timeout.as_secs()).unwrap_or(u32::MAX)).max(1),
             hosts: Vec::new(),
+            changes: if standing.discardable { ExecChanges::Separable } else { ExecChanges::Immediate },
         }))
     }
 
@@ -177,7 +184,7 @@ impl Tool for Exec {
     }
 
     fn plan<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Action, Refusal>> {
-        async move { self.planned(call) }.boxed()
+        self.planned(call).boxed()
     }
 
     fn run<'a>(&'a self, action: Authorized<Action>, run: Run) -> BoxFuture<'a, Outcome> {

@@ -221,6 +221,20 @@ pub struct Exec {
     pub timeout_seconds: u32,
     /// Hosts that it wants to reach; none reaches nothing at all.
     pub hosts: Vec<String>,
+    /// What can be done about its changes, where it runs.
+    #[serde(default)]
+    pub changes: ExecChanges,
+}
+
+/// What can be done about the changes that a command makes in the workspace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExecChanges {
+    /// They can be kept apart until the owner takes them over.
+    #[default]
+    Separable,
+    /// They are made at once, and stay.
+    Immediate,
 }
 
 /// Who waits for a command.

@@ -21,7 +21,7 @@ mod secret;
 mod usage;
 
 pub use action::{
-    Action, Consult, Control, Exec, ExecMode, ExecStdio, Fetch, FileChange, FileChanges, ForeignCall, ForeignEffect, Look, PathError,
+    Action, Consult, Control, Exec, ExecChanges, ExecMode, ExecStdio, Fetch, FileChange, FileChanges, ForeignCall, ForeignEffect, Look, PathError,
     Search, Structured, WorkspacePath, World,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};

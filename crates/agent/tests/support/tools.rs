@@ -13,7 +13,7 @@ use krabba_store::Store;
 use krabba_testkit::ScriptedServer;
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
 use krabba_types::{
-    Action, Clock, Consult, Exec, ExecMode, ExecStdio, ForeignCall, ForeignEffect, JsonObject, Label, Look, Residency, SystemClock,
+    Action, Clock, Consult, Exec, ExecChanges, ExecMode, ExecStdio, ForeignCall, ForeignEffect, JsonObject, Label, Look, Residency, SystemClock,
     ToolSpec, WorkspacePath, World,
 };
 use serde_json::json;
@@ -51,6 +51,7 @@ fn action(name: &str, arguments: &JsonObject) -> Action {
             stdio: ExecStdio::Pipes,
             timeout_seconds: 10,
             hosts: Vec::new(),
+            changes: ExecChanges::Separable,
         }),
         _ => Action::Consult(Consult { tool: name.to_owned(), query: text("query") }),
     }

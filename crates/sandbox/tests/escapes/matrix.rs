@@ -9,7 +9,7 @@ use std::time::Duration;
 use krabba_guard::{Authorized, Monitor, Policy, Principal, Said, Scene, Source, Verdict};
 use krabba_sandbox::{Ended, Limits, Piece, Rung, Sandbox};
 use krabba_store::Store;
-use krabba_types::{Action, AgentId, Exec, ExecMode, ExecStdio, Label, SessionId, SystemClock, TurnId, WorkspacePath};
+use krabba_types::{Action, AgentId, Exec, ExecChanges, ExecMode, ExecStdio, Label, SessionId, SystemClock, TurnId, WorkspacePath};
 use serde::{Deserialize, Serialize};
 
 use crate::attack::{self, Attack, Control, GOT, HELD, LACKS, Setting, TAKEN};
@@ -174,6 +174,7 @@ async fn attempt(sandbox: &Sandbox, room: &Room, attack: &Attack, until: &str) -
         stdio: if matches!(attack.setting, Setting::Terminal) { ExecStdio::Terminal } else { ExecStdio::Pipes },
         timeout_seconds: if matches!(attack.setting, Setting::Brief) { 2 } else { 20 },
         hosts: Vec::new(),
+        changes: ExecChanges::Separable,
     };
     let label = if matches!(attack.setting, Setting::Apart) { Label::untrusted("evil.example") } else { Label::Owner };
     let crowd = async {

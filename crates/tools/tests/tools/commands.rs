@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use krabba_types::{Action, Label};
+use krabba_sandbox::Rung;
+use krabba_types::{Action, ExecChanges, Label};
 use serde_json::json;
 
 use crate::room::{Came, Room};
@@ -119,4 +120,32 @@ async fn what_a_command_changes_with_foreign_content_is_kept_apart_and_taken_ove
         other => panic!("{other:?}"),
     }
     assert_eq!(room.text("notes.md").as_deref(), Some("mine\n"));
+}
+
+#[tokio::test]
+async fn command_after_foreign_content_waits_for_a_yes_where_its_changes_would_stay() {
+    let room = Room::on(&[Rung::LandlockSeccomp]);
+    let standing = room.jobs.sandbox().standing().await;
+    assert!(standing.rung.is_some() && !standing.discardable, "{standing}");
+    room.file("notes/today.md", "mine\n");
+    let command = json!({"command": "echo theirs >> notes/today.md"});
+    match room.call_in(&Label::untrusted("evil.example"), "exec", command.clone()).await {
+        Came::Asked(action) => assert!(matches!(*action, Action::Run(exec) if exec.changes == ExecChanges::Immediate)),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(room.text("notes/today.md").as_deref(), Some("mine\n"));
+    // The owner's own word needs no other.
+    room.outcome("exec", command).await;
+    assert_eq!(room.text("notes/today.md").as_deref(), Some("mine\ntheirs\n"));
+}
+
+#[tokio::test]
+async fn nobody_is_asked_about_a_command_that_nothing_keeps_in() {
+    let room = Room::on(&[]);
+    for label in [Label::Owner, Label::untrusted("evil.example")] {
+        match room.call_in(&label, "exec", json!({"command": "ls"})).await {
+            Came::Refused(why) => assert!(why.contains("switched off"), "{why}"),
+            other => panic!("{other:?}"),
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use krabba_guard::{FileLabels, Monitor, Policy, Principal, Said, Scene, Source, Verdict};
-use krabba_sandbox::Sandbox;
+use krabba_sandbox::{Rung, Sandbox};
 use krabba_store::Store;
 use krabba_tool::{Call, Catalogue, Outcome, Refusal, Run};
 use krabba_tools::{Jobs, Patience, Settings, Workspace, builtin};
@@ -36,13 +36,20 @@ pub(crate) enum Came {
 
 impl Room {
     pub(crate) fn new() -> Self {
+        Self::on(&Rung::ALL)
+    }
+
+    /// One whose commands run on these rungs.
+    pub(crate) fn on(rungs: &[Rung]) -> Self {
         let place = tempfile::Builder::new().prefix("krabba-tools").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let base = fs::canonicalize(place.path()).unwrap();
         let root = base.join("workspace");
         let workspace = Arc::new(Workspace::open(&root).unwrap());
         let store = Arc::new(Store::open_in_memory().unwrap());
         let labels = FileLabels::new(Arc::clone(&store), workspace.root());
-        let jobs = Jobs::new(Sandbox::new(krabba_sandbox::Settings::new(root.clone(), base.join("scratch"))).unwrap());
+        let mut sandbox = krabba_sandbox::Settings::new(root.clone(), base.join("scratch"));
+        sandbox.rungs = rungs.to_vec();
+        let jobs = Jobs::new(Sandbox::new(sandbox).unwrap());
         let settings = Settings { workspace, labels, jobs: jobs.clone(), patience: Patience::default() };
         let tools = Catalogue::default();
         builtin(&settings).into_iter().for_each(|tool| tools.add(tool));
