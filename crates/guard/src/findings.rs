@@ -50,7 +50,8 @@ pub(crate) fn conditions(action: &Action, scene: &Scene, policy: &Policy, proven
         }
     };
     note(Condition::Guest, scene.principal != Principal::Owner);
-    note(Condition::Tainted, !scene.label.is_own() || scene.said.iter().any(|said| !said.label.is_own()));
+    let made_of_foreign = matches!(action, Action::Change(changes) if !changes.label.is_own());
+    note(Condition::Tainted, made_of_foreign || !scene.label.is_own() || scene.said.iter().any(|said| !said.label.is_own()));
     note(Condition::Private, scene.said.iter().any(|said| is_private(&said.source)));
     let texts = texts(action);
     note(Condition::Decoy, known.decoys.as_ref().is_some_and(|decoys| texts.iter().any(|text| decoys.are_in(text))));
@@ -73,7 +74,7 @@ pub(crate) fn conditions(action: &Action, scene: &Scene, policy: &Policy, proven
             note(Condition::Vouched, vouched(exec.hosts.iter().map(String::as_str), words));
         }
         Action::Control(Control::Write { text, .. }) => note(Condition::Vouched, words.hold(text)),
-        Action::Control(Control::List | Control::Poll { .. } | Control::Log { .. } | Control::Kill { .. }) => {}
+        Action::Control(Control::List | Control::Poll { .. } | Control::Log { .. } | Control::Kill { .. } | Control::Discard) => {}
         Action::Fetch(fetch) => {
             note(Condition::Vouched, words.hold_address(&fetch.url));
             note(Condition::Found, found(&fetch.url, scene));
@@ -102,7 +103,7 @@ fn texts(action: &Action) -> Vec<String> {
             environment.chain(exec.hosts.iter().cloned()).chain([exec.command.clone()]).collect()
         }
         Action::Control(Control::Write { text, .. }) => vec![text.clone()],
-        Action::Control(Control::List | Control::Poll { .. } | Control::Log { .. } | Control::Kill { .. }) => Vec::new(),
+        Action::Control(Control::List | Control::Poll { .. } | Control::Log { .. } | Control::Kill { .. } | Control::Discard) => Vec::new(),
         Action::Fetch(fetch) => vec![fetch.url.clone()],
         Action::Search(search) => vec![search.query.clone()],
         Action::Call(call) => call.arguments.iter().flat_map(|(name, value)| [name.clone(), value.to_string()]).collect(),

@@ -331,7 +331,11 @@ fn terms(action: &Action, scene: &Scene, view: View) -> Terms {
     };
     let said = scene.said.iter().map(|said| &said.label);
     // The model wrote the action, so that at best it is made from the owner's own.
-    let label = Label::join_all([&scene.label, &Label::Minted].into_iter().chain(said));
+    let made_of = match action {
+        Action::Change(changes) => &changes.label,
+        _ => &Label::Minted,
+    };
+    let label = Label::join_all([&scene.label, made_of, &Label::Minted].into_iter().chain(said));
     Terms { view, hosts, label }
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use krabba_redact::Redactor;
 use krabba_store::Store;
 use krabba_types::{
-    Action, AgentId, Exec, ExecChanges, ExecMode, ExecStdio, FileChange, FileChanges, ForeignCall, ForeignEffect, Label, ManualClock, Secret, SessionId,
-    Timestamp, TurnId, WorkspacePath,
+    Action, AgentId, Encoding, Exec, ExecChanges, ExecMode, ExecStdio, FileChange, FileChanges, ForeignCall, ForeignEffect, Label,
+    ManualClock, Secret, SessionId, Timestamp, TurnId, WorkspacePath,
 };
 use serde_json::json;
 
@@ -90,8 +90,10 @@ fn change(path: &str, after: Option<&str>) -> Action {
             path: WorkspacePath::parse(path, "/").unwrap(),
             before: Some("0".repeat(64)),
             after: after.map(str::to_owned),
+            encoding: Encoding::Plain,
             diff: "-old\n+new".to_owned(),
         }],
+        label: Label::Minted,
     })
 }
 
@@ -155,10 +157,7 @@ fn yes_to_one_command_is_no_yes_to_the_next() {
     let Redeemed::Allowed(authorized) = room.monitor.redeem(&question.id).unwrap() else { panic!("the owner said yes") };
     assert_eq!((authorized.action(), authorized.terms().view), (&immediate("make"), View::Direct));
     for again in ["make", "make install"] {
-        assert_eq!(
-            rule_of(room.monitor.judge(immediate(again), &tainted("build it")).unwrap()),
-            ("asked", "exec-tainted".to_owned())
-        );
+        assert_eq!(rule_of(room.monitor.judge(immediate(again), &tainted("build it")).unwrap()), ("asked", "exec-tainted".to_owned()));
     }
 }
 

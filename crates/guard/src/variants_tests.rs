@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use krabba_types::{
-    Action, AgentId, Exec, ExecChanges, ExecMode, ExecStdio, Fetch, ForeignCall, ForeignEffect, Label, Search, SessionId, Structured, TurnId,
-    WorkspacePath, World,
+    Action, AgentId, Exec, ExecChanges, ExecMode, ExecStdio, Fetch, ForeignCall, ForeignEffect, Label, Search, SessionId, Structured,
+    TurnId, WorkspacePath, World,
 };
 use serde_json::{Value, json};
 

@@ -26,9 +26,13 @@ pub(crate) const WORK: &str = "work";
 /// The mark of a directory that replaced another.
 const REPLACES: &str = "user.overlay.opaque";
 
-/// Changes that are not part of the workspace. Dropped, they are gone.
+/// What is known of the changes, beside them.
+const NOTE: &str = "note";
+
+/// Changes that are not part of the workspace. Dropped, they are gone, unless they are kept.
 #[derive(Debug)]
 pub struct Aside {
+    scratch: PathBuf,
     workspace: PathBuf,
     protected: Vec<WorkspacePath>,
     directory: RunDirectory,
@@ -66,7 +70,33 @@ impl Aside {
         let directory = RunDirectory::make(scratch)?;
         directory.with(UPPER)?;
         directory.with(WORK)?;
-        Ok(Self { workspace: workspace.to_owned(), protected, directory })
+        Ok(Self { scratch: scratch.to_owned(), workspace: workspace.to_owned(), protected, directory })
+    }
+
+    /// What is kept under a name, newest first.
+    pub(crate) fn kept(scratch: &Path, workspace: &Path, protected: &[WorkspacePath], name: &str) -> Vec<Self> {
+        let of =
+            |directory| Self { scratch: scratch.to_owned(), workspace: workspace.to_owned(), protected: protected.to_vec(), directory };
+        RunDirectory::kept(scratch, name).into_iter().map(of).collect()
+    }
+
+    /// Keeps them beyond this process, newer than all that is kept under the same name, a single word. `note` comes back with them.
+    ///
+    /// # Errors
+    /// When the disk does not take it; they are as they were then.
+    pub fn keep(&mut self, name: &str, note: &str) -> io::Result<()> {
+        fs::write(self.directory.path().join(NOTE), note)?;
+        self.directory.keep(&self.scratch, name)
+    }
+
+    /// The note that they were kept with; empty before.
+    pub fn note(&self) -> String {
+        fs::read_to_string(self.directory.path().join(NOTE)).unwrap_or_default()
+    }
+
+    /// Throws them away.
+    pub fn let_go(&self) {
+        self.directory.let_go();
     }
 
     pub(crate) fn directory(&self) -> &Path {

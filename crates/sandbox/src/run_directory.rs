@@ -1,4 +1,4 @@
-//! Directories that last as long as a run.
+//! Directories that last as long as a run, and what is kept of them.
 
 use std::fs;
 use std::io;
@@ -6,9 +6,24 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A directory that is removed with everything in it.
+/// A directory that is removed with everything in it, unless it is kept.
 #[derive(Debug)]
-pub(crate) struct RunDirectory(PathBuf);
+pub(crate) struct RunDirectory {
+    path: PathBuf,
+    lasting: Lasting,
+}
+
+/// How long a directory lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lasting {
+    /// As long as its value.
+    Passing,
+    /// Until somebody removes it.
+    Kept,
+}
+
+/// Where kept ones are.
+const KEPT: &str = "kept";
 
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 
@@ -23,18 +38,44 @@ impl RunDirectory {
             remove(&path);
         }
         fs::create_dir(&path)?;
-        let made = Self(path);
-        fs::set_permissions(&made.0, fs::Permissions::from_mode(0o711))?;
+        let made = Self { path, lasting: Lasting::Passing };
+        fs::set_permissions(&made.path, fs::Permissions::from_mode(0o711))?;
         Ok(made)
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.path
+    }
+
+    /// Keeps it under a name, newer than all that are there under the same. Whole or not at all.
+    pub(crate) fn keep(&mut self, scratch: &Path, name: &str) -> io::Result<()> {
+        let place = scratch.join(KEPT).join(name);
+        fs::create_dir_all(&place)?;
+        let last = numbers(&place).into_iter().max().unwrap_or(0);
+        let place = place.join((last + 1).to_string());
+        fs::rename(&self.path, &place)?;
+        *self = Self { path: place, lasting: Lasting::Kept };
+        Ok(())
+    }
+
+    /// What is kept under a name, newest first.
+    pub(crate) fn kept(scratch: &Path, name: &str) -> Vec<Self> {
+        let place = scratch.join(KEPT).join(name);
+        let mut numbers = numbers(&place);
+        numbers.sort_unstable_by(|one, other| other.cmp(one));
+        numbers.into_iter().map(|number| Self { path: place.join(number.to_string()), lasting: Lasting::Kept }).collect()
+    }
+
+    /// Keeps it no longer.
+    pub(crate) fn let_go(&self) {
+        remove(&self.path);
+        // The last one takes the name along.
+        let _ = self.path.parent().map(fs::remove_dir);
     }
 
     /// Makes a directory in it.
     pub(crate) fn with(&self, name: &str) -> io::Result<PathBuf> {
-        let path = self.0.join(name);
+        let path = self.path.join(name);
         fs::create_dir(&path)?;
         Ok(path)
     }
@@ -42,8 +83,15 @@ impl RunDirectory {
 
 impl Drop for RunDirectory {
     fn drop(&mut self) {
-        remove(&self.0);
+        if self.lasting == Lasting::Passing {
+            remove(&self.path);
+        }
     }
+}
+
+fn numbers(place: &Path) -> Vec<u64> {
+    let entries = fs::read_dir(place).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// Removes what processes left that are gone.

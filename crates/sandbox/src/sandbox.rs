@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use krabba_guard::{Authorized, View};
-use krabba_types::{Exec, ExecStdio};
+use krabba_types::{Exec, ExecStdio, WorkspacePath};
 use tokio::io::Interest;
 use tokio::net::unix::pipe;
 use tokio::net::{TcpListener, UnixStream};
@@ -210,10 +210,19 @@ impl Sandbox {
         Tree { readable: self.settings.readable.clone(), hidden: self.settings.hidden.clone(), ..Tree::default() }
     }
 
+    /// What earlier commands changed apart from this workspace, and was kept under `name`, newest first.
+    pub fn kept(&self, name: &str) -> Vec<Aside> {
+        let Settings { scratch, workspace, .. } = &self.settings;
+        Aside::kept(scratch, workspace, &self.protected(), name)
+    }
+
+    fn protected(&self) -> Vec<WorkspacePath> {
+        self.settings.protected.iter().map(|protected| protected.path.clone()).collect()
+    }
+
     fn aside(&self) -> Result<Aside, SandboxError> {
-        let Settings { scratch, workspace, protected, .. } = &self.settings;
-        let protected = protected.iter().map(|protected| protected.path.clone()).collect();
-        Aside::make(scratch, workspace, protected).map_err(|source| SandboxError::place(scratch, source))
+        let Settings { scratch, workspace, .. } = &self.settings;
+        Aside::make(scratch, workspace, self.protected()).map_err(|source| SandboxError::place(scratch, source))
     }
 
     /// The workspace as a command sees it. Missing protected places need no stand-in where changes are kept apart, as none of them

@@ -2,12 +2,12 @@
 
 use krabba_guard::{Authorized, content_hash};
 use krabba_tool::{Outcome, Refusal};
-use krabba_types::{Action, FileChange, FileChanges, Label, WorkspacePath};
+use krabba_types::{Action, Encoding, FileChange, FileChanges, Label, WorkspacePath};
 use similar::TextDiff;
 
-use crate::FileError;
 use crate::files::{Failed, Files, on_disk};
 use crate::workspace::{MAX_FILE, Read};
+use crate::{FileError, kept};
 
 /// The text of a file that is to be changed; `None` when there is none.
 pub(crate) fn current(files: &Files, path: &WorkspacePath) -> Result<Option<String>, Refusal> {
@@ -27,13 +27,13 @@ pub(crate) fn planned(path: WorkspacePath, before: Option<&str>, after: Option<S
     let from = if before.is_some() { format!("a/{path}") } else { "/dev/null".to_owned() };
     let to = if after.is_some() { format!("b/{path}") } else { "/dev/null".to_owned() };
     let diff = diff.unified_diff().context_radius(2).header(&from, &to).to_string();
-    Ok(FileChange { path, before: before.map(|text| content_hash(text.as_bytes())), after, diff })
+    Ok(FileChange { path, before: before.map(|text| content_hash(text.as_bytes())), after, encoding: Encoding::Plain, diff })
 }
 
 /// Makes the changes that were authorised: all of them or none. Where one cannot be made, those before it are taken back.
 pub(crate) async fn make(files: &Files, authorized: Authorized<Action>) -> Outcome {
     let label = authorized.terms().label.clone();
-    let Action::Change(FileChanges { tool, changes }) = authorized.action() else {
+    let Action::Change(FileChanges { tool, changes, .. }) = authorized.action() else {
         return Outcome::failed("this is no change of files");
     };
     // What is written anew is whoever's the words are; what is worked over is still theirs who wrote it.
@@ -68,8 +68,9 @@ fn one(files: &Files, change: &FileChange, label: &Label) -> Result<(), Failed> 
     match &change.after {
         Some(after) => {
             // Whose it is, is known before it is there.
-            files.labels.label_file(&change.path, after.as_bytes(), label)?;
-            files.workspace.replace(&change.path, after.as_bytes())?;
+            let content = kept::content(change, after)?;
+            files.labels.label_file(&change.path, &content, label)?;
+            files.workspace.replace(&change.path, &content)?;
         }
         None => {
             files.workspace.remove(&change.path)?;

@@ -4,7 +4,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use krabba_guard::Authorized;
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
-use krabba_types::{Action, FileChanges, ToolSpec};
+use krabba_types::{Action, FileChanges, Label, ToolSpec};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -49,7 +49,7 @@ impl Edit {
         };
         let after = apply(&before, &edits).map_err(|why| Refusal(format!("{path}: {why}")))?;
         let changes = vec![change::planned(path, Some(&before), Some(after))?];
-        Ok(Action::Change(FileChanges { tool: "edit".to_owned(), changes }))
+        Ok(Action::Change(FileChanges { tool: "edit".to_owned(), changes, label: Label::Minted }))
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use krabba_guard::Authorized;
+use krabba_guard::{Authorized, content_hash};
 use krabba_sandbox::{Aside, Sandbox, SandboxError};
-use krabba_types::{Exec, SessionId};
+use krabba_types::{Exec, Label, SessionId};
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -35,8 +36,17 @@ struct Inner {
 struct Session {
     begun: u32,
     jobs: BTreeMap<u32, Arc<Job>>,
-    /// What was changed apart from the workspace, newest first.
+    /// What was changed apart from the workspace and could not be kept on the disk, newest first.
     asides: Vec<Arc<Aside>>,
+}
+
+/// What is known of changes that are kept apart.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Note {
+    /// What made them.
+    pub(crate) command: String,
+    /// Whose they are.
+    pub(crate) label: Label,
 }
 
 impl Drop for Inner {
@@ -90,8 +100,13 @@ impl Jobs {
         let job = self.remember(session, |name| Job::new(name, command, label, stdio, self.inner.stop.child_token()));
         // Weak, so that a command does not keep alive what it belongs to.
         let (looked_after, inner, session) = (Arc::clone(&job), Arc::downgrade(&self.inner), session.clone());
+        let note = serde_json::to_string(&Note { command: job.command.clone(), label: job.label.clone() }).unwrap_or_default();
+        let nothing = |aside: &Aside| aside.changes().is_ok_and(|changes| changes.is_empty());
         self.inner.tasks.spawn(async move {
-            let keep = |aside| {
+            let keep = |mut aside: Aside| {
+                if nothing(&aside) || aside.keep(&name_of(&session), &note).is_ok() {
+                    return;
+                }
                 if let Some(inner) = inner.upgrade() {
                     inner.sessions().entry(session).or_default().asides.insert(0, Arc::new(aside));
                 }
@@ -125,15 +140,22 @@ impl Jobs {
 
     /// What commands of a session changed apart from the workspace, newest first.
     pub(crate) fn asides(&self, session: &SessionId) -> Vec<Arc<Aside>> {
-        self.inner.sessions().get(session).map(|session| session.asides.clone()).unwrap_or_default()
+        let unkept = self.inner.sessions().get(session).map(|session| session.asides.clone()).unwrap_or_default();
+        unkept.into_iter().chain(self.inner.sandbox.kept(&name_of(session)).into_iter().map(Arc::new)).collect()
     }
 
     /// Lets go of what was changed apart.
     pub(crate) fn drop_asides(&self, session: &SessionId) {
+        self.inner.sandbox.kept(&name_of(session)).iter().for_each(Aside::let_go);
         if let Some(session) = self.inner.sessions().get_mut(session) {
             session.asides.clear();
         }
     }
+}
+
+/// A session's name among what is kept, which is a single word whatever the session is called.
+fn name_of(session: &SessionId) -> String {
+    content_hash(session.as_str().as_bytes())
 }
 
 impl Inner {

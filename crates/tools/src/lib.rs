@@ -21,6 +21,7 @@ mod find;
 mod grep;
 mod job;
 mod jobs;
+mod kept;
 mod keys;
 mod ls;
 mod patch;

@@ -1,21 +1,19 @@
 //! `process`: looks after commands that run in the background, and takes over what was changed apart from the workspace.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use krabba_guard::Authorized;
-use krabba_sandbox::{Change, ChangeKind};
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
-use krabba_types::{Action, Control, FileChanges, Label, SessionId, ToolSpec};
+use krabba_types::{Action, Control, Label, SessionId, ToolSpec};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::files::{Failed, Files};
 use crate::job::Job;
 use crate::text::{fit, lines};
-use crate::{Jobs, arguments, change, keys};
+use crate::{Jobs, arguments, change, kept, keys};
 
 /// How long a poll waits for something new.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -39,6 +37,8 @@ enum Verb {
     #[serde(alias = "clear", alias = "remove")]
     Kill,
     Keep,
+    #[serde(alias = "discard")]
+    Drop,
 }
 
 #[derive(Deserialize)]
@@ -63,9 +63,10 @@ impl Process {
         let spec = arguments::spec(
             "process",
             "Look after commands in the background: list; poll (waits for output), log (offset, limit: lines), write or submit data, \
-             send-keys (such as Enter, C-c, Up), kill. keep takes over files that a command changed apart from the workspace.",
+             send-keys (such as Enter, C-c, Up), kill. keep takes over what commands changed apart from the \
+             workspace, drop throws it away.",
             json!({
-                "action": {"type": "string", "enum": ["list", "poll", "log", "write", "submit", "send-keys", "kill", "keep"]},
+                "action": {"type": "string", "enum": ["list", "poll", "log", "write", "submit", "send-keys", "kill", "keep", "drop"]},
                 "sessionId": text, "data": text, "keys": {"type": "array", "items": text}, "offset": number, "limit": number,
             }),
             &["action"],
@@ -75,12 +76,13 @@ impl Process {
 
     fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {
         let Arguments { action, session_id: process, data, keys, eof, offset, limit } = arguments::read(call)?;
-        if !matches!(action, Verb::List | Verb::Keep) && self.jobs.get(call.session, &process).is_none() {
+        if !matches!(action, Verb::List | Verb::Keep | Verb::Drop) && self.jobs.get(call.session, &process).is_none() {
             return Err(Refusal(format!("there is no command \"{process}\"; {}", self.names(call.session))));
         }
         let missing = || Refusal("data is missing: what is to be typed".to_owned());
         let control = match action {
-            Verb::Keep => return self.kept(call.session),
+            Verb::Keep => return kept::planned(&self.files, &self.jobs, call.session),
+            Verb::Drop => Control::Discard,
             Verb::List => Control::List,
             Verb::Poll => Control::Poll { process },
             Verb::Log => Control::Log { process, offset, limit },
@@ -97,36 +99,6 @@ impl Process {
         if names.is_empty() { "none was started".to_owned() } else { format!("there is {}", names.join(", ")) }
     }
 
-    /// What commands changed apart from the workspace, as a change of files that can be judged and shown.
-    fn kept(&self, session: &SessionId) -> Result<Action, Refusal> {
-        let mut latest = BTreeMap::new();
-        for aside in self.jobs.asides(session).iter().rev() {
-            let changes = aside.changes().map_err(|error| Refusal(format!("what was kept apart cannot be read: {error}")))?;
-            for Change { path, kind } in changes {
-                let after = match kind {
-                    ChangeKind::File { .. } => aside.read(&path).ok().and_then(|bytes| String::from_utf8(bytes).ok()).map(Some),
-                    ChangeKind::Removed => Some(None),
-                    ChangeKind::Directory | ChangeKind::Replaced | ChangeKind::LeftOut => None,
-                };
-                if let Some(after) = after {
-                    latest.insert(path, after);
-                }
-            }
-        }
-        let mut changes = Vec::new();
-        for (path, after) in latest {
-            // What is no text cannot be shown to whoever decides, and stays where it is.
-            let Ok(before) = change::current(&self.files, &path) else { continue };
-            if before != after {
-                changes.push(change::planned(path, before.as_deref(), after)?);
-            }
-        }
-        if changes.is_empty() {
-            return Err(Refusal("no text file was changed apart from the workspace".to_owned()));
-        }
-        Ok(Action::Change(FileChanges { tool: "process keep".to_owned(), changes }))
-    }
-
     async fn done(&self, action: Authorized<Action>, run: Run) -> Outcome {
         let control = match action.action() {
             Action::Control(control) => control.clone(),
@@ -135,6 +107,10 @@ impl Process {
         };
         match control {
             Control::List => self.list(&run),
+            Control::Discard => {
+                self.jobs.drop_asides(&run.session);
+                Outcome::done("thrown away", Label::Minted)
+            }
             Control::Poll { process } => self.poll(&process, &run).await,
             Control::Log { process, offset, limit } => self.log(&process, offset, limit, &run),
             Control::Write { process, text } => {
@@ -162,8 +138,14 @@ impl Process {
             text.push_str(&format!("{}: {} ({standing})\n", job.name, job.command));
             label = label.join(&job.label);
         }
-        if text.is_empty() {
-            text.push_str("no command was started");
+        match kept::listed(&self.jobs, &run.session) {
+            Ok(Some((lines, of))) => {
+                text.push_str(&lines);
+                label = label.join(&of);
+            }
+            Ok(None) if text.is_empty() => text.push_str("no command was started"),
+            Ok(None) => {}
+            Err(Refusal(why)) => text.push_str(&why),
         }
         Outcome::done(fit(text.trim_end(), run.budget, ""), label)
     }

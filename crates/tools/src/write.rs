@@ -4,7 +4,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use krabba_guard::Authorized;
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
-use krabba_types::{Action, FileChanges, ToolSpec};
+use krabba_types::{Action, FileChanges, Label, ToolSpec};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -39,7 +39,7 @@ impl Write {
         let path = arguments::place(&self.files.workspace, &path)?;
         let before = change::current(&self.files, &path)?;
         let changes = vec![change::planned(path, before.as_deref(), Some(content))?];
-        Ok(Action::Change(FileChanges { tool: "write".to_owned(), changes }))
+        Ok(Action::Change(FileChanges { tool: "write".to_owned(), changes, label: Label::Minted }))
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::JsonObject;
+use crate::{JsonObject, Label};
 
 /// A single thing that krabba is about to do for a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +45,7 @@ impl Action {
             Self::Control(Control::Poll { process } | Control::Log { process, .. }) => format!("look at process {process}"),
             Self::Control(Control::Write { process, .. }) => format!("type into process {process}"),
             Self::Control(Control::Kill { process }) => format!("end process {process}"),
+            Self::Control(Control::Discard) => "throw away what commands changed apart from the workspace".to_owned(),
             Self::Fetch(fetch) => format!("get {}", fetch.url),
             Self::Search(search) => format!("search the web for \"{}\"", search.query),
             Self::Call(call) => format!("{} at {}", call.tool, call.server),
@@ -188,6 +189,24 @@ pub struct FileChanges {
     pub tool: String,
     /// In this order; none is made when one of them cannot be.
     pub changes: Vec<FileChange>,
+    /// Whose the new content is, where it was made before this conversation had its present label.
+    #[serde(default = "own")]
+    pub label: Label,
+}
+
+fn own() -> Label {
+    Label::Minted
+}
+
+/// How the content of a file is written as text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encoding {
+    /// As it is.
+    #[default]
+    Plain,
+    /// In base64, as it is no text.
+    Base64,
 }
 
 /// A change of one file.
@@ -199,6 +218,9 @@ pub struct FileChange {
     pub before: Option<String>,
     /// The whole new content; `None` removes the file.
     pub after: Option<String>,
+    /// How it is written there.
+    #[serde(default)]
+    pub encoding: Encoding,
     /// What a person reads: a unified diff.
     pub diff: String,
 }
@@ -294,6 +316,8 @@ pub enum Control {
         /// Which.
         process: String,
     },
+    /// Throws away what commands changed apart from the workspace.
+    Discard,
 }
 
 /// A page that is to be got.

@@ -21,8 +21,8 @@ mod secret;
 mod usage;
 
 pub use action::{
-    Action, Consult, Control, Exec, ExecChanges, ExecMode, ExecStdio, Fetch, FileChange, FileChanges, ForeignCall, ForeignEffect, Look, PathError,
-    Search, Structured, WorkspacePath, World,
+    Action, Consult, Control, Encoding, Exec, ExecChanges, ExecMode, ExecStdio, Fetch, FileChange, FileChanges, ForeignCall, ForeignEffect,
+    Look, PathError, Search, Structured, WorkspacePath, World,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use event::{BrokenCall, CallProblem, DoneReason, ModelEvent, Progress, ToolCallPart};

@@ -13,8 +13,8 @@ use krabba_store::Store;
 use krabba_testkit::ScriptedServer;
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
 use krabba_types::{
-    Action, Clock, Consult, Exec, ExecChanges, ExecMode, ExecStdio, ForeignCall, ForeignEffect, JsonObject, Label, Look, Residency, SystemClock,
-    ToolSpec, WorkspacePath, World,
+    Action, Clock, Consult, Exec, ExecChanges, ExecMode, ExecStdio, ForeignCall, ForeignEffect, JsonObject, Label, Look, Residency,
+    SystemClock, ToolSpec, WorkspacePath, World,
 };
 use serde_json::json;
 

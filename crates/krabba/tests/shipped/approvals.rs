@@ -8,7 +8,8 @@ use std::sync::Arc;
 use krabba_guard::{Answer, Monitor, Policy, Principal, Question, Redeemed, Said, Scene, Source, Verdict};
 use krabba_store::{NewSession, Store};
 use krabba_types::{
-    Action, AgentId, FileChange, FileChanges, ForeignCall, ForeignEffect, Label, SessionId, SystemClock, Timestamp, TurnId, WorkspacePath,
+    Action, AgentId, Encoding, FileChange, FileChanges, ForeignCall, ForeignEffect, Label, SessionId, SystemClock, Timestamp, TurnId,
+    WorkspacePath,
 };
 use serde_json::json;
 
@@ -57,8 +58,8 @@ fn mail() -> Action {
 
 fn removal() -> Action {
     let path = WorkspacePath::parse("notes.md", "/").unwrap();
-    let change = FileChange { path, before: Some("0".repeat(64)), after: None, diff: "-notes".to_owned() };
-    Action::Change(FileChanges { tool: "apply_patch".to_owned(), changes: vec![change] })
+    let change = FileChange { path, before: Some("0".repeat(64)), after: None, encoding: Encoding::Plain, diff: "-notes".to_owned() };
+    Action::Change(FileChanges { tool: "apply_patch".to_owned(), changes: vec![change], label: Label::Minted })
 }
 
 #[tokio::test]

@@ -123,6 +123,42 @@ async fn what_a_command_changes_with_foreign_content_is_kept_apart_and_taken_ove
 }
 
 #[tokio::test]
+async fn what_is_kept_apart_outlives_the_process_with_its_label_and_what_is_no_text() {
+    let room = Room::new();
+    room.file("notes.md", "mine\n");
+    room.file("gone.txt", "old\n");
+    let foreign = Label::untrusted("evil.example");
+    let command = json!({"command": "echo theirs >> notes.md; rm gone.txt; printf '\\377\\000x' > picture.bin; ln -s /etc link"});
+    let Came::Done(_) = room.call_in(&foreign, "exec", command).await else { panic!("not done") };
+    let room = room.again().await;
+    let listed = room.outcome("process", json!({"action": "list"})).await;
+    for line in ["wrote notes.md (12 bytes)", "removed gone.txt", "wrote picture.bin (3 bytes)", "left out link"] {
+        assert!(listed.text.contains(line), "{listed:?}");
+    }
+    assert!(!listed.label.is_own());
+    // Though nothing foreign stands in this conversation any more, the owner is asked, and what they say yes to stays foreign.
+    let kept = room.agreed(&Label::Owner, "process", json!({"action": "keep"})).await;
+    assert!(!kept.is_error, "{kept:?}");
+    assert_eq!((room.text("notes.md").as_deref(), room.text("gone.txt")), (Some("mine\ntheirs\n"), None));
+    assert_eq!(std::fs::read(room.root.join("picture.bin")).unwrap(), b"\xff\x00x");
+    assert!(!room.outcome("read", json!({"path": "notes.md"})).await.label.is_own());
+    let room = room.again().await;
+    assert!(room.refused("process", json!({"action": "keep"})).await.contains("no file was changed"));
+}
+
+#[tokio::test]
+async fn what_is_thrown_away_does_not_come_back() {
+    let room = Room::new();
+    let Came::Done(_) = room.call_in(&Label::untrusted("evil.example"), "exec", json!({"command": "echo theirs > made.txt"})).await else {
+        panic!("not done")
+    };
+    assert_eq!(room.said("process", json!({"action": "drop"})).await, "thrown away");
+    let room = room.again().await;
+    assert!(room.refused("process", json!({"action": "keep"})).await.contains("no file was changed"));
+    assert_eq!(room.text("made.txt"), None);
+}
+
+#[tokio::test]
 async fn command_after_foreign_content_waits_for_a_yes_where_its_changes_would_stay() {
     let room = Room::on(&[Rung::LandlockSeccomp]);
     let standing = room.jobs.sandbox().standing().await;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use krabba_guard::{FileLabels, Monitor, Policy, Principal, Said, Scene, Source, Verdict};
+use krabba_guard::{Answer, FileLabels, Monitor, Policy, Principal, Redeemed, Said, Scene, Source, Verdict};
 use krabba_sandbox::{Rung, Sandbox};
 use krabba_store::Store;
 use krabba_tool::{Call, Catalogue, Outcome, Refusal, Run};
@@ -23,6 +23,8 @@ pub(crate) struct Room {
     pub(crate) cancel: CancellationToken,
     pub(crate) budget: usize,
     monitor: Monitor,
+    settings: Settings,
+    sandbox: krabba_sandbox::Settings,
 }
 
 /// What came of a call.
@@ -49,13 +51,35 @@ impl Room {
         let labels = FileLabels::new(Arc::clone(&store), workspace.root());
         let mut sandbox = krabba_sandbox::Settings::new(root.clone(), base.join("scratch"));
         sandbox.rungs = rungs.to_vec();
-        let jobs = Jobs::new(Sandbox::new(sandbox).unwrap());
+        let jobs = Jobs::new(Sandbox::new(sandbox.clone()).unwrap());
         let settings = Settings { workspace, labels, jobs: jobs.clone(), patience: Patience::default() };
         let tools = Catalogue::default();
         builtin(&settings).into_iter().for_each(|tool| tools.add(tool));
         let monitor = Monitor::new(store, Policy::default(), Arc::new(SystemClock));
         let (session, cancel) = (SessionId::new("s"), CancellationToken::new());
-        Self { _place: place, root, jobs, tools, session, cancel, budget: 4_000, monitor }
+        Self { _place: place, root, jobs, tools, session, cancel, budget: 4_000, monitor, settings, sandbox }
+    }
+
+    /// The same room for the next process.
+    pub(crate) async fn again(mut self) -> Self {
+        self.jobs.close().await;
+        self.jobs = Jobs::new(Sandbox::new(self.sandbox.clone()).unwrap());
+        self.settings.jobs = self.jobs.clone();
+        self.tools = Catalogue::default();
+        builtin(&self.settings).into_iter().for_each(|tool| self.tools.add(tool));
+        self
+    }
+
+    /// What comes of a call that the owner is asked about and says yes to.
+    pub(crate) async fn agreed(&self, label: &Label, name: &str, arguments: Value) -> Outcome {
+        let Came::Asked(action) = self.call_in(label, name, arguments).await else { panic!("nobody was asked") };
+        let question = self.monitor.open_questions().unwrap().into_iter().find(|open| open.question.action == *action).unwrap().question;
+        let answer = question.typed.clone().map_or(Answer::Approve, Answer::Typed);
+        self.monitor.settle(&question.id, &answer, "terminal").unwrap();
+        let Redeemed::Allowed(authorized) = self.monitor.redeem(&question.id).unwrap() else { panic!("the owner said yes") };
+        let (progress, _lines) = mpsc::channel(8);
+        let run = Run { session: self.session.clone(), cancel: self.cancel.clone(), budget: self.budget, progress };
+        self.tools.get(name).unwrap().run(authorized, run).await
     }
 
     pub(crate) fn file(&self, path: &str, content: impl AsRef<[u8]>) {

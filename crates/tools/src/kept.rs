@@ -1,0 +1,126 @@
+//! What commands changed apart from the workspace: shown, and as a change of files that can be judged and made.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use krabba_guard::content_hash;
+use krabba_sandbox::{Aside, Change, ChangeKind};
+use krabba_tool::Refusal;
+use krabba_types::{Action, Encoding, FileChange, FileChanges, Label, SessionId, WorkspacePath};
+
+use crate::files::{Failed, Files};
+use crate::jobs::Note;
+use crate::workspace::MAX_FILE;
+use crate::{FileError, Jobs, change};
+
+/// What may be taken over at once, in bytes: the owner's yes is bound to all of it.
+const MOST: usize = 32 << 20;
+
+/// What is kept of a conversation's commands, place by place, and whose it is.
+struct Kept {
+    files: BTreeMap<WorkspacePath, Latest>,
+    label: Label,
+}
+
+/// What became of a file.
+enum Latest {
+    /// Its content.
+    Written(Vec<u8>),
+    Removed,
+    /// Why it cannot be taken over.
+    LeftOut(&'static str),
+}
+
+impl Kept {
+    fn of(jobs: &Jobs, session: &SessionId) -> Result<Self, Refusal> {
+        let mut kept = Self { files: BTreeMap::new(), label: Label::Minted };
+        for aside in jobs.asides(session).iter().rev() {
+            let unreadable = |error: std::io::Error| Refusal(format!("what was kept apart cannot be read: {error}"));
+            for Change { path, kind } in aside.changes().map_err(unreadable)? {
+                let latest = match kind {
+                    ChangeKind::File { bytes } if bytes > MAX_FILE => Latest::LeftOut("too long"),
+                    ChangeKind::File { .. } => Latest::Written(aside.read(&path).map_err(unreadable)?),
+                    ChangeKind::Removed => Latest::Removed,
+                    ChangeKind::LeftOut => Latest::LeftOut("a link, or a file that steers"),
+                    ChangeKind::Directory | ChangeKind::Replaced => continue,
+                };
+                kept.files.insert(path, latest);
+            }
+            kept.label = kept.label.join(&label(aside));
+        }
+        Ok(kept)
+    }
+}
+
+/// Whose the changes are. Nothing that says nothing of it is the owner's.
+fn label(aside: &Aside) -> Label {
+    serde_json::from_str(&aside.note()).map_or_else(|_| Label::untrusted("an earlier command"), |note: Note| note.label)
+}
+
+/// What there is, line by line, and whose it is.
+pub(crate) fn listed(jobs: &Jobs, session: &SessionId) -> Result<Option<(String, Label)>, Refusal> {
+    let Kept { files, label } = Kept::of(jobs, session)?;
+    let line = |(path, latest): (&WorkspacePath, &Latest)| match latest {
+        Latest::Written(bytes) => format!("\n  wrote {path} ({} bytes)", bytes.len()),
+        Latest::Removed => format!("\n  removed {path}"),
+        Latest::LeftOut(why) => format!("\n  left out {path}, {why}"),
+    };
+    let lines: String = files.iter().map(line).collect();
+    let words = "kept apart from the workspace; keep asks the owner to take it over, drop throws it away:";
+    Ok(if lines.is_empty() { None } else { Some((format!("{words}{lines}"), label)) })
+}
+
+/// What taking all of it over means.
+pub(crate) fn planned(files: &Files, jobs: &Jobs, session: &SessionId) -> Result<Action, Refusal> {
+    let kept = Kept::of(jobs, session)?;
+    let (mut changes, mut bytes) = (Vec::new(), 0);
+    for (path, latest) in kept.files {
+        let after = match latest {
+            Latest::Written(content) => Some(content),
+            Latest::Removed => None,
+            Latest::LeftOut(_) => continue,
+        };
+        let before = match files.workspace.read(&path) {
+            Ok(content) => Some(content),
+            Err(FileError::Missing(_)) => None,
+            // What stands there now is nothing that a file may take the place of.
+            Err(_) => continue,
+        };
+        if before != after {
+            bytes += after.as_ref().map_or(0, Vec::len);
+            changes.push(one(path, before, after)?);
+        }
+    }
+    if bytes > MOST {
+        return Err(Refusal(format!("more than {} MiB were changed; remove what is not needed first", MOST >> 20)));
+    }
+    if changes.is_empty() {
+        return Err(Refusal("no file was changed apart from the workspace".to_owned()));
+    }
+    Ok(Action::Change(FileChanges { tool: "process keep".to_owned(), changes, label: kept.label }))
+}
+
+fn one(path: WorkspacePath, before: Option<Vec<u8>>, after: Option<Vec<u8>>) -> Result<FileChange, Refusal> {
+    let text = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|bytes| std::str::from_utf8(bytes).map(str::to_owned)).transpose();
+    if let (Ok(before), Ok(after)) = (text(&before), text(&after)) {
+        return change::planned(path, before.as_deref(), after);
+    }
+    // Whoever decides about what is no text sees how much it is, and can tell it from all else.
+    let line = |sign: char, bytes: &Option<Vec<u8>>| match bytes {
+        Some(bytes) => format!("{sign}{} bytes, BLAKE3 {}\n", bytes.len(), content_hash(bytes)),
+        None => String::new(),
+    };
+    let diff = format!("{path} is no text:\n{}{}", line('-', &before), line('+', &after));
+    let before = before.map(|bytes| content_hash(&bytes));
+    Ok(FileChange { path, before, after: after.map(|bytes| STANDARD.encode(bytes)), encoding: Encoding::Base64, diff })
+}
+
+/// The new content of a file.
+pub(crate) fn content<'c>(change: &FileChange, after: &'c str) -> Result<Cow<'c, [u8]>, Failed> {
+    Ok(match change.encoding {
+        Encoding::Plain => Cow::Borrowed(after.as_bytes()),
+        Encoding::Base64 => Cow::Owned(STANDARD.decode(after)?),
+    })
+}
