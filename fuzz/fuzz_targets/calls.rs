@@ -7,8 +7,8 @@ use krabba_markup::{Envelope, OrphanPolicy, ReasoningSplitter, Split, Toolbox, c
 use krabba_types::{Calling, JsonObject, ModelId, ModelRequest, Params, Thinking, ToolSpec, Wanted};
 use libfuzzer_sys::fuzz_target;
 
-const READ: &str = r#"{"type": "object", "properties": {"path": {"type": "string"}, "lines": {"type": "array", "items": {"type": "integer"}},
-    "mode": {"enum": ["text", "bytes"]}, "deep": {"$ref": "#/properties/nested"}, "nested": {"type": "object", "additionalProperties": {"type": "number"}}}, "required": ["path"]}"#;
+const READ: &str = r##"{"type": "object", "properties": {"path": {"type": "string"}, "lines": {"type": "array", "items": {"type": "integer"}},
+    "mode": {"enum": ["text", "bytes"]}, "deep": {"$ref": "#/properties/nested"}, "nested": {"type": "object", "additionalProperties": {"type": "number"}}}, "required": ["path"]}"##;
 const WEATHER: &str = r#"{"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": false}"#;
 
 fuzz_target!(|data: &[u8]| {

@@ -41,6 +41,20 @@ fn an_ordinary_answer_is_not_delayed_by_looking_for_calls() {
 }
 
 #[test]
+fn a_block_with_nothing_in_it_leaves_no_empty_part() {
+    let text = "reet_weather\">\n<|tool_call_begin|><parameter name= city\">sis<|message|>I look.<|end|>";
+    for policy in [OrphanPolicy::Hold, OrphanPolicy::Stream] {
+        let mut splitter = ReasoningSplitter::with_calls(policy, vec!["read".to_owned()]);
+        let mut splits = Vec::new();
+        for character in text.chars() {
+            splitter.push(character.encode_utf8(&mut [0; 4]), &mut splits);
+        }
+        splitter.finish(&mut splits);
+        assert!(splits.iter().all(|split| *split != Split::Text(String::new())), "{splits:?}");
+    }
+}
+
+#[test]
 fn a_long_call_gives_signs_of_life() {
     let mut splitter = ReasoningSplitter::with_calls(OrphanPolicy::Stream, Vec::new());
     for piece in ["<tool_call>{\"name\": \"write\"", ", \"arguments\": {\"content\": \"", "much", " of it"] {

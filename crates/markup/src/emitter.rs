@@ -88,6 +88,10 @@ impl Emitter {
 
     /// Text of the answer.
     pub(crate) fn text(&mut self, text: &str) {
+        // A block of calls that turned out to be prose may be empty.
+        if text.is_empty() {
+            return;
+        }
         if self.lead == Lead::Kept {
             self.push_text(text);
             return;
