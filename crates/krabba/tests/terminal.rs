@@ -37,6 +37,8 @@ struct Terminal {
     keyboard: Box<dyn Write + Send>,
     master: Box<dyn MasterPty + Send>,
     child: Box<dyn Child + Send + Sync>,
+    /// Reads what comes out; over when all of it was read.
+    reader: std::thread::JoinHandle<()>,
 }
 
 /// What came out of it.
@@ -64,7 +66,7 @@ impl Terminal {
         let mut output = pair.master.try_clone_reader().unwrap();
         let reading = Arc::clone(&shown);
         // Ends with the process, whose end of the terminal is the last one.
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             let mut piece = [0; 4096];
             while let Ok(count @ 1..) = output.read(&mut piece) {
                 let mut shown = reading.lock().unwrap();
@@ -73,7 +75,7 @@ impl Terminal {
             }
         });
         let keyboard = pair.master.take_writer().unwrap();
-        Self { shown, keyboard, master: pair.master, child }
+        Self { shown, keyboard, master: pair.master, child, reader }
     }
 
     fn press(&mut self, keys: &str) {
@@ -111,11 +113,13 @@ impl Terminal {
         }
     }
 
-    /// The exit code.
+    /// The exit code, once everything that was written before the end was read.
     async fn end(&mut self) -> u32 {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.child.try_wait().unwrap()
+                && self.reader.is_finished()
+            {
                 return status.exit_code();
             }
             assert!(Instant::now() < deadline, "it does not end\n--- the screen:\n{}\n---", self.screen());
