@@ -4,7 +4,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use krabba_guard::Authorized;
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
-use krabba_types::{Action, FileChanges, ToolSpec, WorkspacePath};
+use krabba_types::{Action, FileChanges, Label, ToolSpec, WorkspacePath};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -82,7 +82,11 @@ impl ApplyPatch {
         // What moves is at its new place before it leaves the old one.
         drafts.sort_by_key(|draft| draft.after.is_none());
         let changes = drafts.into_iter().map(|Draft { path, before, after }| change::planned(path, before.as_deref(), after));
-        Ok(Action::Change(FileChanges { tool: "apply_patch".to_owned(), changes: changes.collect::<Result<_, _>>()? }))
+        Ok(Action::Change(FileChanges {
+            tool: "apply_patch".to_owned(),
+            changes: changes.collect::<Result<_, _>>()?,
+            label: Label::Minted,
+        }))
     }
 
     /// The file as the parts of the patch before left it.

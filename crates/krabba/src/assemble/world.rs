@@ -17,7 +17,6 @@ use krabba_mcp::{McpError, Pin, Servers, Standing};
 use krabba_net::{Egress, HttpClient};
 use krabba_redact::Redactor;
 use krabba_route::{ResolveError, Router, Settings, check};
-use krabba_sandbox::Standing;
 use krabba_store::{Store, StoredEvent};
 use krabba_tool::Catalogue;
 use krabba_tools::Jobs;
@@ -244,7 +243,7 @@ impl World {
     ///
     /// # Errors
     /// When its workspace cannot be used.
-    pub(crate) async fn standing(&self) -> Result<Standing> {
+    pub(crate) async fn standing(&self) -> Result<krabba_sandbox::Standing> {
         self.ground.standing(&self.loaded.config, self.default_agent(), &self.decoys).await
     }
 
