@@ -51,5 +51,6 @@ fn percent_in(event: &Value) -> Option<u8> {
     let percent = (done as f64 + value) / stages.len().max(1) as f64 * 100.0;
     // Between 0 and 100.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    Some(percent as u8)
+    let whole = percent as u8;
+    Some(whole)
 }
