@@ -142,6 +142,16 @@ pub(crate) const ATTACKS: &[Attack] = &[
             call(libc::SYS_fchown, [file, 7, 7])
         })
     }),
+    Attack::new("flags-by-handle", Bare, |scene| {
+        each(scene, |path| {
+            let file = raw(libc::SYS_openat, [HERE, at(&c(path)), 0, 0]).map_err(words)?;
+            // Not to be dumped: no harm, and seen by nobody but the file system. All others as they are.
+            let mut marks = [0_i64];
+            call(libc::SYS_ioctl, [file, 0x8008_6601, marks.as_mut_ptr() as usize])?;
+            marks[0] |= 0x40;
+            call(libc::SYS_ioctl, [file, 0x4008_6602, marks.as_ptr() as usize])
+        })
+    }),
     Attack::new("flags-newly", Bare, |scene| {
         each(scene, |path| refused(raw(469, [HERE, at(&c(path)), [0x80_u64, 0, 0].as_ptr() as usize, 24, 0])))
     }),
