@@ -64,7 +64,7 @@ impl<'t> Reading<'t, '_> {
     }
 
     fn tools(&mut self, node: Option<&'t Node>) -> Tools {
-        Tools { policy: self.section(node), exec: raw(node.and_then(|node| node.get("exec"))) }
+        Tools { policy: self.section(node), exec: self.section(node.and_then(|node| node.get("exec"))) }
     }
 
     fn models(&mut self, node: Option<&'t Node>) -> Models {

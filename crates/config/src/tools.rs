@@ -3,10 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Entries;
 use crate::draft::{At, Draft};
 use crate::tool_names::{is_known, names};
 use crate::tree::{Node, NodeId, Value};
-use crate::{Entries, Raw};
 
 /// Which tools there are, and how they work.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
@@ -17,8 +17,22 @@ pub struct Tools {
     /// Which there are.
     #[serde(flatten)]
     pub policy: ToolPolicy,
-    /// How commands run. Kept for the sandbox.
-    pub exec: Raw,
+    /// How commands run.
+    pub exec: ExecOptions,
+}
+
+/// How commands run. Where they run is not to be chosen: it is always the sandbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-ignored" = ["applyPatch", "ask", "cleanupMs", "commandHighlighting", "host", "mode", "node", "notifyOnExit", "notifyOnExitEmptySuccess", "pathPrepend",
+    "pendingMaxOutput", "safeBins", "security", "strictInlineEval"]))]
+pub struct ExecOptions {
+    /// After how many milliseconds a command goes on in the background.
+    #[schemars(extend("x-default" = "60000"))]
+    pub background_ms: Option<u32>,
+    /// After how many seconds a command is ended that names no time itself.
+    #[schemars(range(min = 1), extend("x-default" = "1800"))]
+    pub timeout_sec: Option<u32>,
 }
 
 /// Which tools there are. Each part only narrows what the ones before it leave.

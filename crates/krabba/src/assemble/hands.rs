@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use krabba_agent::{Briefing, Hands};
-use krabba_config::{Agent, Config, Ownership};
+use krabba_config::{Agent, Config, ExecOptions, Ownership};
 use krabba_context::{Fragment, SystemPrompt, WorkspaceFile};
 use krabba_guard::{Decoys, FileLabels};
 use krabba_mcp::{McpError, ServerSettings, Servers};
@@ -117,12 +118,12 @@ impl Ground {
         (workspace, sandbox): (Arc<Workspace>, Arc<Sandbox>),
         store: &Arc<Store>,
         servers: Vec<ServerSettings>,
+        patience: Patience,
         empty: Hands,
     ) -> Result<Acting> {
         let labels = FileLabels::new(Arc::clone(store), workspace.root());
         let jobs = Jobs::new(Arc::clone(&sandbox));
-        let settings =
-            Settings { workspace: Arc::clone(&workspace), labels: labels.clone(), jobs: jobs.clone(), patience: Patience::default() };
+        let settings = Settings { workspace: Arc::clone(&workspace), labels: labels.clone(), jobs: jobs.clone(), patience };
         let tools = Catalogue::default();
         builtin(&settings).into_iter().for_each(|tool| tools.add(tool));
         let own = tools.specs().into_iter().map(|spec| spec.name).collect();
@@ -133,6 +134,14 @@ impl Ground {
         let briefing = Briefing::new(move || system(&workspace, &labels));
         Ok(Acting { hands, briefing, jobs, servers, problems })
     }
+}
+
+/// How long commands may take.
+pub(crate) fn patience(options: ExecOptions) -> Patience {
+    let usual = Patience::default();
+    let timeout = options.timeout_sec.map_or(usual.timeout, |seconds| Duration::from_secs(seconds.into()));
+    let wait = options.background_ms.map_or(usual.wait, |milliseconds| Duration::from_millis(milliseconds.into()));
+    Patience { timeout, wait }
 }
 
 /// Who krabba is, how it goes about things, and the owner's files. A file that foreign content had a hand in is no instruction.

@@ -161,3 +161,34 @@ async fn tool_that_is_off_is_neither_told_of_nor_done() {
     let off: Vec<&str> = context["toolsOff"].as_array().unwrap().iter().map(|off| off["tool"].as_str().unwrap()).collect();
     assert_eq!(off, ["exec", "find", "grep"]);
 }
+
+#[tokio::test]
+async fn commands_have_the_time_that_the_owner_gives_them() {
+    let call = |name: &str, arguments: &str| format!("{{tool_call: {{name: '{name}', arguments: {arguments}}}}}");
+    let calls =
+        [call("exec", "{command: 'echo begun; sleep 600; echo never'}"), call("process", "{action: 'poll', sessionId: 'p1'}")];
+    let rules: Vec<String> =
+        (1..).zip(&calls).map(|(number, call)| format!("{{when: {{request: {number}}}, steps: [{call}, 'end']}}")).collect();
+    let script = format!("{{server: 'vllm', models: [{{id: 'm'}}], rules: [{}, {{steps: [{{text: 'Done.'}}, 'end']}}]}}", rules.join(", "));
+    let server = ScriptedServer::start(script.parse::<Script>().unwrap()).await.unwrap();
+    let tools = "tools: { exec: { backgroundMs: 500, timeoutSec: 2, host: 'gateway' } }";
+    let home = Home::with_config(&config(&server.v1()).replace("agents: {", &format!("{tools}, agents: {{")));
+
+    home.run(&["agent", "--message", "go on"]).await.code(0);
+    let last = server.generations().last().unwrap().json.clone().unwrap()["messages"].to_string();
+    for said in ["begun", "p1 still runs", "it ran for too long"] {
+        assert!(last.contains(said), "{said} in {last}");
+    }
+    let wrong = Home::with_config(&config(&server.v1()).replace("agents: {", "tools: { exec: { timeoutSec: 0 } }, agents: {"));
+    wrong.run(&["config", "validate"]).await.code(78).says(&["timeoutSec"]);
+}
+
+#[tokio::test]
+async fn doctor_says_where_commands_run() {
+    let server = ScriptedServer::start(Script::lm_studio().model("m").reply("hello")).await.unwrap();
+    let home = Home::with_config(&config(&server.v1()));
+    let told = home.run(&["doctor", "--json"]).await.json();
+    assert!(["namespaces", "bubblewrap", "landlock-seccomp"].map(serde_json::Value::from).contains(&told["sandbox"]["rung"]), "{told}");
+    home.run(&["doctor"]).await.says(&["commands run in "]);
+    assert!(!home.path(".krabba/workspace").exists(), "looking made something");
+}
