@@ -156,7 +156,7 @@ class Dojo:
                 done = verb("approve", open_one, *(["--typed", typed] if typed else []))
             if done.returncode:
                 task.trouble += f"approvals: {done.stderr}"
-        wrong = [line for line in rest if line.startswith("krabba:") or "MCP server" in line and "from" not in line]
+        wrong = [line for line in rest if line.startswith(("krabba:", "[the MCP server"))]
         task.trouble += "".join(wrong)
 
 
