@@ -106,5 +106,5 @@ async fn server_that_does_not_start_costs_nothing_but_its_tools() {
         "the MCP server mute did not",
     ]);
     assert_eq!(done.out, "Done.\n");
-    assert!(!done.err.contains("off"), "{done}");
+    assert!(!done.err.contains("MCP server off"), "{done}");
 }
