@@ -36,6 +36,7 @@ pub struct History {
     cut_for_all: u64,
     note: Option<Note>,
     cut_by_route: BTreeMap<ModelRef, u64>,
+    told_for: BTreeMap<ModelRef, u32>,
     unreadable: Vec<u64>,
 }
 
@@ -174,6 +175,11 @@ impl History {
         self.cut_by_route.get(route).copied().unwrap_or(0).max(self.cut_for_all)
     }
 
+    /// The smallest window in which `route` was asked since the prompt began as it does; `None` when it was not.
+    pub(crate) fn told_for(&self, route: &ModelRef) -> Option<u32> {
+        self.told_for.get(route).copied()
+    }
+
     /// What stands for the turns that left the context of every route.
     pub(crate) fn note(&self) -> Option<&Note> {
         self.note.as_ref()
@@ -259,7 +265,10 @@ impl History {
                 self.turn(event).say(event, Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] });
             }
             Record::Started(_) => self.turn(event).at = Some(event.at),
-            Record::Ended(end) => self.turn(event).end = Some(end),
+            Record::Ended(end) => {
+                self.told(&end);
+                self.turn(event).end = Some(end);
+            }
             Record::Changed(change) => self.settings.change(change),
             Record::Cut(cut) => {
                 if let Some(text) = &cut.note {
@@ -288,6 +297,15 @@ impl History {
         turn
     }
 
+    /// In which window the model that answered was asked.
+    fn told(&mut self, end: &EndRecord) {
+        let answered = end.attempts.iter().rev().find(|attempt| attempt.fault.is_none());
+        if let (Some(attempt), Some(window)) = (answered, end.context.and_then(|context| context.window)) {
+            let smallest = self.told_for.entry(attempt.reference.clone()).or_insert(window);
+            *smallest = window.min(*smallest);
+        }
+    }
+
     /// A cut only ever moves on.
     fn cut(&mut self, cut: CutRecord) {
         match cut.route {
@@ -295,7 +313,11 @@ impl History {
                 let before = self.cut_by_route.entry(route).or_default();
                 *before = cut.keep_from.max(*before);
             }
-            None => self.cut_for_all = cut.keep_from.max(self.cut_for_all),
+            None => {
+                self.cut_for_all = cut.keep_from.max(self.cut_for_all);
+                // The prompt changes from its beginning anyway.
+                self.told_for.clear();
+            }
         }
     }
 }

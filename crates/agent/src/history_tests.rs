@@ -9,7 +9,10 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::History;
-use crate::record::{AssistantRecord, Change, CutRecord, EndRecord, Extent, NoticeRecord, Outcome, Record, StartRecord, UserRecord};
+use crate::record::{
+    AssistantRecord, AttemptRecord, Change, ContextRecord, Counted, CutRecord, EndRecord, Extent, NoticeRecord, Outcome, Record,
+    StartRecord, UserRecord,
+};
 
 fn route() -> ModelRef {
     ModelRef::parse("lmstudio/qwen3").unwrap()
@@ -246,6 +249,7 @@ proptest! {
                 family: TemplateFamily::ChatMl,
                 pictures: Pictures::Stubbed,
                 window: 8_192,
+                told_for: 8_192,
                 max_output: None,
                 tools: &[],
                 meter: &Meter::new(),
@@ -289,4 +293,20 @@ proptest! {
         prop_assert_eq!(grown.conversation(&route(), None), whole.conversation(&route(), None));
         prop_assert_eq!(grown.settings(), whole.settings());
     }
+}
+
+#[test]
+fn window_that_proves_larger_does_not_change_what_was_told() {
+    let in_window = |window: u32| {
+        let residency = Residency::Device;
+        let attempt = AttemptRecord { reference: route(), endpoint: "http://here".to_owned(), residency, fault: None, ms: 1 };
+        let (prompt_tokens, counted) = (None, Counted::Estimated);
+        let context = ContextRecord { window: Some(window), window_source: None, prompt_tokens, counted, cached_tokens: None };
+        Record::Ended(EndRecord { attempts: vec![attempt], context: Some(context), ..EndRecord::bare(Outcome::Answered(DoneReason::Stop)) })
+    };
+    let cut = Record::Cut(CutRecord { keep_from: 3, route: None, note: None });
+    let events = log(vec![("1", user("hi")), ("1", in_window(8_192)), ("2", user("ho")), ("2", in_window(65_536)), ("2", cut)]);
+    assert_eq!(history(&events[..2]).told_for(&route()), Some(8_192));
+    assert_eq!(history(&events[..4]).told_for(&route()), Some(8_192));
+    assert_eq!(history(&events).told_for(&route()), None, "a new beginning is told what has room");
 }

@@ -107,11 +107,15 @@ impl View<'_> {
     /// The tools that are offered on this route.
     pub(crate) fn toolset(&self) -> Toolset {
         match self.facts.tool_mode() {
-            ToolAbility::Native | ToolAbility::Text | ToolAbility::Constrained => {
-                self.opening.toolset(self.reference, self.facts.window.value)
-            }
+            ToolAbility::Native | ToolAbility::Text | ToolAbility::Constrained => self.opening.toolset(self.reference, self.told_for()),
             ToolAbility::None => Toolset::default(),
         }
+    }
+
+    /// A window that proves to be larger than it seemed at first is no reason to read everything again.
+    fn told_for(&self) -> u32 {
+        let now = self.facts.window.value;
+        self.history.told_for(self.reference).map_or(now, |before| before.min(now))
     }
 
     pub(crate) fn build(&self, conversation: &[Entry]) -> Result<Built, PromptError> {
@@ -131,6 +135,7 @@ impl View<'_> {
             family: self.facts.family,
             pictures: if sees(self.facts) { Pictures::Shown } else { Pictures::Stubbed },
             window: self.facts.window.value,
+            told_for: self.told_for(),
             max_output: self.facts.max_output.map(|limit| limit.value),
             tools: tools.specs(),
             meter: &meter,

@@ -52,6 +52,9 @@ pub struct Input<'session> {
     pub pictures: Pictures,
     /// Tokens of prompt and answer together.
     pub window: u32,
+    /// The window for which tools and instructions were chosen: that of the first request on the route, where it seemed to be
+    /// smaller then. They stay what they were, so that the prefix does.
+    pub told_for: u32,
     /// The longest answer, where it is known.
     pub max_output: Option<u32>,
     /// The tools that go with the request: [`crate::Toolset::specs`], the same ones in every request of a session on a route.
@@ -134,7 +137,7 @@ pub(crate) fn turns_of(input: &Input<'_>) -> Vec<Turn> {
 
 /// The system message, and what its pieces contribute.
 pub(crate) fn instructions(input: &Input<'_>) -> (Option<Message>, Vec<Item>) {
-    let (system, items) = input.system.render(input.family, input.window, tools_bytes(input.tools));
+    let (system, items) = input.system.render(input.family, input.told_for.min(input.window), tools_bytes(input.tools));
     ((!system.is_empty()).then(|| Message::text(Role::System, system)), items)
 }
 

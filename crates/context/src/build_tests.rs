@@ -60,6 +60,7 @@ impl Session {
             family: self.family,
             pictures: self.pictures,
             window: self.window,
+            told_for: self.window,
             max_output: None,
             tools: &[],
             meter: &self.meter,

@@ -16,6 +16,7 @@ fn input<'a>(history: &'a [Entry], system: &'a SystemPrompt, route: &'a ModelRef
         family: TemplateFamily::ChatMl,
         pictures: Pictures::Stubbed,
         window: WINDOW,
+        told_for: WINDOW,
         max_output: None,
         tools: &[],
         meter,

@@ -44,6 +44,7 @@ fn first_request(dialect: Dialect, system: &SystemPrompt, window: u32, further: 
         family: TemplateFamily::ChatMl,
         pictures: Pictures::Stubbed,
         window,
+        told_for: window,
         max_output: None,
         tools: tools.specs(),
         meter: &Meter::new(),

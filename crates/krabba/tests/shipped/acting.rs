@@ -165,8 +165,7 @@ async fn tool_that_is_off_is_neither_told_of_nor_done() {
 #[tokio::test]
 async fn commands_have_the_time_that_the_owner_gives_them() {
     let call = |name: &str, arguments: &str| format!("{{tool_call: {{name: '{name}', arguments: {arguments}}}}}");
-    let calls =
-        [call("exec", "{command: 'echo begun; sleep 600; echo never'}"), call("process", "{action: 'poll', sessionId: 'p1'}")];
+    let calls = [call("exec", "{command: 'echo begun; sleep 600; echo never'}"), call("process", "{action: 'poll', sessionId: 'p1'}")];
     let rules: Vec<String> =
         (1..).zip(&calls).map(|(number, call)| format!("{{when: {{request: {number}}}, steps: [{call}, 'end']}}")).collect();
     let script = format!("{{server: 'vllm', models: [{{id: 'm'}}], rules: [{}, {{steps: [{{text: 'Done.'}}, 'end']}}]}}", rules.join(", "));
