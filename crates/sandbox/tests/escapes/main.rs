@@ -15,7 +15,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 use krabba_guard::ControlFiles;
 use krabba_sandbox::Protected;
@@ -38,9 +39,13 @@ impl Who {
     }
 }
 
+/// Whoever is started while a program is being written holds it open, and it cannot be started then.
+static STARTING: Mutex<()> = Mutex::new(());
+
 /// Everything at once, by one user, in a process of its own.
 #[allow(clippy::disallowed_methods, reason = "waited for here")]
 fn play(what: &str, who: Who) -> Report {
+    let starting = STARTING.lock().unwrap();
     let base = base();
     let rooms = base.path().join("rooms");
     fs::create_dir(&rooms).unwrap();
@@ -58,7 +63,9 @@ fn play(what: &str, who: Who) -> Report {
         std::os::unix::fs::chown(&rooms, Some(ORDINARY), Some(ORDINARY)).unwrap();
         command.uid(ORDINARY).gid(ORDINARY);
     }
-    let output = command.output().unwrap();
+    let attacker = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(starting);
+    let output = attacker.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     let report = said.lines().last().and_then(|line| serde_json::from_str(line).ok());
     report.unwrap_or_else(|| panic!("{said}\n{}", String::from_utf8_lossy(&output.stderr)))
