@@ -8,6 +8,7 @@ pub(crate) fn migrate(root: &mut Node) -> Vec<Draft> {
     let mut drafts = Vec::new();
     if let Some(object) = root.as_object_mut() {
         provider_addresses(object);
+        search_engine(object);
         if let Some(agent) = object.remove("agent") {
             old_agent(object, agent, &mut drafts);
         }
@@ -25,6 +26,18 @@ fn provider_addresses(root: &mut Object) {
         {
             *key = "baseUrl".to_owned();
         }
+    }
+}
+
+/// Where OpenClaw's plugin for SearXNG has the engine's address.
+fn search_engine(root: &mut Object) {
+    let plugin = ["plugins", "entries", "searxng", "config", "webSearch", "baseUrl"];
+    let Some((first, rest)) = plugin.split_first() else { return };
+    let Some(address) = root.get(first).and_then(|node| node.at(rest)).filter(|node| node.as_text().is_some()).cloned() else { return };
+    let id = address.id;
+    let search = root.object_or_insert("tools", id).and_then(|tools| tools.object_or_insert("web", id)?.object_or_insert("search", id));
+    if let Some(search) = search.filter(|search| search.get("baseUrl").is_none()) {
+        search.entries.push(("baseUrl".to_owned(), address));
     }
 }
 

@@ -64,7 +64,8 @@ impl<'t> Reading<'t, '_> {
     }
 
     fn tools(&mut self, node: Option<&'t Node>) -> Tools {
-        Tools { policy: self.section(node), exec: self.section(node.and_then(|node| node.get("exec"))) }
+        let part = |name: &str| node.and_then(|node| node.get(name));
+        Tools { policy: self.section(node), exec: self.section(part("exec")), web: self.section(part("web")) }
     }
 
     fn models(&mut self, node: Option<&'t Node>) -> Models {

@@ -12,13 +12,75 @@ use crate::tree::{Node, NodeId, Value};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("x-ignored" = ["agentToAgent", "codeMode", "elevated", "experimental", "fs", "links", "loopDetection", "media", "message", "sandbox", "sessions",
-    "sessions_spawn", "subagents", "toolSearch", "web"]))]
+    "sessions_spawn", "subagents", "toolSearch"]))]
 pub struct Tools {
     /// Which there are.
     #[serde(flatten)]
     pub policy: ToolPolicy,
     /// How commands run.
     pub exec: ExecOptions,
+    /// How the web is reached.
+    pub web: Web,
+}
+
+/// How the web is reached.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Web {
+    /// Asking a search engine.
+    pub search: WebSearch,
+    /// Getting pages.
+    pub fetch: WebFetch,
+}
+
+/// Asking a search engine. There is none unless its address is given.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-ignored" = ["apiKey", "brave", "cacheTtlMinutes", "firecrawl", "gemini", "grok", "kimi", "openaiCodex", "perplexity", "provider"]))]
+pub struct WebSearch {
+    /// Whether the tool is there.
+    #[schemars(extend("x-default" = "true"))]
+    pub enabled: Option<bool>,
+    /// The address of an engine that speaks as SearXNG does. `plugins.entries.searxng.config.webSearch.baseUrl` and the variable
+    /// `SEARXNG_BASE_URL` are read as this.
+    #[schemars(length(min = 1), extend("x-krabba" = true))]
+    pub base_url: Option<String>,
+    /// As many results as are told when nothing is said.
+    #[schemars(range(min = 1, max = 10), extend("x-default" = "5"))]
+    pub max_results: Option<u32>,
+    /// Seconds for an answer.
+    #[schemars(range(min = 1), extend("x-default" = "30"))]
+    pub timeout_seconds: Option<u32>,
+}
+
+/// Getting pages.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-ignored" = ["cacheTtlMinutes", "firecrawl", "maxCharsCap", "maxRedirects", "provider", "readability", "useTrustedEnvProxy", "userAgent"]))]
+pub struct WebFetch {
+    /// Whether the tool is there.
+    #[schemars(extend("x-default" = "true"))]
+    pub enabled: Option<bool>,
+    /// The longest text that is given at once, in characters.
+    #[schemars(range(min = 100), extend("x-default" = "50000"))]
+    pub max_chars: Option<u32>,
+    /// The longest page, in bytes.
+    #[schemars(range(min = 1000, max = 16777216), extend("x-default" = "2097152"))]
+    pub max_response_bytes: Option<u32>,
+    /// Seconds for a page.
+    #[schemars(range(min = 1), extend("x-default" = "30"))]
+    pub timeout_seconds: Option<u32>,
+    /// What may be reached besides the open internet.
+    pub ssrf_policy: SsrfPolicy,
+}
+
+/// What may be reached besides the open internet.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-ignored" = ["allowIpv6UniqueLocalRange", "allowPrivateNetwork", "allowRfc2544BenchmarkRange", "dangerouslyAllowPrivateNetwork", "hostnameAllowlist"]))]
+pub struct SsrfPolicy {
+    /// Hosts of your own network, each by its name or address, with a port or without (`nas.lan`, `192.168.1.5:8080`).
+    pub allowed_hostnames: Vec<String>,
 }
 
 /// How commands run. Where they run is not to be chosen: it is always the sandbox.

@@ -14,8 +14,10 @@ use crate::grep::Grep;
 use crate::ls::Ls;
 use crate::process::Process;
 use crate::read::Read;
+use crate::web_fetch::WebFetch;
+use crate::web_search::WebSearch;
 use crate::write::Write;
-use crate::{Jobs, Patience, Workspace};
+use crate::{FetchSettings, Jobs, Patience, SearchSettings, Workspace};
 
 /// What the tools work with.
 #[derive(Clone, Debug)]
@@ -28,13 +30,17 @@ pub struct Settings {
     pub jobs: Jobs,
     /// How long commands may take.
     pub patience: Patience,
+    /// How pages of the web are got; `None` for not at all.
+    pub fetch: Option<FetchSettings>,
+    /// Which search engine is asked; `None` where none is configured.
+    pub search: Option<SearchSettings>,
 }
 
 /// All of them, those that models need most first.
 pub fn builtin(settings: &Settings) -> Vec<Arc<dyn Tool>> {
-    let Settings { workspace, labels, jobs, patience } = settings.clone();
+    let Settings { workspace, labels, jobs, patience, fetch, search } = settings.clone();
     let files = Files { workspace, labels };
-    vec![
+    let mut tools: Vec<Arc<dyn Tool>> = vec![
         Arc::new(Read::new(files.clone())),
         Arc::new(Write::new(files.clone())),
         Arc::new(Edit::new(files.clone())),
@@ -44,5 +50,8 @@ pub fn builtin(settings: &Settings) -> Vec<Arc<dyn Tool>> {
         Arc::new(Ls::new(files.clone())),
         Arc::new(Find::new(files.clone())),
         Arc::new(Grep::new(files)),
-    ]
+    ];
+    tools.extend(search.map(|settings| Arc::new(WebSearch::new(settings)) as Arc<dyn Tool>));
+    tools.extend(fetch.map(|settings| Arc::new(WebFetch::new(settings)) as Arc<dyn Tool>));
+    tools
 }

@@ -7,6 +7,7 @@
 //!   access below the root, links included.
 //! * Whatever is written carries the label of the context it was written in, and whatever is read the label of the file.
 //! * A command runs in the sandbox and nowhere else. What it says carries the labels of all files that it could have read.
+//! * A page of the web is reached by its address as `krabba-net` judges it, and carries its host as its origin.
 //! * A result is cut to the budget that the turn gives, in a way that says what is missing and how to get it.
 
 mod apply_patch;
@@ -24,11 +25,14 @@ mod jobs;
 mod kept;
 mod keys;
 mod ls;
+mod page;
 mod patch;
 mod process;
 mod read;
 mod text;
 mod walk;
+mod web_fetch;
+mod web_search;
 mod workspace;
 mod write;
 
@@ -36,11 +40,16 @@ pub use builtin::{Settings, builtin};
 pub use edit_text::{Edit as Replacement, apply as replace_pieces};
 pub use exec::Patience;
 pub use jobs::Jobs;
+pub use page::markdown;
 pub use patch::{FilePatch, Hunk, apply as apply_hunks, parse as parse_patch};
+pub use web_fetch::FetchSettings;
+pub use web_search::SearchSettings;
 pub use workspace::{FileError, Workspace};
 
 #[cfg(test)]
 mod edit_text_tests;
+#[cfg(test)]
+mod page_tests;
 #[cfg(test)]
 mod patch_tests;
 #[cfg(test)]

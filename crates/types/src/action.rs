@@ -328,6 +328,9 @@ pub struct Fetch {
     pub url: String,
     /// The longest text that is given back, in characters.
     pub max_chars: u32,
+    /// Characters that are left out before it.
+    #[serde(default)]
+    pub offset: u32,
 }
 
 /// A question for a search engine.

@@ -13,13 +13,13 @@ use krabba_mcp::{McpError, ServerSettings, Servers};
 use krabba_sandbox::{Sandbox, SandboxError, Standing};
 use krabba_store::Store;
 use krabba_tool::{Catalogue, Selection};
-use krabba_tools::{Jobs, Patience, Settings, Workspace, builtin};
+use krabba_tools::{FetchSettings, Jobs, Patience, SearchSettings, Settings, Workspace, builtin};
 use krabba_types::WorkspacePath;
 
 use super::Home;
 
 /// The tools that models are told about from the start, the most important first.
-const UP_FRONT: [&str; 5] = ["read", "write", "edit", "exec", "process"];
+const UP_FRONT: [&str; 7] = ["read", "write", "edit", "exec", "process", "web_search", "web_fetch"];
 
 /// Directories of the home directory that hold other programs' secrets. No command sees them, wherever the workspace is.
 const PRIVATE: [&str; 8] = [".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".config/gcloud", ".password-store"];
@@ -31,6 +31,13 @@ pub(crate) struct Ground {
     state_dir: PathBuf,
     config: PathBuf,
     ownership: Ownership,
+}
+
+/// How the tools go about their work.
+pub(crate) struct Ways {
+    pub(crate) patience: Patience,
+    pub(crate) fetch: Option<FetchSettings>,
+    pub(crate) search: Option<SearchSettings>,
 }
 
 /// An agent's hands, and what its conversations begin with.
@@ -118,12 +125,13 @@ impl Ground {
         (workspace, sandbox): (Arc<Workspace>, Arc<Sandbox>),
         store: &Arc<Store>,
         servers: Vec<ServerSettings>,
-        patience: Patience,
+        ways: Ways,
         empty: Hands,
     ) -> Result<Acting> {
         let labels = FileLabels::new(Arc::clone(store), workspace.root());
         let jobs = Jobs::new(Arc::clone(&sandbox));
-        let settings = Settings { workspace: Arc::clone(&workspace), labels: labels.clone(), jobs: jobs.clone(), patience };
+        let Ways { patience, fetch, search } = ways;
+        let settings = Settings { workspace: Arc::clone(&workspace), labels: labels.clone(), jobs: jobs.clone(), patience, fetch, search };
         let tools = Catalogue::default();
         builtin(&settings).into_iter().for_each(|tool| tools.add(tool));
         let own = tools.specs().into_iter().map(|spec| spec.name).collect();

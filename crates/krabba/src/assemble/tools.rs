@@ -1,7 +1,11 @@
 //! Which tools the owner left on: the lists of `tools` and of the agent, as one chain of steps.
 
+use std::time::Duration;
+
 use krabba_config::{Agent, KeyPath, Loaded, Step as Key, ToolPolicy, ToolProfile, ToolScope, tools_meant};
+use krabba_net::{Egress, HttpClient, Pages, Url};
 use krabba_tool::{Keeps, Selection, Step};
+use krabba_tools::{FetchSettings, SearchSettings};
 
 use super::origin::{origin, path};
 
@@ -21,6 +25,29 @@ pub(super) fn selection(loaded: &Loaded, agent: Option<&Agent>) -> Selection {
         chain.policy(&at, policy);
     }
     Selection { steps: chain.steps, own: Vec::new() }
+}
+
+/// How pages of the web are got; `None` where that is turned off.
+pub(super) fn fetch(loaded: &Loaded) -> Option<FetchSettings> {
+    let web = &loaded.config.tools.web.fetch;
+    let usual = FetchSettings::default();
+    (web.enabled != Some(false)).then(|| FetchSettings {
+        pages: Pages::new(web.ssrf_policy.allowed_hostnames.iter().cloned()),
+        max_bytes: web.max_response_bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(usual.max_bytes),
+        max_chars: web.max_chars.unwrap_or(usual.max_chars),
+        timeout: web.timeout_seconds.map_or(usual.timeout, |seconds| Duration::from_secs(seconds.into())),
+    })
+}
+
+/// The search engine, which may be reached from now on; `None` where there is none.
+pub(super) fn search(loaded: &Loaded) -> Option<SearchSettings> {
+    let web = &loaded.config.tools.web.search;
+    let address = web.base_url.as_deref().or_else(|| loaded.env.get("SEARXNG_BASE_URL")).filter(|_| web.enabled != Some(false))?;
+    let endpoint = Url::parse(address.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    let egress = Egress::none();
+    egress.allow(&endpoint);
+    let timeout = Duration::from_secs(web.timeout_seconds.unwrap_or(30).into());
+    Some(SearchSettings { http: HttpClient::new(egress), endpoint, count: web.max_results, timeout })
 }
 
 struct Chain<'l> {

@@ -22,8 +22,8 @@ use krabba_tool::Catalogue;
 use krabba_tools::Jobs;
 use krabba_types::{AgentId, Clock, Dialect, ModelRef, SessionId, SystemClock, Thinking};
 
-use super::hands::{Acting, Ground, patience};
-use super::tools::selection;
+use super::hands::{Acting, Ground, Ways, patience};
+use super::tools::{fetch, search, selection};
 use super::{Home, choices, mcp, providers};
 use crate::failure::Failure;
 use crate::terminal::printable_lines;
@@ -203,8 +203,8 @@ impl World {
         let place = self.ground.place(&self.loaded.config, agent, &self.decoys)?;
         let servers = mcp::servers(&self.loaded, &self.redactor);
         let hands = Hands { selection: selection(&self.loaded, agent), ..self.empty_hands() };
-        let Acting { hands, briefing, jobs, servers, problems } =
-            self.ground.acting(place, &self.store, servers, patience(self.loaded.config.tools.exec), hands).await?;
+        let ways = Ways { patience: patience(self.loaded.config.tools.exec), fetch: fetch(&self.loaded), search: search(&self.loaded) };
+        let Acting { hands, briefing, jobs, servers, problems } = self.ground.acting(place, &self.store, servers, ways, hands).await?;
         let mut notices: Vec<String> = problems.iter().map(|problem| self.told(problem)).collect();
         notices.extend(news(&servers)?);
         let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);

@@ -7,3 +7,4 @@ mod files;
 mod patches;
 mod room;
 mod specs;
+mod web;

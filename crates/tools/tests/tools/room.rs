@@ -8,7 +8,7 @@ use krabba_guard::{Answer, FileLabels, Monitor, Policy, Principal, Redeemed, Sai
 use krabba_sandbox::{Rung, Sandbox};
 use krabba_store::Store;
 use krabba_tool::{Call, Catalogue, Outcome, Refusal, Run};
-use krabba_tools::{Jobs, Patience, Settings, Workspace, builtin};
+use krabba_tools::{FetchSettings, Jobs, Patience, SearchSettings, Settings, Workspace, builtin};
 use krabba_types::{Action, AgentId, JsonObject, Label, SessionId, SystemClock, TurnId};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -38,11 +38,19 @@ pub(crate) enum Came {
 
 impl Room {
     pub(crate) fn new() -> Self {
-        Self::on(&Rung::ALL)
+        Self::made(&Rung::ALL, None, None)
     }
 
     /// One whose commands run on these rungs.
     pub(crate) fn on(rungs: &[Rung]) -> Self {
+        Self::made(rungs, None, None)
+    }
+
+    pub(crate) fn with_web(fetch: Option<FetchSettings>, search: Option<SearchSettings>) -> Self {
+        Self::made(&Rung::ALL, fetch, search)
+    }
+
+    fn made(rungs: &[Rung], fetch: Option<FetchSettings>, search: Option<SearchSettings>) -> Self {
         let place = tempfile::Builder::new().prefix("krabba-tools").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let base = fs::canonicalize(place.path()).unwrap();
         let root = base.join("workspace");
@@ -52,7 +60,7 @@ impl Room {
         let mut sandbox = krabba_sandbox::Settings::new(root.clone(), base.join("scratch"));
         sandbox.rungs = rungs.to_vec();
         let jobs = Jobs::new(Sandbox::new(sandbox.clone()).unwrap());
-        let settings = Settings { workspace, labels, jobs: jobs.clone(), patience: Patience::default() };
+        let settings = Settings { workspace, labels, jobs: jobs.clone(), patience: Patience::default(), fetch, search };
         let tools = Catalogue::default();
         builtin(&settings).into_iter().for_each(|tool| tools.add(tool));
         let monitor = Monitor::new(store, Policy::default(), Arc::new(SystemClock));

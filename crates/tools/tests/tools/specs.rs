@@ -1,11 +1,18 @@
 //! What a model sees of the tools.
 
+use std::time::Duration;
+
+use krabba_net::{Egress, HttpClient, Url};
+use krabba_tools::{FetchSettings, SearchSettings};
+
 use crate::room::Room;
 
 /// To be read when it changes: each word of it is paid for in every first request.
 #[tokio::test]
 async fn specs_are_as_written_down() {
-    let specs = Room::new().tools.specs();
+    let endpoint = Url::parse("https://search.example/").unwrap();
+    let search = SearchSettings { http: HttpClient::new(Egress::none()), endpoint, count: None, timeout: Duration::from_secs(1) };
+    let specs = Room::with_web(Some(FetchSettings::default()), Some(search)).tools.specs();
     let lines: Vec<String> = specs.iter().map(|spec| serde_json::to_string(spec).unwrap()).collect();
     let text = lines.join("\n") + "\n";
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tools/specs.jsonl");

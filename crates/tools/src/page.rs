@@ -1,0 +1,135 @@
+//! What a page says, as Markdown.
+//!
+//! A page may be written to be dear: a tree so deep that walking through it takes the stack, or the time. So its depth is looked at first, in
+//! the text and in the tree; what is too deep, or too much, is told as bare text.
+
+use dom_query::Document;
+use dom_smoothie::{Config, Readability, TextMode};
+use encoding_rs::{Encoding, UTF_8};
+
+/// Tags that stand open in a text at a time. Reading a deep tree takes the square of its depth.
+const DEEPEST_TEXT: usize = 1_000;
+
+/// The depth of a tree that is walked through.
+const DEEPEST_TREE: usize = 200;
+
+/// The most elements that are weighed against each other.
+const MOST_ELEMENTS: usize = 30_000;
+
+/// Tags that need no end, so that they say nothing about depth.
+const ENDLESS: [&str; 26] = [
+    "area", "base", "br", "col", "dd", "dt", "embed", "hr", "img", "input", "li", "link", "meta", "option", "p", "param", "path", "rect",
+    "source", "tbody", "td", "th", "thead", "tr", "track", "wbr",
+];
+
+/// The text of a body, and whether it is one that a person reads.
+pub(crate) fn text(content_type: Option<&str>, body: &[u8], url: &str) -> Result<String, String> {
+    let content_type = content_type.unwrap_or_default().to_ascii_lowercase();
+    let media = content_type.split(';').next().unwrap_or_default().trim();
+    let looks_like_html = || body.trim_ascii_start().get(..1) == Some(b"<");
+    let html = matches!(media, "text/html" | "application/xhtml+xml") || (media.is_empty() && looks_like_html());
+    let plain = media.starts_with("text/") || matches!(media, "" | "application/json" | "application/xml" | "application/javascript");
+    if !html && !plain && !media.ends_with("+json") && !media.ends_with("+xml") {
+        return Err(format!("there is no text but {media}"));
+    }
+    let text = decoded(&content_type, body);
+    if media.is_empty() && !html && text.contains('\0') {
+        return Err("there is no text".to_owned());
+    }
+    Ok(if html { markdown(&text, url) } else { text })
+}
+
+/// By the name that the server or the page itself gives; else UTF-8.
+fn decoded(content_type: &str, body: &[u8]) -> String {
+    let named = |text: &str| {
+        Encoding::for_label(
+            text.split("charset=").nth(1)?.trim_start_matches(['"', '\'']).split(['"', '\'', ';', ' ', '>', '/']).next()?.as_bytes(),
+        )
+    };
+    let head = || named(&String::from_utf8_lossy(body.get(..1_024).unwrap_or(body)).to_ascii_lowercase());
+    let encoding = named(content_type).or_else(head).unwrap_or(UTF_8);
+    encoding.decode(body).0.into_owned()
+}
+
+/// What is to be read on a page.
+pub fn markdown(html: &str, url: &str) -> String {
+    if is_deep(html) {
+        return bare(html);
+    }
+    let document = Document::from(html);
+    if depth(&document) > DEEPEST_TREE {
+        return bare(html);
+    }
+    let config = Config { max_elements_to_parse: MOST_ELEMENTS, text_mode: TextMode::Markdown, ..Config::default() };
+    let article = Readability::with_document(document, Some(url), Some(config)).and_then(|mut readable| readable.parse());
+    match article {
+        Ok(article) if article.title.trim().is_empty() => article.text_content.to_string(),
+        Ok(article) => format!("# {}\n\n{}", article.title.trim(), article.text_content),
+        // A page that is no article: a list, a form, a few words.
+        Err(_) => bare(html),
+    }
+}
+
+/// Whether more tags stand open than anybody nests who writes for readers.
+fn is_deep(html: &str) -> bool {
+    let mut open = 0_usize;
+    for tag in html.split('<').skip(1) {
+        if tag.starts_with('/') {
+            open = open.saturating_sub(1);
+        } else if tag.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            let end = tag.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(tag.len());
+            let name = tag.get(..end).unwrap_or_default().to_ascii_lowercase();
+            open += usize::from(!ENDLESS.contains(&name.as_str()));
+        }
+        if open > DEEPEST_TEXT {
+            return true;
+        }
+    }
+    false
+}
+
+fn depth(document: &Document) -> usize {
+    let (mut depth, mut deepest, mut node) = (0_usize, 0, document.root());
+    loop {
+        if let Some(child) = node.first_child() {
+            (depth, node) = (depth + 1, child);
+            deepest = deepest.max(depth);
+            continue;
+        }
+        loop {
+            if let Some(next) = node.next_sibling() {
+                node = next;
+                break;
+            }
+            let Some(parent) = node.parent() else { return deepest };
+            (depth, node) = (depth.saturating_sub(1), parent);
+        }
+    }
+}
+
+/// The text between the tags, without what no reader sees.
+fn bare(html: &str) -> String {
+    let mut text = String::with_capacity(html.len() / 2);
+    let mut rest = html;
+    while let Some((before, tag)) = rest.split_once('<') {
+        text.push_str(before);
+        let unseen = ["script", "style", "template", "noscript"]
+            .into_iter()
+            .find(|name| tag.get(..name.len()).is_some_and(|tag| tag.eq_ignore_ascii_case(name)));
+        let behind = unseen.map_or(tag, |name| after(tag, &format!("</{name}")));
+        rest = if tag.starts_with("!--") { after(tag, "-->") } else { behind.split_once('>').map_or("", |(_, rest)| rest) };
+        text.push(if tag.starts_with(['a', 'A', 'b', 'B', '/']) { ' ' } else { '\n' });
+    }
+    text.push_str(rest);
+    let text = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&nbsp;", " "), ("&amp;", "&")]
+        .into_iter()
+        .fold(text, |text, (name, character)| text.replace(name, character));
+    let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// What stands behind the first `mark`, whose case does not count.
+fn after<'t>(text: &'t str, mark: &str) -> &'t str {
+    let at = text.to_ascii_lowercase().find(mark).map_or(text.len(), |at| at + mark.len());
+    text.get(at..).unwrap_or_default()
+}
