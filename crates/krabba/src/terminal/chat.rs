@@ -454,7 +454,7 @@ impl Chat<'_> {
             self.view.aside("stopped")?;
         }
         self.view.gap()?;
-        if end.outcome.is_answer() {
+        if end.outcome.is_answer() && self.running.shrinking.is_none() {
             // While the person reads. Whatever they say next goes before it.
             self.running.shrinking = Some(Shrinking::begin(&self.lane, Occasion::NearlyFull));
         }

@@ -49,3 +49,22 @@ async fn compacting_shows_what_it_does_and_what_came_of_it() {
     let request = server.generations().pop().unwrap().json.unwrap()["messages"].to_string();
     assert!(request.contains("They spoke of crabs.") && !request.contains("question 1"), "{request}");
 }
+
+#[tokio::test]
+async fn compacting_that_is_asked_for_during_an_answer_comes_after_it() {
+    let noting = When { contains: Some("Noted so far".to_owned()), ..When::default() };
+    let waiting = When { contains: Some("slowly".to_owned()), ..When::default() };
+    let script = Script::llama_cpp().model("m0").window(8192).steps([text("They spoke of crabs."), Step::End]).when(noting);
+    let script = script.steps([text("Well "), Step::Gate, text("then.\n"), Step::End]).when(waiting);
+    let server = ScriptedServer::start(script.reply("yes")).await.unwrap();
+    let home = home_of(&[&server]);
+    let mut terminal = Terminal::open(home.path(), &[]);
+    terminal.wait("/help for commands").await;
+    terminal.say("question");
+    terminal.wait_until("the end of the exchange", is_over).await;
+    terminal.say("slowly now");
+    terminal.wait("Well").await;
+    terminal.say("/compact");
+    server.open_gate();
+    terminal.wait("a note stands for").await;
+}
