@@ -147,7 +147,7 @@ async fn tool_that_is_off_is_neither_told_of_nor_done() {
     let names = |request: &serde_json::Value| -> Vec<String> {
         request["tools"].as_array().unwrap().iter().map(|tool| tool["function"]["name"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(names(&sent[0]), ["read", "write", "edit", "process", "find_tools", "call_tool"]);
+    assert_eq!(names(&sent[0]), ["read", "write", "edit", "process", "web_fetch", "find_tools", "call_tool"]);
     assert!(sent.iter().all(|request| request["tools"] == sent[0]["tools"]), "the list changed on the way");
     let last = sent.last().unwrap()["messages"].to_string();
     for why in ["the tool \\\"exec\\\" is off (", "agents.entries.coder.tools.deny", "the tool \\\"find\\\" is off (", "(tools.deny)"] {
