@@ -17,13 +17,17 @@ use std::time::Duration;
 use krabba_context::{CALL_TOOL, FIND_TOOLS, Toolset};
 use krabba_guard::{Answer, Authorized, Denial, Question, Redeemed, Scene, Verdict};
 use krabba_redact::Redactor;
+use krabba_route::Ask;
 use krabba_tool::{Call, Outcome as Brought, Repeat, Run, Tool};
-use krabba_types::{Action, JsonObject, Label, ModelRef, Structured, ToolCall};
+use krabba_types::{Action, Image, JsonObject, Label, ModelRef, Structured, ToolCall};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::history::History;
+use crate::looking::Looking;
 use crate::record::{Change, Outcome, Record};
+use crate::scene::scene;
 use crate::turn::{Keeper, TurnTask};
 use crate::{Acted, AgentError, Status, TurnEvent};
 
@@ -55,6 +59,7 @@ pub(crate) struct Done {
     pub(crate) is_error: bool,
     pub(crate) label: Label,
     pub(crate) structured: Option<Structured>,
+    pub(crate) images: Vec<Image>,
     /// What a person is shown instead of the text's beginning.
     pub(crate) shown: Option<String>,
     /// Set when nothing more is done in this turn.
@@ -64,7 +69,7 @@ pub(crate) struct Done {
 impl Done {
     /// In our words, and without anything having been done.
     pub(crate) fn refused(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_error: true, label: Label::System, structured: None, shown: None, halts: None }
+        Self { text: text.into(), is_error: true, label: Label::System, structured: None, images: Vec::new(), shown: None, halts: None }
     }
 
     fn stopped() -> Self {
@@ -80,7 +85,13 @@ enum Decided {
 
 impl TurnTask {
     /// Makes one call.
-    pub(crate) async fn act(&mut self, call: &ToolCall, route: &ModelRef, scene: Scene, keeper: &mut Keeper) -> Result<Done, AgentError> {
+    pub(crate) async fn act(
+        &mut self,
+        call: &ToolCall,
+        route: &ModelRef,
+        history: &History,
+        keeper: &mut Keeper,
+    ) -> Result<Done, AgentError> {
         let (name, mut arguments) = match target(call) {
             Ok(target) => target,
             Err(why) => return Ok(self.told(&call.name, &call.name, Done::refused(why))),
@@ -111,9 +122,10 @@ impl TurnTask {
             Some(Ok(action)) => action,
         };
         let what = action.title();
+        let scene = scene(&self.shared.settings.id, &session, &self.turn, history, route, &self.input.label);
         let done = match self.decide(action, scene, keeper).await? {
             Decided::Not(done) => done,
-            Decided::Do(authorized) => self.run_tool(call, &*tool, authorized, &what, keeper).await?,
+            Decided::Do(authorized) => self.run_tool(call, &*tool, authorized, (&what, self.eyes(history)), keeper).await?,
         };
         Ok(self.told(&name, &what, done))
     }
@@ -127,7 +139,7 @@ impl TurnTask {
         let found = everything.find(query);
         let labels = found.iter().filter_map(|spec| Some(tools.get(&spec.name)?.spec_label()));
         let label = labels.fold(Label::Minted, |label, other| label.join(&other));
-        Done { text: everything.describe(&found), is_error: found.is_empty(), label, structured: None, shown: None, halts: None }
+        Done { is_error: found.is_empty(), label, ..Done::refused(everything.describe(&found)) }
     }
 
     /// Lets the monitor decide, and the owner where it asks.
@@ -175,7 +187,7 @@ impl TurnTask {
         call: &ToolCall,
         tool: &dyn Tool,
         authorized: Authorized<Action>,
-        what: &str,
+        (what, eyes): (&str, Looking),
         keeper: &mut Keeper,
     ) -> Result<Done, AgentError> {
         if tool.repeat() == Repeat::Never && !self.begin_effect(call, what).await? {
@@ -187,7 +199,13 @@ impl TurnTask {
         let looks_at = if let Action::Look(look) = authorized.action() { Some(look.path.name().to_owned()) } else { None };
         let cancel = CancellationToken::new();
         let (progress, mut lines) = mpsc::channel(LINES);
-        let run = Run { session: self.lane.id.clone(), cancel: cancel.clone(), budget: self.shared.hands.limits.result_bytes, progress };
+        let run = Run {
+            session: self.lane.id.clone(),
+            cancel: cancel.clone(),
+            budget: self.shared.hands.limits.result_bytes,
+            progress,
+            eyes: Some(Arc::new(eyes)),
+        };
         let redactor = self.shared.hands.redactor.clone();
         let mut running = pin!(tool.run(authorized, run));
         let stop = self.stop.clone();
@@ -209,7 +227,7 @@ impl TurnTask {
                 (late.unwrap_or_else(|_| Brought::failed("stopped by the owner")), Some(Outcome::Stopped))
             }
         };
-        let Brought { text, is_error, label, structured, images: _, shown } = brought;
+        let Brought { text, is_error, label, structured, images, shown } = brought;
         let structured = asked.zip(structured).map(|((server, tool), value)| Structured { server, tool, value });
         let structured = structured.filter(|structured| structured.value.to_string().len() <= STRUCTURED);
         // A file that is made to hold secrets teaches them before anybody reads it.
@@ -221,7 +239,13 @@ impl TurnTask {
             structured
         });
         let text = if text.is_empty() { "(no output)".to_owned() } else { text };
-        Ok(Done { text, is_error, label: label.join(&least), structured, shown, halts })
+        Ok(Done { text, is_error, label: label.join(&least), structured, images, shown, halts })
+    }
+
+    /// A model that sees is asked as far as this conversation may go, whoever was chosen to hold it.
+    fn eyes(&self, history: &History) -> Looking {
+        let ask = Ask { images: true, model: None, sticky: None, profile: None, ..self.wishes(history) };
+        Looking { shared: Arc::clone(&self.shared), ask }
     }
 
     async fn begin_effect(&self, call: &ToolCall, what: &str) -> Result<bool, AgentError> {

@@ -46,7 +46,7 @@ impl TurnTask {
         }
     }
 
-    fn wishes(&self, history: &History) -> Ask {
+    pub(crate) fn wishes(&self, history: &History) -> Ask {
         let settings = history.settings();
         let session_limit = settings.residency();
         let residency = match (&self.input.residency, session_limit) {

@@ -10,13 +10,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use krabba_context::{Digest, Occasion, Piece, digest, estimate_tokens};
-use krabba_route::{Plan, Prepared, Prompt, RouteEvent, Surface, TooLarge};
-use krabba_types::{Calling, DoneReason, Label, ModelEvent, ModelRef, ModelRequest, Params, RouteFacts, Thinking, seconds};
+use krabba_route::{Plan, Prepared, Prompt, TooLarge};
+use krabba_types::{Calling, DoneReason, Label, ModelRef, ModelRequest, Params, RouteFacts, Thinking, seconds};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::aside::aside;
 use crate::history::History;
 use crate::inspection::plan;
 use crate::prompt::View;
@@ -199,25 +199,12 @@ impl Task {
     async fn note(&self, told: &Arc<Digest>, index: usize, before: Option<String>, plan: Plan) -> Result<String, String> {
         let Some(piece) = told.pieces.get(index) else { return Err("there is nothing to note".to_owned()) };
         let prompt = NotePrompt { told: Arc::clone(told), index, before };
-        let mut stream = self.lane.shared().router.run(plan, Arc::new(prompt.clone()), Surface { can_retract: true });
-        let mut text = String::new();
-        while let Some(event) = stream.next().await {
-            match event {
-                RouteEvent::Model(ModelEvent::Text(piece)) => text.push_str(&piece),
-                RouteEvent::Restarted { .. } => text.clear(),
-                RouteEvent::End(end) => {
-                    return match end.outcome {
-                        Ok(DoneReason::Length) => Err("the note had no end".to_owned()),
-                        Ok(_) => told
-                            .note(piece, prompt.before.as_deref(), &text)
-                            .ok_or_else(|| "the note was not shorter than what it was about".to_owned()),
-                        Err(fault) => Err(fault.message),
-                    };
-                }
-                RouteEvent::Attempt(_) | RouteEvent::Model(_) | RouteEvent::Notice(_) => {}
-            }
+        let written = aside(&self.lane.shared().router, plan, Arc::new(prompt.clone())).await?;
+        if written.reason == DoneReason::Length {
+            return Err("the note had no end".to_owned());
         }
-        Err("the note broke off".to_owned())
+        told.note(piece, prompt.before.as_deref(), &written.text)
+            .ok_or_else(|| "the note was not shorter than what it was about".to_owned())
     }
 }
 

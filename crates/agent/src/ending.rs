@@ -149,5 +149,5 @@ const UNKNOWN: &str = "krabba was ended while this was being done; nobody knows 
 const NOT_DONE: &str = "not done: krabba was ended before";
 
 fn unanswered(call: &ToolCall, text: &str) -> ToolResult {
-    ToolResult { call: call.id.clone(), name: call.name.clone(), text: text.to_owned(), is_error: true }
+    ToolResult { call: call.id.clone(), name: call.name.clone(), text: text.to_owned(), is_error: true, images: Vec::new() }
 }

@@ -6,6 +6,7 @@ use krabba_route::Attempt;
 use krabba_types::{Label, Message, ModelRef, Part, Role, Timestamp, ToolCall, ToolResult};
 
 use crate::account::{Account, usage_rows};
+use crate::acting::Done;
 use crate::course::{Course, Next, REFUSED};
 use crate::hands::Arriving;
 use crate::history::History;
@@ -13,7 +14,6 @@ use crate::listening::Asked;
 use crate::prompt::SessionPrompt;
 use crate::queue::Place;
 use crate::record::{AssistantRecord, CutRecord, Extent, NoticeRecord, Outcome, Record, ResultRecord, UserRecord};
-use crate::scene::scene;
 use crate::turn::{Keeper, TurnTask};
 use crate::{AgentError, TurnEnd};
 
@@ -91,12 +91,7 @@ impl TurnTask {
             if self.stop.is_cancelled() {
                 return Ok(Some(Outcome::Stopped));
             }
-            let mut done = if course.refuses() {
-                crate::acting::Done::refused(REFUSED)
-            } else {
-                let scene = scene(&self.shared.settings.id, &self.lane.id, &self.turn, history, route, &self.input.label);
-                self.act(call, route, scene, keeper).await?
-            };
+            let mut done = if course.refuses() { Done::refused(REFUSED) } else { self.act(call, route, history, keeper).await? };
             results.push(done.text.clone());
             if index + 1 == calls.len() {
                 let (advice, line) = course.acted(calls, &results);
@@ -107,8 +102,9 @@ impl TurnTask {
                     self.tell(line, &mut course.notices);
                 }
             }
-            *history = self.write_result(call, &done).await?;
-            if let Some(outcome) = done.halts {
+            let halts = done.halts.take();
+            *history = self.write_result(call, done).await?;
+            if let Some(outcome) = halts {
                 return Ok(Some(outcome));
             }
         }
@@ -152,11 +148,11 @@ impl TurnTask {
         self.write(records, asked).await
     }
 
-    async fn write_result(&self, call: &ToolCall, done: &crate::acting::Done) -> Result<Arc<History>, AgentError> {
-        let result = ToolResult { call: call.id.clone(), name: call.name.clone(), text: done.text.clone(), is_error: done.is_error };
+    async fn write_result(&self, call: &ToolCall, done: Done) -> Result<Arc<History>, AgentError> {
+        let Done { text, is_error, label, structured, images, shown: _, halts: _ } = done;
+        let result = ToolResult { call: call.id.clone(), name: call.name.clone(), text, is_error, images };
         let now = self.shared.clock.now();
-        let record = ResultRecord { result, structured: done.structured.clone() };
-        let event = Record::Result(record).event(Some(&self.turn), done.label.clone(), now)?;
+        let event = Record::Result(ResultRecord { result, structured }).event(Some(&self.turn), label, now)?;
         let (lane, id) = (Arc::clone(&self.lane), call.id.clone());
         self.shared
             .stored(move |store| {

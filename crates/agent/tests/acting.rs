@@ -9,13 +9,14 @@ use std::sync::Arc;
 use krabba_agent::{Arriving, Hands, Input, Outcome, Status, TurnEvent};
 use krabba_guard::{Answer, Decoys, Monitor, Policy};
 use krabba_redact::Redactor;
+use krabba_route::{Configured, ResidencyPolicy};
 use krabba_store::{EventKind, Store, StoredEvent};
 use krabba_testkit::ScriptedServer;
-use krabba_types::{DoneReason, FaultKind, Label, SessionId, SystemClock, Timestamp, TurnId};
+use krabba_types::{DoneReason, FaultKind, Label, Residency, SessionId, SystemClock, Timestamp, TurnId};
 use serde_json::{Value, json};
 
-use support::tools::{Journal, acting_agent, acting_agent_at};
-use support::{MODEL, end, eventually, listen, listen_until, messages, notices, say, server, text};
+use support::tools::{Journal, acting_agent, acting_agent_among, acting_agent_at};
+use support::{MODEL, end, eventually, listen, listen_until, messages, notices, provider, say, server, settings, text};
 
 fn done(journal: &Journal) -> Vec<String> {
     journal.lock().unwrap().clone()
@@ -479,4 +480,60 @@ async fn schemas_that_make_no_grammar_are_sent_simplified_from_then_on() {
     let sent: Vec<String> = server.generations().iter().map(|request| request.json.as_ref().unwrap()["tools"].to_string()).collect();
     let patterns: Vec<bool> = sent.iter().map(|tools| tools.contains("pattern")).collect();
     assert_eq!(patterns, [true, false, false, false]);
+}
+
+const PICTURE: &str = "{tool_call: {name: 'picture', arguments: {}}}";
+const DESCRIBE: &str = "{tool_call: {name: 'describe', arguments: {}}}";
+
+/// The addresses of the pictures in a recorded request.
+fn pictures(server: &ScriptedServer, generation: usize) -> Vec<Value> {
+    let messages = sent(server, generation);
+    let parts = messages.iter().filter_map(|message| message["content"].as_array()).flatten();
+    parts.filter(|part| part["type"] == "image_url").map(|part| part["image_url"]["url"].clone()).collect()
+}
+
+#[tokio::test]
+async fn picture_that_a_tool_brought_is_seen_by_a_model_that_sees() {
+    let server = server(&rules(&[PICTURE, "{text: 'A crab.'}", "{text: 'Still a crab.'}"])).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, _) = acting_agent_at(state.path(), &server, |provider| provider.models[0].vision = Some(true));
+    let lane = agent.new_session();
+    listen(lane.turn(say("what is in the picture?"))).await;
+    listen(lane.turn(say("and now?"))).await;
+    assert_eq!(pictures(&server, 1), [json!("data:image/png;base64,iVBORw0KGgo=")]);
+    let (before, after) = (sent(&server, 1), sent(&server, 2));
+    assert_eq!(after[..before.len()], before[..]);
+}
+
+#[tokio::test]
+async fn picture_that_a_tool_brought_is_a_line_to_a_model_that_does_not_see() {
+    let server = server(&rules(&[PICTURE, "{text: 'I cannot see it.'}"])).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, _) = acting_agent(state.path(), &server, |_| {});
+    let events = listen(agent.new_session().turn(say("what is in the picture?"))).await;
+    assert_eq!(end(&events).outcome, Outcome::Answered(DoneReason::Stop));
+    assert_eq!(pictures(&server, 1), Vec::<Value>::new());
+    assert_eq!(sent(&server, 1).last().unwrap()["content"], "a picture\n[image: not shown to this model]");
+}
+
+#[tokio::test]
+async fn tool_asks_the_model_that_sees_and_none_that_is_too_far_away() {
+    let blind = server(&rules(&[DESCRIBE, "{text: 'one'}", DESCRIBE, "{text: 'two'}"])).await;
+    let seeing = server("rules: [{steps: [{text: 'A crab.'}, 'end']}]").await;
+    let state = tempfile::tempdir().unwrap();
+    let mut eyes = provider("eyes", seeing.v1(), Residency::Lan);
+    eyes.models[0].vision = Some(true);
+    let mut settings = settings(vec![provider("local", blind.v1(), Residency::Device), eyes]);
+    settings.default.fallbacks = Some(Vec::new());
+    settings.default.image = vec![Configured::new(format!("eyes/{MODEL}"), "test")];
+    let lane = acting_agent_among(state.path(), settings).new_session();
+    let events = listen(lane.turn(say("what is in the picture?"))).await;
+    assert_eq!(end(&events).text, "one", "{events:?}");
+    assert_eq!(sent(&blind, 1).last().unwrap()["content"], format!("eyes/{MODEL} says: A crab."));
+    assert_eq!(pictures(&seeing, 0).len(), 1);
+    let home = Input { residency: Some(ResidencyPolicy::device()), ..say("and now?") };
+    listen(lane.turn(home)).await;
+    let told = sent(&blind, 3);
+    assert!(told.last().unwrap()["content"].as_str().unwrap().contains("no model that may be asked is known to see pictures"), "{told:?}");
+    assert_eq!(seeing.generations().len(), 1);
 }

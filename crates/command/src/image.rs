@@ -84,15 +84,8 @@ fn from_data_url(data: &str) -> Result<Image, ImageError> {
     from_bytes(&bytes, "the data: URL")
 }
 
-/// The format is what the bytes say, not what the name says: servers refuse a PNG that is called a JPEG.
 fn from_bytes(bytes: &[u8], name: &str) -> Result<Image, ImageError> {
-    let media_type = match bytes {
-        [0x89, b'P', b'N', b'G', ..] => "image/png",
-        [0xFF, 0xD8, 0xFF, ..] => "image/jpeg",
-        [b'G', b'I', b'F', b'8', ..] => "image/gif",
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "image/webp",
-        _ => return Err(ImageError::UnknownFormat { name: name.to_owned() }),
-    };
+    let media_type = Image::media_type_of(bytes).ok_or_else(|| ImageError::UnknownFormat { name: name.to_owned() })?;
     Ok(Image { media_type: media_type.to_owned(), base64: STANDARD.encode(bytes) })
 }
 

@@ -82,7 +82,7 @@ fn call(id: &str, argument: &str) -> Message {
 }
 
 fn result(id: &str, text: &str) -> Message {
-    let result = ToolResult { call: CallId::new(id), name: "find".to_owned(), text: text.to_owned(), is_error: false };
+    let result = ToolResult { call: CallId::new(id), name: "find".to_owned(), text: text.to_owned(), is_error: false, images: Vec::new() };
     Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] }
 }
 
@@ -265,6 +265,25 @@ fn pictures_are_stubs_for_a_model_without_eyes() {
     session.pictures = Pictures::Shown;
     let shown = session.build().unwrap();
     assert_eq!(shown.messages.last().unwrap().parts.get(1), Some(&image));
+    assert!(shown.estimate.count > stubbed.estimate.count + 1_000);
+}
+
+#[test]
+fn picture_of_a_tool_stays_with_its_result() {
+    let mut found = result("1", "a picture");
+    if let Some(Part::ToolResult(result)) = found.parts.first_mut() {
+        result.images.push(Image { media_type: "image/png".to_owned(), base64: "AAAA".to_owned() });
+    }
+    let mut session = Session::new(8_192);
+    session.user("look");
+    session.say(call("1", "a.png"));
+    session.say(found.clone());
+    let stubbed = session.build().unwrap();
+    let Some(Part::ToolResult(told)) = stubbed.messages.last().unwrap().parts.first() else { panic!("{stubbed:?}") };
+    assert_eq!((told.text.as_str(), told.images.len()), ("a picture\n[image: not shown to this model]", 0));
+    session.pictures = Pictures::Shown;
+    let shown = session.build().unwrap();
+    assert_eq!(shown.messages.last(), Some(&found));
     assert!(shown.estimate.count > stubbed.estimate.count + 1_000);
 }
 

@@ -29,7 +29,8 @@ fn talk(turns: u64, words: usize) -> Vec<Entry> {
     for turn in 0..turns {
         let arguments = JsonObject::from_iter([("path".to_owned(), format!("{turn}.txt").into())]);
         let call = ToolCall { id: CallId::new(format!("c{turn}")), name: "read".to_owned(), arguments, channel: CallChannel::default() };
-        let result = ToolResult { call: call.id.clone(), name: "read".to_owned(), text: "data ".repeat(words), is_error: false };
+        let result =
+            ToolResult { call: call.id.clone(), name: "read".to_owned(), text: "data ".repeat(words), is_error: false, images: Vec::new() };
         let messages = [
             Message::text(Role::User, format!("question {turn} {}", "word ".repeat(words))),
             Message { role: Role::Assistant, parts: vec![Part::ToolCall(call)] },

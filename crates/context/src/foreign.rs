@@ -2,7 +2,7 @@
 //! cannot see, and without special tokens that somebody wrote into it.
 
 use krabba_markup::neutralise;
-use krabba_types::{JsonObject, Message, ModelRef, Part, Role, TemplateFamily};
+use krabba_types::{JsonObject, Message, ModelRef, Part, TemplateFamily};
 use serde_json::Value;
 
 use crate::build::Pictures;
@@ -21,16 +21,16 @@ pub(crate) struct Reader<'session> {
 impl Reader<'_> {
     /// `message` as this model gets to see it. A function of the message alone, so that it looks the same in every request.
     pub(crate) fn sees(&self, message: &Message) -> Message {
-        let parts = message.parts.iter().filter_map(|part| self.part(part, message.role)).collect();
+        let parts = message.parts.iter().filter_map(|part| self.part(part)).collect();
         Message { role: message.role, parts }
     }
 
-    fn part(&self, part: &Part, role: Role) -> Option<Part> {
+    fn part(&self, part: &Part) -> Option<Part> {
         match part {
             Part::Text(text) => Some(Part::Text(self.clean(text))),
-            Part::Image(image) => match (self.pictures, role) {
-                (Pictures::Shown, _) => Some(Part::Image(image.clone())),
-                (Pictures::Stubbed, _) => Some(Part::Text(PICTURE_STUB.trim().to_owned())),
+            Part::Image(image) => match self.pictures {
+                Pictures::Shown => Some(Part::Image(image.clone())),
+                Pictures::Stubbed => Some(Part::Text(PICTURE_STUB.trim().to_owned())),
             },
             Part::Reasoning(reasoning) if reasoning.origin.route == *self.route => Some(Part::Reasoning(reasoning.clone())),
             Part::Reasoning(_) => None,
@@ -42,6 +42,12 @@ impl Reader<'_> {
             Part::ToolResult(result) => {
                 let mut result = result.clone();
                 result.text = self.clean(&result.text);
+                if self.pictures == Pictures::Stubbed {
+                    result.images.drain(..).for_each(|_| {
+                        result.text.push('\n');
+                        result.text.push_str(PICTURE_STUB.trim());
+                    });
+                }
                 Some(Part::ToolResult(result))
             }
         }

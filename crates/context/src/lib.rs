@@ -76,6 +76,7 @@ pub use digest::{Digest, Occasion, Piece, digest};
 pub use estimate::estimate_tokens;
 pub use fragment::{Author, Changes, Fragment, SystemPrompt};
 pub use item::{Item, Source, what_is_off};
+pub use measure::message_tokens;
 pub use meter::{Meter, TokenSource, Tokens, truncated_by_server};
 pub use profile::{Profile, SMALL_WINDOW};
 pub use repair::{ABORTED_LINE, repair};

@@ -16,7 +16,7 @@ pub(crate) const ABOUT_TOOLS: u32 = 100;
 const PER_IMAGE: u32 = 1_200;
 
 /// The tokens of a message. Reasoning counts in messages with calls only: nowhere else is it sent back.
-pub(crate) fn message_tokens(message: &Message) -> u32 {
+pub fn message_tokens(message: &Message) -> u32 {
     let calls = message.parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
     let parts = message.parts.iter().map(|part| match part {
         Part::Text(text) => estimate_tokens(text),
@@ -26,7 +26,10 @@ pub(crate) fn message_tokens(message: &Message) -> u32 {
         }
         Part::Reasoning(_) => 0,
         Part::ToolCall(call) => PER_CALL + estimate_tokens(&call.name) + object_tokens(&call.arguments),
-        Part::ToolResult(result) => PER_CALL + estimate_tokens(&result.text),
+        Part::ToolResult(result) => {
+            let pictures = u32::try_from(result.images.len()).unwrap_or(u32::MAX).saturating_mul(PER_IMAGE);
+            (PER_CALL + estimate_tokens(&result.text)).saturating_add(pictures)
+        }
     });
     parts.fold(PER_MESSAGE, u32::saturating_add)
 }
@@ -41,7 +44,7 @@ pub(crate) fn message_bytes(message: &Message) -> usize {
             Part::Image(image) => image.base64.len(),
             Part::Reasoning(_) => 0,
             Part::ToolCall(call) => call.name.len() + json(&call.arguments).len(),
-            Part::ToolResult(result) => result.text.len(),
+            Part::ToolResult(result) => result.text.len() + result.images.iter().map(|image| image.base64.len()).sum::<usize>(),
         })
         .sum()
 }

@@ -204,6 +204,7 @@ impl Step {
                 name: call.name.clone(),
                 text: NO_RESULT.to_owned(),
                 is_error: true,
+                images: Vec::new(),
             });
             result.call = call.id.clone();
             if result.text.is_empty() {

@@ -22,13 +22,13 @@ fn calls(ids: &[&str]) -> Message {
 }
 
 fn result(id: &str, text: &str) -> Message {
-    let result = ToolResult { call: CallId::new(id), name: "find".to_owned(), text: text.to_owned(), is_error: false };
+    let result = ToolResult { call: CallId::new(id), name: "find".to_owned(), text: text.to_owned(), is_error: false, images: Vec::new() };
     Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] }
 }
 
 fn no_result(id: &str) -> Message {
     let text = "no result: the call was interrupted before it returned".to_owned();
-    let result = ToolResult { call: CallId::new(id), name: "find".to_owned(), text, is_error: true };
+    let result = ToolResult { call: CallId::new(id), name: "find".to_owned(), text, is_error: true, images: Vec::new() };
     Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] }
 }
 

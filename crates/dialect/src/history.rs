@@ -11,12 +11,17 @@
 
 use std::borrow::Cow;
 
-use krabba_types::{CallId, Image, JsonObject, Message, ModelRequest, Part, Reasoning, Role, ToolCall, ToolResult};
+use krabba_types::{CallId, Image, JsonObject, Message, ModelRequest, Part, Reasoning, Role, ServerKind, ToolCall, ToolResult};
 
 use crate::Shape;
 
 /// What stands in place of a picture.
 const IMAGE_STUB: &str = "[image: not shown to this model]";
+
+/// What stands between the results of tools and the pictures that came with them, which are told as a message of the person's role:
+/// most servers take pictures nowhere else, and many templates want the model to speak before the person does.
+const BEFORE_PICTURES: &str = "Let me look at what came with it.";
+const PICTURES: &str = "[what the tools brought:]";
 
 /// A conversation, ready to be spelled.
 #[derive(Debug, Default)]
@@ -85,14 +90,22 @@ pub(crate) struct Brought<'a> {
 /// Reads the conversation of `request` for `shape`.
 pub(crate) fn read<'a>(request: &'a ModelRequest, shape: &Shape) -> History<'a> {
     let mut history = History::default();
+    let mut pictures: Vec<&Image> = Vec::new();
     for message in &request.messages {
+        if message.role != Role::Tool {
+            history.show(std::mem::take(&mut pictures), shape);
+        }
         match message.role {
             Role::System => join(history.system.get_or_insert_default(), &message.plain_text()),
             Role::User => history.turns.push(Turn::User(contents(message, shape))),
             Role::Assistant => history.turns.push(Turn::Assistant(answered(message, shape))),
-            Role::Tool => history.turns.extend(results(message)),
+            Role::Tool => {
+                history.turns.extend(results(message, shape));
+                pictures.extend(message.parts.iter().flat_map(images));
+            }
         }
     }
+    history.show(pictures, shape);
     history.system = history.system.filter(|text| !text.is_empty());
     history
 }
@@ -126,6 +139,27 @@ pub(crate) fn call_id(id: &CallId) -> String {
     short
 }
 
+impl<'a> History<'a> {
+    /// Puts the pictures of results behind them, where the route sees any.
+    fn show(&mut self, pictures: Vec<&'a Image>, shape: &Shape) {
+        if pictures.is_empty() || !shape.shows_images() {
+            return;
+        }
+        if !matches!(shape.server, ServerKind::OpenAi | ServerKind::Anthropic) {
+            self.turns.push(Turn::Assistant(Answered { text: BEFORE_PICTURES.to_owned(), ..Answered::default() }));
+        }
+        let text = Content::Text(PICTURES.to_owned());
+        self.turns.push(Turn::User(std::iter::once(text).chain(pictures.into_iter().map(Content::Image)).collect()));
+    }
+}
+
+fn images(part: &Part) -> &[Image] {
+    match part {
+        Part::ToolResult(result) => &result.images,
+        Part::Text(_) | Part::Image(_) | Part::Reasoning(_) | Part::ToolCall(_) => &[],
+    }
+}
+
 fn contents<'a>(message: &'a Message, shape: &Shape) -> Vec<Content<'a>> {
     let mut contents: Vec<Content<'a>> = Vec::new();
     for part in &message.parts {
@@ -156,10 +190,13 @@ fn answered<'a>(message: &'a Message, shape: &Shape) -> Answered<'a> {
     answered
 }
 
-fn results(message: &Message) -> impl Iterator<Item = Turn<'_>> {
+fn results<'a>(message: &'a Message, shape: &Shape) -> impl Iterator<Item = Turn<'a>> {
     message.parts.iter().filter_map(|part| match part {
-        Part::ToolResult(ToolResult { call, name, text, is_error }) => {
-            Some(Turn::Result(Brought { id: call_id(call), name, text: Cow::Borrowed(text), is_error: *is_error }))
+        Part::ToolResult(ToolResult { call, name, text, is_error, images }) => {
+            let stubs = if shape.shows_images() { 0 } else { images.len() };
+            let mut text = Cow::Borrowed(text.as_str());
+            (0..stubs).for_each(|_| text.to_mut().extend(["\n", IMAGE_STUB]));
+            Some(Turn::Result(Brought { id: call_id(call), name, text, is_error: *is_error }))
         }
         Part::Text(_) | Part::Image(_) | Part::Reasoning(_) | Part::ToolCall(_) => None,
     })

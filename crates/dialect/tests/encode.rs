@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use conversation::{conversation, request, route};
+use conversation::{conversation, looking, request, route};
 use krabba_dialect::{ArgumentsEncoding, MaxTokensField, Shape, ThinkingFormat, WireFraming, encode};
 use krabba_types::{Dialect, Message, ModelId, ModelRequest, Role, ServerKind, TemplateFamily, Thinking};
 use serde_json::{Map, Value, json};
@@ -49,6 +49,11 @@ fn chat_cases() -> Vec<Case> {
             shape.reasoning = false;
             request.thinking = Thinking::Off;
             request.messages.truncate(2);
+        }),
+        Case::new("chat-picture-of-a-tool", Chat, ServerKind::LlamaCpp, |_, request| request.messages = looking()),
+        Case::new("chat-picture-of-a-tool-unseen", Chat, ServerKind::LlamaCpp, |shape, request| {
+            shape.vision = false;
+            request.messages = looking();
         }),
         Case::new("chat-lm-studio", Chat, ServerKind::LmStudio, |shape, _| shape.ttl = Some(600)),
         Case::new("chat-ollama-v1", Chat, ServerKind::Ollama, unchanged),
@@ -112,6 +117,9 @@ fn other_cases() -> Vec<Case> {
             request.messages.truncate(2);
         }),
         Case::new("responses-other-route", Responses, ServerKind::LmStudio, |shape, _| shape.route.model = ModelId::new("another")),
+        Case::new("responses-picture-of-a-tool", Responses, ServerKind::OpenAi, |_, request| request.messages = looking()),
+        Case::new("anthropic-picture-of-a-tool", Anthropic, ServerKind::Anthropic, |_, request| request.messages = looking()),
+        Case::new("ollama-picture-of-a-tool", Ollama, ServerKind::Ollama, |_, request| request.messages = looking()),
         Case::new("anthropic-own-host", Anthropic, ServerKind::Anthropic, |_, request| {
             request.model = ModelId::new("claude-sonnet-4-5-20250929")
         }),

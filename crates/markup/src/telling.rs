@@ -34,7 +34,7 @@ pub fn tell(mut request: ModelRequest, telling: Telling, family: TemplateFamily)
             Role::System => told.push(message),
             Role::User => ask(&mut told, message.parts),
             Role::Assistant => told.push(answered(message, telling)),
-            Role::Tool => ask(&mut told, message.parts.into_iter().filter_map(result).collect()),
+            Role::Tool => ask(&mut told, message.parts.into_iter().flat_map(result).collect()),
         }
     }
     let how = match telling {
@@ -61,9 +61,10 @@ fn ask(told: &mut Vec<Message>, parts: Vec<Part>) {
     }
 }
 
-fn result(part: Part) -> Option<Part> {
-    let Part::ToolResult(ToolResult { call: _, name, text, is_error }) = part else { return None };
-    Some(Part::Text(format!("[{} of {name}]\n{text}", if is_error { "error" } else { "result" })))
+fn result(part: Part) -> Vec<Part> {
+    let Part::ToolResult(ToolResult { call: _, name, text, is_error, images }) = part else { return Vec::new() };
+    let text = Part::Text(format!("[{} of {name}]\n{text}", if is_error { "error" } else { "result" }));
+    std::iter::once(text).chain(images.into_iter().map(Part::Image)).collect()
 }
 
 /// Thoughts go with structured calls only.

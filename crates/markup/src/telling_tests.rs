@@ -21,7 +21,7 @@ fn call(id: &str, path: &str) -> Part {
 }
 
 fn result(id: &str, text: &str, is_error: bool) -> Message {
-    let result = ToolResult { call: CallId::new(id), name: "read".to_owned(), text: text.to_owned(), is_error };
+    let result = ToolResult { call: CallId::new(id), name: "read".to_owned(), text: text.to_owned(), is_error, images: Vec::new() };
     Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] }
 }
 

@@ -13,7 +13,13 @@ fn toolbox(untrusted: &[&str], results: &[&str]) -> Toolbox {
         parameters: schema.as_object().cloned().unwrap_or_default(),
     };
     let result = |text: &&str| {
-        Part::ToolResult(ToolResult { call: CallId::new("1"), name: "read".to_owned(), text: (*text).to_owned(), is_error: false })
+        Part::ToolResult(ToolResult {
+            call: CallId::new("1"),
+            name: "read".to_owned(),
+            text: (*text).to_owned(),
+            is_error: false,
+            images: Vec::new(),
+        })
     };
     Toolbox::of(ModelRequest {
         model: ModelId::new("m"),

@@ -117,8 +117,8 @@ impl Order<'_> {
             wanted.push(Wanted { reference: Ok(model.clone()), why: why.to_owned(), by_person: true });
         }
         let images = if selection.image.is_empty() { &self.settings.default.image } else { &selection.image };
-        let blind = ask.images && chosen.is_none() && configured.first().is_some_and(|first| self.is_blind(first));
-        if blind {
+        let sees = configured.first().is_some_and(|first| self.sees(first));
+        if ask.images && chosen.is_none() && !sees {
             wanted.extend(images.iter().map(|entry| self.want(entry, "sees pictures".to_owned(), live)));
         }
         for want in configured {
@@ -135,13 +135,14 @@ impl Order<'_> {
         wanted
     }
 
-    fn is_blind(&self, want: &Wanted) -> bool {
+    /// Whether it is known to see pictures; to one of which nothing is known none is sent.
+    fn sees(&self, want: &Wanted) -> bool {
         let Ok(reference) = &want.reference else { return false };
         let Some(provider) = self.provider(&reference.provider) else { return false };
         let entry = provider.entry(&reference.model).and_then(|entry| entry.vision);
         let report = self.scene.report(provider);
         let listed = report.as_ref().and_then(|report| report.model(&reference.model)).and_then(|model| model.abilities.vision);
-        entry.or(listed) == Some(false)
+        entry.or(listed) == Some(true)
     }
 
     fn provider(&self, id: &ProviderId) -> Option<&Provider> {

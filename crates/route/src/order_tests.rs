@@ -242,11 +242,13 @@ fn an_agents_own_fallbacks_replace_those_of_the_defaults() {
 }
 
 #[test]
-fn a_picture_goes_to_the_image_model_when_the_primary_is_blind() {
+fn a_picture_goes_to_the_image_model_when_the_primary_is_not_known_to_see() {
     let mut settings = local_first();
-    settings.providers[0].models[0].vision = Some(false);
     settings.default.image = vec![configured("Opus", 7)];
     let seeing = Ask { images: true, ..ask() };
-    assert_eq!(plan(&settings, &Stage::default(), &seeing).candidates[0].why, "sees pictures");
+    for (vision, why) in [(Some(false), "sees pictures"), (None, "sees pictures"), (Some(true), "primary")] {
+        settings.providers[0].models[0].vision = vision;
+        assert_eq!(plan(&settings, &Stage::default(), &seeing).candidates[0].why, why);
+    }
     assert_eq!(plan(&settings, &Stage::default(), &ask()).candidates[0].why, "primary");
 }

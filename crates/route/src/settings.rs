@@ -41,7 +41,7 @@ pub struct Selection {
     pub primary: Option<Configured>,
     /// The ones behind it. For an agent `None` means "as the defaults say"; an empty list means none.
     pub fallbacks: Option<Vec<Configured>>,
-    /// Asked first when a picture is to be looked at and the first model is known to be blind.
+    /// Asked first when a picture is to be looked at and the first model is not known to see any.
     pub image: Vec<Configured>,
     /// Replaces the global policy for this agent.
     pub residency: Option<ResidencyPolicy>,

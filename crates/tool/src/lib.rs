@@ -17,4 +17,4 @@ mod tool;
 pub use catalogue::Catalogue;
 pub use outcome::Outcome;
 pub use selection::{Keeps, Selection, Step};
-pub use tool::{Call, Refusal, Repeat, Run, Tool};
+pub use tool::{Call, Eyes, Refusal, Repeat, Run, Seen, Tool};

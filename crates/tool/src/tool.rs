@@ -1,8 +1,10 @@
 //! The trait.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use krabba_guard::Authorized;
-use krabba_types::{Action, JsonObject, Label, SessionId, ToolSpec};
+use krabba_types::{Action, Image, JsonObject, Label, ModelRef, SessionId, ToolSpec};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -54,6 +56,23 @@ pub struct Run {
     pub budget: usize,
     /// Lines for a person who watches; never read by a model. Nothing is waited for: what does not fit is dropped.
     pub progress: mpsc::Sender<String>,
+    /// A model that sees, where one may be asked.
+    pub eyes: Option<Arc<dyn Eyes>>,
+}
+
+/// A model that sees pictures, asked within the limits of the conversation.
+pub trait Eyes: std::fmt::Debug + Send + Sync {
+    /// What it says of a picture, and who it was; the error is one line for the model that asked.
+    fn look<'a>(&'a self, image: Image, question: String) -> BoxFuture<'a, Result<Seen, String>>;
+}
+
+/// What a model saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Who looked.
+    pub by: ModelRef,
+    /// What it says.
+    pub text: String,
 }
 
 /// Whether work whose end is unknown may be done again.

@@ -11,6 +11,7 @@ use crate::exec::Exec;
 use crate::files::Files;
 use crate::find::Find;
 use crate::grep::Grep;
+use crate::image::LookAtImage;
 use crate::ls::Ls;
 use crate::process::Process;
 use crate::read::Read;
@@ -49,7 +50,8 @@ pub fn builtin(settings: &Settings) -> Vec<Arc<dyn Tool>> {
         Arc::new(Process::new(files.clone(), jobs)),
         Arc::new(Ls::new(files.clone())),
         Arc::new(Find::new(files.clone())),
-        Arc::new(Grep::new(files)),
+        Arc::new(Grep::new(files.clone())),
+        Arc::new(LookAtImage::new(files)),
     ];
     tools.extend(search.map(|settings| Arc::new(WebSearch::new(settings)) as Arc<dyn Tool>));
     tools.extend(fetch.map(|settings| Arc::new(WebFetch::new(settings)) as Arc<dyn Tool>));

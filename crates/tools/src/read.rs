@@ -1,17 +1,16 @@
 //! `read`: a file, or a part of it.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use krabba_guard::Authorized;
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
-use krabba_types::{Action, Image, Look, ToolSpec};
+use krabba_types::{Action, Look, ToolSpec};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::arguments;
 use crate::files::{Content, Failed, Files, on_disk};
+use crate::picture::picture;
 use crate::text::lines;
 
 pub(crate) struct Read {
@@ -61,11 +60,9 @@ impl Tool for Read {
         on_disk(move || {
             let (look, arguments): (_, Arguments) = arguments::of_look(&action)?;
             let Content { bytes, label } = files.read(&look.path)?;
-            if let Some(media_type) = picture(&bytes) {
-                let image = Image { media_type: media_type.to_owned(), base64: STANDARD.encode(&bytes) };
-                let mut outcome = Outcome::done(format!("a picture, {media_type}, {} bytes", bytes.len()), label);
-                outcome.images.push(image);
-                return Ok(outcome);
+            if let Some(image) = picture(&bytes)? {
+                let text = format!("a picture, {}, {} bytes", image.media_type, bytes.len());
+                return Ok(Outcome { images: vec![image], ..Outcome::done(text, label) });
             }
             let Ok(text) = String::from_utf8(bytes) else {
                 return Err(Failed(format!("{} is not plain text; exec can look into it", look.path)));
@@ -80,16 +77,5 @@ impl Tool for Read {
 
     fn repeat(&self) -> Repeat {
         Repeat::Harmless
-    }
-}
-
-/// The media type of a picture that models take.
-fn picture(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, ..] => Some("image/png"),
-        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
-        [b'G', b'I', b'F', b'8', ..] => Some("image/gif"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
-        _ => None,
     }
 }

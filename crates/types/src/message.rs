@@ -72,6 +72,19 @@ pub struct Image {
     pub base64: String,
 }
 
+impl Image {
+    /// The media type of a picture that models take, by its first bytes: servers refuse a PNG that is called a JPEG.
+    pub fn media_type_of(bytes: &[u8]) -> Option<&'static str> {
+        match bytes {
+            [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, ..] => Some("image/png"),
+            [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+            [b'G', b'I', b'F', b'8', ..] => Some("image/gif"),
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+            _ => None,
+        }
+    }
+}
+
 /// What a model thought, with what its provider needs to recognise it as its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reasoning {
@@ -131,4 +144,7 @@ pub struct ToolResult {
     pub text: String,
     /// Whether the tool failed.
     pub is_error: bool,
+    /// Pictures that came with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<Image>,
 }

@@ -54,8 +54,22 @@ pub(crate) fn call(id: &str, arguments: Value) -> Part {
 }
 
 pub(crate) fn result(id: &str, text: &str, is_error: bool) -> Message {
-    let result = ToolResult { call: CallId::new(id), name: "read".to_owned(), text: text.to_owned(), is_error };
+    let result = ToolResult { call: CallId::new(id), name: "read".to_owned(), text: text.to_owned(), is_error, images: Vec::new() };
     Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] }
+}
+
+/// Two calls, one of which brings a picture.
+pub(crate) fn looking() -> Vec<Message> {
+    let mut picture = result("abcDEF123", "a picture", false);
+    if let Some(Part::ToolResult(result)) = picture.parts.first_mut() {
+        result.images.push(Image { media_type: "image/png".to_owned(), base64: "iVBORw0KGgo=".to_owned() });
+    }
+    vec![
+        Message::text(Role::User, "What is this?"),
+        Message { role: Role::Assistant, parts: vec![call("abcDEF123", json!({"path": "/a"})), call("abcDEF456", json!({"path": "/b"}))] },
+        picture,
+        result("abcDEF456", "a text", false),
+    ]
 }
 
 pub(crate) fn conversation() -> Vec<Message> {

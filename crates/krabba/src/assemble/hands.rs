@@ -18,8 +18,9 @@ use krabba_types::WorkspacePath;
 
 use super::Home;
 
-/// The tools that models are told about from the start, the most important first.
+/// The tools that models are told about from the start, the most important first; and that other one, where a model is named that sees.
 const UP_FRONT: [&str; 7] = ["read", "write", "edit", "exec", "process", "web_search", "web_fetch"];
+const IMAGE: &str = "image";
 
 /// Directories of the home directory that hold other programs' secrets. No command sees them, wherever the workspace is.
 const PRIVATE: [&str; 8] = [".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".config/gcloud", ".password-store"];
@@ -38,6 +39,8 @@ pub(crate) struct Ways {
     pub(crate) patience: Patience,
     pub(crate) fetch: Option<FetchSettings>,
     pub(crate) search: Option<SearchSettings>,
+    /// Whether a model is named that looks at pictures for others.
+    pub(crate) eyes: bool,
 }
 
 /// An agent's hands, and what its conversations begin with.
@@ -130,7 +133,7 @@ impl Ground {
     ) -> Result<Acting> {
         let labels = FileLabels::new(Arc::clone(store), workspace.root());
         let jobs = Jobs::new(Arc::clone(&sandbox));
-        let Ways { patience, fetch, search } = ways;
+        let Ways { patience, fetch, search, eyes } = ways;
         let settings = Settings { workspace: Arc::clone(&workspace), labels: labels.clone(), jobs: jobs.clone(), patience, fetch, search };
         let tools = Catalogue::default();
         builtin(&settings).into_iter().for_each(|tool| tools.add(tool));
@@ -138,7 +141,8 @@ impl Ground {
         let selection = Selection { own, ..empty.selection.clone() };
         let tools = Arc::new(tools);
         let (servers, problems) = Servers::open(servers, Arc::clone(store), &tools, sandbox).await?;
-        let hands = Hands { tools, listed: UP_FRONT.map(str::to_owned).to_vec(), selection, ..empty };
+        let listed = UP_FRONT.into_iter().chain(eyes.then_some(IMAGE)).map(str::to_owned).collect();
+        let hands = Hands { tools, listed, selection, ..empty };
         let briefing = Briefing::new(move || system(&workspace, &labels));
         Ok(Acting { hands, briefing, jobs, servers, problems })
     }

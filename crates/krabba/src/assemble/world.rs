@@ -203,7 +203,9 @@ impl World {
         let place = self.ground.place(&self.loaded.config, agent, &self.decoys)?;
         let servers = mcp::servers(&self.loaded, &self.redactor);
         let hands = Hands { selection: selection(&self.loaded, agent), ..self.empty_hands() };
-        let ways = Ways { patience: patience(self.loaded.config.tools.exec), fetch: fetch(&self.loaded), search: search(&self.loaded) };
+        let eyes = !self.configured_image_models().is_empty();
+        let patience = patience(self.loaded.config.tools.exec);
+        let ways = Ways { patience, fetch: fetch(&self.loaded), search: search(&self.loaded), eyes };
         let Acting { hands, briefing, jobs, servers, problems } = self.ground.acting(place, &self.store, servers, ways, hands).await?;
         let mut notices: Vec<String> = problems.iter().map(|problem| self.told(problem)).collect();
         notices.extend(news(&servers)?);

@@ -3,7 +3,11 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-use krabba_types::Label;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use krabba_tool::{Eyes, Seen};
+use krabba_types::{Image, Label, ModelRef};
 use serde_json::json;
 
 use crate::room::{Came, Room};
@@ -46,6 +50,46 @@ async fn picture_is_shown_and_other_bytes_are_not() {
     let outcome = room.outcome("read", json!({"path": "a.png"})).await;
     assert_eq!(outcome.images.iter().map(|image| image.media_type.as_str()).collect::<Vec<_>>(), ["image/png"]);
     assert_eq!(room.refused("read", json!({"path": "a.bin"})).await, "a.bin is not plain text; exec can look into it");
+}
+
+/// Says what it was asked.
+#[derive(Debug)]
+struct Echo;
+
+impl Eyes for Echo {
+    fn look<'a>(&'a self, image: Image, question: String) -> BoxFuture<'a, Result<Seen, String>> {
+        let by = ModelRef::parse("box/sees").unwrap();
+        Box::pin(std::future::ready(Ok(Seen { by, text: format!("{question} {}", image.media_type) })))
+    }
+}
+
+#[tokio::test]
+async fn model_that_sees_is_asked_about_a_picture_and_nothing_else() {
+    let mut room = Room::new();
+    room.file("a.png", b"\x89PNG\r\n\x1a\n....");
+    room.file("a.txt", "text");
+    let asked = json!({"image": "a.png", "prompt": "How many crabs?"});
+    assert_eq!(room.refused("image", asked.clone()).await, "no model can be asked about pictures here");
+    room.eyes = Some(Arc::new(Echo));
+    let outcome = room.outcome("image", asked.clone()).await;
+    assert_eq!(
+        (outcome.text.as_str(), outcome.shown.as_deref()),
+        ("How many crabs? image/png", Some("box/sees: How many crabs? image/png"))
+    );
+    assert!(outcome.label.is_own() && outcome.images.is_empty(), "{outcome:?}");
+    assert_eq!(room.said("image", json!({"path": "a.png"})).await, "Describe the image. image/png");
+    assert_eq!(room.refused("image", json!({"image": "a.txt"})).await, "a.txt is no PNG, JPEG, WebP or GIF picture");
+    assert!(room.refused("image", json!({"image": "/etc/passwd"})).await.contains("workspace-only"));
+    room.file("large.png", [b"\x89PNG\r\n\x1a\n".as_slice(), &vec![0; 5 * 1024 * 1024]].concat());
+    for tool in ["image", "read"] {
+        let key = if tool == "image" { "image" } else { "path" };
+        assert!(room.refused(tool, json!({ key: "large.png" })).await.contains("make it smaller"));
+    }
+    // What a stranger put into the workspace stays a stranger's, in whatever a model says of it.
+    let page = Label::untrusted("evil.example");
+    room.agreed(&page, "write", json!({"path": "theirs.png", "content": "GIF89a......"})).await;
+    let theirs = room.outcome("image", json!({"image": "theirs.png"})).await;
+    assert!(!theirs.label.is_own(), "{theirs:?}");
 }
 
 #[tokio::test]

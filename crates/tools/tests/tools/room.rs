@@ -7,7 +7,7 @@ use std::sync::Arc;
 use krabba_guard::{Answer, FileLabels, Monitor, Policy, Principal, Redeemed, Said, Scene, Source, Verdict};
 use krabba_sandbox::{Rung, Sandbox};
 use krabba_store::Store;
-use krabba_tool::{Call, Catalogue, Outcome, Refusal, Run};
+use krabba_tool::{Call, Catalogue, Eyes, Outcome, Refusal, Run};
 use krabba_tools::{FetchSettings, Jobs, Patience, SearchSettings, Settings, Workspace, builtin};
 use krabba_types::{Action, AgentId, JsonObject, Label, SessionId, SystemClock, TurnId};
 use serde_json::Value;
@@ -22,6 +22,7 @@ pub(crate) struct Room {
     pub(crate) session: SessionId,
     pub(crate) cancel: CancellationToken,
     pub(crate) budget: usize,
+    pub(crate) eyes: Option<Arc<dyn Eyes>>,
     monitor: Monitor,
     settings: Settings,
     sandbox: krabba_sandbox::Settings,
@@ -65,7 +66,7 @@ impl Room {
         builtin(&settings).into_iter().for_each(|tool| tools.add(tool));
         let monitor = Monitor::new(store, Policy::default(), Arc::new(SystemClock));
         let (session, cancel) = (SessionId::new("s"), CancellationToken::new());
-        Self { _place: place, root, jobs, tools, session, cancel, budget: 4_000, monitor, settings, sandbox }
+        Self { _place: place, root, jobs, tools, session, cancel, budget: 4_000, eyes: None, monitor, settings, sandbox }
     }
 
     /// The same room for the next process.
@@ -85,9 +86,12 @@ impl Room {
         let answer = question.typed.clone().map_or(Answer::Approve, Answer::Typed);
         self.monitor.settle(&question.id, &answer, "terminal").unwrap();
         let Redeemed::Allowed(authorized) = self.monitor.redeem(&question.id).unwrap() else { panic!("the owner said yes") };
+        self.tools.get(name).unwrap().run(authorized, self.run()).await
+    }
+
+    fn run(&self) -> Run {
         let (progress, _lines) = mpsc::channel(8);
-        let run = Run { session: self.session.clone(), cancel: self.cancel.clone(), budget: self.budget, progress };
-        self.tools.get(name).unwrap().run(authorized, run).await
+        Run { session: self.session.clone(), cancel: self.cancel.clone(), budget: self.budget, progress, eyes: self.eyes.clone() }
     }
 
     pub(crate) fn file(&self, path: &str, content: impl AsRef<[u8]>) {
@@ -130,11 +134,7 @@ impl Room {
             structured: Vec::new(),
         };
         match self.monitor.judge(action.clone(), &scene).unwrap() {
-            Verdict::Allowed(authorized) => {
-                let (progress, _lines) = mpsc::channel(8);
-                let run = Run { session: self.session.clone(), cancel: self.cancel.clone(), budget: self.budget, progress };
-                Came::Done(tool.run(authorized, run).await)
-            }
+            Verdict::Allowed(authorized) => Came::Done(tool.run(authorized, self.run()).await),
             Verdict::Asked(_) => Came::Asked(Box::new(action)),
             Verdict::Denied(denial) | Verdict::Stopped(denial) => Came::Denied(denial.message),
         }
