@@ -1,4 +1,4 @@
-//! What the fuzz targets of the four dialects share: from bytes to events by way of the real framing, and the promises that
+//! What fuzz targets share: several texts out of one input; and, for the four dialects, from bytes to events by way of the real framing, and the promises that
 //! a decoder keeps whatever a server sends.
 
 use krabba_dialect::{Decoder, WireEvent, parse_error};
@@ -7,6 +7,12 @@ use krabba_types::Dialect;
 
 /// The largest frame, in bytes: small, so that the limit is reached too.
 const FRAME_LIMIT: usize = 1 << 16;
+
+/// The texts of an input, between its zero bytes; those that are not there are empty, and the last one holds the rest.
+pub fn texts<const N: usize>(data: &[u8]) -> [String; N] {
+    let mut parts = data.splitn(N, |byte| *byte == 0);
+    std::array::from_fn(|_| String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned())
+}
 
 /// Runs `data` through a decoder as a stream and as a whole body, and checks every promise.
 pub fn decode(dialect: Dialect, data: &[u8]) {

@@ -10,17 +10,20 @@ use anyhow::{Context, Result, bail};
 
 use crate::{shell, tools};
 
-/// Where a target finds examples of what it reads, under `crates`.
-const SEEDS: [(&str, &str); 9] = [
-    ("calls", "markup/tests/data"),
-    ("completions", "dialect/tests/data/chat"),
-    ("config", "config/tests/data"),
-    ("messages", "dialect/tests/data/anthropic"),
-    ("ndjson", "dialect/tests/data/ollama"),
-    ("ollama", "dialect/tests/data/ollama"),
-    ("responses", "dialect/tests/data/responses"),
-    ("splitter", "markup/tests/data"),
-    ("sse", "dialect/tests/data/responses"),
+/// Where a target finds examples of what it reads.
+const SEEDS: [(&str, &str); 12] = [
+    ("address", "fuzz/seeds/address"),
+    ("calls", "crates/markup/tests/data"),
+    ("completions", "crates/dialect/tests/data/chat"),
+    ("config", "crates/config/tests/data"),
+    ("edit", "fuzz/seeds/edit"),
+    ("messages", "crates/dialect/tests/data/anthropic"),
+    ("ndjson", "crates/dialect/tests/data/ollama"),
+    ("ollama", "crates/dialect/tests/data/ollama"),
+    ("patch", "fuzz/seeds/patch"),
+    ("responses", "crates/dialect/tests/data/responses"),
+    ("splitter", "crates/markup/tests/data"),
+    ("sse", "crates/dialect/tests/data/responses"),
 ];
 
 /// Runs each target for `seconds`, all of them whatever one finds, and fails if any found something. Needs `cargo-fuzz`. The
@@ -33,7 +36,7 @@ pub(crate) fn run(root: &Path, seconds: u32) -> Result<()> {
         shell::say(&format!("fuzzing {name} for {seconds} s"));
         let corpus = root.join("fuzz/corpus").join(&name);
         std::fs::create_dir_all(&corpus).with_context(|| format!("could not make {}", corpus.display()))?;
-        let seeds = SEEDS.iter().filter(|(target, _)| *target == name).map(|(_, seeds)| root.join("crates").join(seeds));
+        let seeds = SEEDS.iter().filter(|(target, _)| *target == name).map(|(_, seeds)| root.join(seeds));
         let found = shell::run(
             Command::new(&cargo_fuzz)
                 .current_dir(root)

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
-use krabba_route::{Ask, AttemptStarted, RouteEvent};
-use krabba_types::{Label, Part};
+use krabba_route::{Ask, AttemptStarted, ContextMeter, RouteEvent};
+use krabba_types::{Label, ModelRef, Part};
 
 use crate::history::History;
 use crate::listening::{Acts, Asked, Listening};
@@ -27,7 +27,8 @@ impl TurnTask {
                     // Dropped before anything else is done: this closes the connection and frees the model's slot.
                     drop(stream);
                     listening.answer.close(listening.shown, &mut self.speaker);
-                    return listening.stopped();
+                    let context = listening.asking().map(|route| self.meter(prompt, route)).unwrap_or_default();
+                    return listening.stopped(context);
                 }
                 () = keeper.keep(&self.shared) => {}
                 event = stream.next() => match event {
@@ -43,6 +44,17 @@ impl TurnTask {
                 },
                 () = self.speaker.catch_up() => {}
             }
+        }
+    }
+
+    /// How full the window would be of a model that is not asked any more.
+    fn meter(&self, prompt: &SessionPrompt, route: &ModelRef) -> ContextMeter {
+        let window = self.shared.router.facts(&self.shared.settings.id, route).window;
+        ContextMeter {
+            window: Some(window.value),
+            window_source: Some(window.source),
+            prompt_tokens: prompt.estimate(route).map(u64::from),
+            cached_tokens: None,
         }
     }
 
@@ -76,7 +88,10 @@ impl TurnTask {
                 }
                 listening.introduced = false;
             }
-            RouteEvent::Model(event) => listening.answer.take(event, listening.shown, &mut self.speaker),
+            RouteEvent::Model(event) => {
+                listening.heard(&event);
+                listening.answer.take(event, listening.shown, &mut self.speaker);
+            }
             RouteEvent::Restarted { why } => {
                 listening.introduced = true;
                 listening.answer.restart();

@@ -1,8 +1,10 @@
 //! What is heard of a run of models, and what came of it in the end.
 
+use std::time::Duration;
+
 use krabba_redact::Redactor;
 use krabba_route::{Attempt, AttemptOutcome, AttemptStarted, ContextMeter, RunEnd, Timing};
-use krabba_types::{DoneReason, Fault, FaultKind, Phase};
+use krabba_types::{DoneReason, Fault, FaultKind, ModelEvent, ModelRef, Phase, Progress};
 use tokio::time::Instant;
 
 use crate::TurnEvent;
@@ -25,6 +27,9 @@ pub(crate) struct Listening {
     acts: Acts,
     /// The attempt that is going on, and since when.
     current: Option<(AttemptStarted, Instant)>,
+    /// How long was waited in queues, and since when it is waited now.
+    queued: Duration,
+    queued_since: Option<Instant>,
 }
 
 /// Whether a call of the model can be followed.
@@ -64,6 +69,8 @@ impl Listening {
             introduced: false,
             acts,
             current: None,
+            queued: Duration::ZERO,
+            queued_since: None,
         }
     }
 
@@ -77,18 +84,34 @@ impl Listening {
         self.current = Some((started.clone(), Instant::now()));
     }
 
+    /// The model does something, or is about to.
+    pub(crate) fn heard(&mut self, event: &ModelEvent) {
+        if matches!(event, ModelEvent::Progress(Progress::Queued { .. })) {
+            self.queued_since.get_or_insert_with(Instant::now);
+        } else if let Some(since) = self.queued_since.take() {
+            self.queued += since.elapsed();
+        }
+    }
+
+    /// Who is asked now.
+    pub(crate) fn asking(&self) -> Option<&ModelRef> {
+        self.current.as_ref().map(|(started, _)| &started.reference)
+    }
+
     /// The router was dropped before it could give its account; of the attempt that went on we know this much.
-    pub(crate) fn stopped(mut self) -> Asked {
+    pub(crate) fn stopped(mut self, context: ContextMeter) -> Asked {
+        let waiting = self.queued_since.take().map(|since| since.elapsed()).unwrap_or_default();
+        self.queued += waiting;
         let attempt = self.current.take().map(|(started, since)| Attempt {
             reference: started.reference,
             endpoint: started.endpoint,
             residency: started.residency,
-            outcome: AttemptOutcome::BrokeOff,
+            outcome: if self.answer.text.is_empty() { AttemptOutcome::Failed } else { AttemptOutcome::BrokeOff },
             fault: Some(Fault::new(FaultKind::Cancelled, Phase::Streaming, "stopped")),
-            ms: millis(since.elapsed()),
+            ms: millis(since.elapsed().saturating_sub(self.queued)),
         });
-        let report = Report { attempts: attempt.into_iter().collect(), ..Report::default() };
-        self.with(Outcome::Stopped, report)
+        let timing = Timing { queued_ms: millis(self.queued), ..Timing::default() };
+        self.with(Outcome::Stopped, Report { attempts: attempt.into_iter().collect(), timing, context })
     }
 
     /// The router promises an end; this is for the day when it breaks the promise.

@@ -52,6 +52,11 @@ impl SessionPrompt {
         }
     }
 
+    /// The size of the request for `route`, where one was made.
+    pub(crate) fn estimate(&self, route: &ModelRef) -> Option<u32> {
+        Some(self.made().get(route)?.uncorrected)
+    }
+
     /// What the model of `route` was not told for want of room, for the person.
     pub(crate) fn off(&self, route: &ModelRef) -> Option<String> {
         self.made().get(route)?.off.clone()

@@ -17,7 +17,7 @@ pub(crate) async fn status(context: &Context<'_>) -> Result<String, AgentError> 
     let view = context.lane.view().await?;
     let plan = context.lane.plan().await?;
     let mut lines = model_lines(&plan, context);
-    lines.extend(context_line(&view));
+    lines.extend(last_prompt(&view).map(|line| format!("- context: {line}")));
     lines.push(thinking_line(&view, context));
     lines.push(queue_line(&view, &plan, context));
     lines.extend(view.last_end.as_ref().and_then(last_line));
@@ -53,10 +53,10 @@ fn window_line(facts: &RouteFacts) -> String {
 }
 
 /// What the last answer's prompt took of the window, and what of it the server had to read anew.
-fn context_line(view: &SessionView) -> Option<String> {
+fn last_prompt(view: &SessionView) -> Option<String> {
     let record: ContextRecord = view.last_end.as_ref()?.context?;
     let prompt = record.prompt_tokens?;
-    let mut line = format!("- context: {} tokens", grouped(prompt));
+    let mut line = format!("{} tokens", grouped(prompt));
     if let Some(window) = record.window.filter(|window| *window > 0) {
         line.push_str(&format!(" ({} %", prompt.saturating_mul(100) / u64::from(window)));
         line.push_str(match record.counted {
@@ -124,7 +124,8 @@ pub(crate) async fn context(context: &Context<'_>) -> Result<String, AgentError>
     let Some(inspection) = context.lane.inspect().await? else {
         return Ok("no model can be asked, so that no prompt is made; /model says why".to_owned());
     };
-    Ok(itemised(&inspection))
+    let last = last_prompt(&context.lane.view().await?).map(|line| format!("\n- at the last answer: {line}"));
+    Ok(itemised(&inspection) + &last.unwrap_or_default())
 }
 
 fn itemised(inspection: &Inspection) -> String {

@@ -223,7 +223,9 @@ async fn context_names_every_part_of_the_prompt() {
     // What stands below adds up to what stands above.
     let number = |text: &str| text.replace(',', "").split(' ').next().unwrap().parse::<i64>().unwrap();
     let total = number(text.split_once("about ").unwrap().1);
-    let parts: i64 = text.lines().skip(1).map(|line| number(line.split_once(": ").unwrap().1)).sum();
+    let (parts, last) = text.rsplit_once('\n').unwrap();
+    assert!(last.starts_with("- at the last answer: ") && last.contains(" measured)"), "{text}");
+    let parts: i64 = parts.lines().skip(1).map(|line| number(line.split_once(": ").unwrap().1)).sum();
     assert_eq!(parts, total, "{text}");
 }
 

@@ -33,5 +33,9 @@ pub fn seconds(duration: Duration) -> String {
 
 /// A speed, in tokens per second: `42 tokens/s`, and `4.2 tokens/s` where the tenths matter.
 pub fn speed(tokens_per_second: f64) -> String {
-    if tokens_per_second < 9.95 { format!("{tokens_per_second:.1} tokens/s") } else { format!("{tokens_per_second:.0} tokens/s") }
+    if tokens_per_second < 9.95 {
+        return format!("{tokens_per_second:.1} tokens/s");
+    }
+    let whole = format!("{tokens_per_second:.0}");
+    format!("{} tokens/s", whole.parse::<u64>().map_or(whole, grouped))
 }

@@ -9,7 +9,10 @@ fn figures_are_written_in_one_way() {
     assert_eq!([-1_024, 0, 12].map(signed), ["-1,024", "+0", "+12"]);
     let durations = [0, 7, 999, 1_000, 1_049, 1_250, 59_999, 300_000].map(|ms| seconds(Duration::from_millis(ms)));
     assert_eq!(durations, ["0 s", "7 ms", "999 ms", "1 s", "1 s", "1.2 s", "59.9 s", "300 s"]);
-    assert_eq!([0.35, 9.94, 9.97, 41.6].map(speed), ["0.3 tokens/s", "9.9 tokens/s", "10 tokens/s", "42 tokens/s"]);
+    assert_eq!(
+        [0.35, 9.94, 9.97, 41.6, 4748.2].map(speed),
+        ["0.3 tokens/s", "9.9 tokens/s", "10 tokens/s", "42 tokens/s", "4,748 tokens/s"]
+    );
 }
 
 #[test]

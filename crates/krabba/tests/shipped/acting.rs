@@ -89,6 +89,20 @@ async fn tools_in_words_take_no_more_of_a_small_window() {
 }
 
 #[tokio::test]
+async fn first_request_with_all_usual_tools_is_short() {
+    let server = ScriptedServer::start("{server: 'vllm', models: [{id: 'm', window: 131072}]}".parse::<Script>().unwrap()).await.unwrap();
+    let web = format!("{{ tools: {{ web: {{ search: {{ baseUrl: \"{}\" }} }} }},", server.url());
+    let home = Home::with_config(&config(&server.v1()).replacen('{', &web, 1));
+    home.run(&["agent", "--message", "hello"]).await.code(0);
+    let first = &server.generations()[0].json.clone().unwrap();
+    let names: Vec<&str> = first["tools"].as_array().unwrap().iter().filter_map(|tool| tool["function"]["name"].as_str()).collect();
+    assert_eq!(names, ["read", "write", "edit", "exec", "process", "web_search", "web_fetch", "find_tools", "call_tool"]);
+    let bytes = first["tools"].to_string().len() + first["messages"].to_string().len();
+    assert!(bytes <= 12_000, "{bytes} bytes before anything was said");
+    println!("the first request in a fresh workspace: {bytes} bytes of tools and messages");
+}
+
+#[tokio::test]
 async fn a_model_that_obeys_a_hostile_file_does_no_harm() {
     let outside = ScriptedServer::start("{server: 'lm-studio'}".parse::<Script>().unwrap()).await.unwrap();
     let steal = format!(
