@@ -102,7 +102,7 @@ pub use raw::Raw;
 pub use reference::reference;
 pub use render::{Paint, render};
 pub use schema::schema;
-pub use settings::{Config, Privacy};
+pub use settings::{Addresses, Config, Privacy};
 pub use tool_names::tools_meant;
 pub use tools::{ExecOptions, SsrfPolicy, ToolPolicy, ToolProfile, ToolScope, Tools, Web, WebFetch, WebSearch};
 pub use write::write_new;

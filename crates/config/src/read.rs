@@ -18,6 +18,7 @@ pub(crate) fn read(root: &Node, context: Context<'_>, drafts: &mut Vec<Draft>) -
         agents: reading.agents(root.get("agents")),
         auth: reading.section(root.get("auth")),
         privacy: reading.section(root.get("privacy")),
+        address_book: reading.section(root.get("addressBook")),
         mcp: reading.mcp(root.get("mcp")),
         session: raw(root.get("session")),
         messages: reading.section(root.get("messages")),

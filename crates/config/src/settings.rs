@@ -4,7 +4,7 @@ use krabba_types::Residency;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Agents, Auth, Mcp, Messages, Models, Raw, Tools};
+use crate::{Agents, Auth, Entries, Mcp, Messages, Models, Raw, Tools};
 
 /// The configuration as it was given: checked for form, resolved, not yet interpreted. Each room gets its own settings
 /// out of it in the binary. Entries with errors are not in it.
@@ -25,6 +25,10 @@ pub struct Config {
     /// Where conversations may go.
     #[schemars(extend("x-krabba" = true))]
     pub privacy: Privacy,
+    /// People by their names, each with one address or a list of them (mail, number, chat id), as tools take them. What goes to one of
+    /// them needs no question; in a conversation that others had a say in, only where you named them in it. Models do not see the book.
+    #[schemars(extend("x-krabba" = true))]
+    pub address_book: Entries<Addresses>,
     /// Servers whose tools are used.
     pub mcp: Mcp,
     /// How conversations are kept apart and ended. Kept for the session layer.
@@ -38,6 +42,16 @@ pub struct Config {
     /// Chat accounts. Kept for the channels.
     pub channels: Raw,
 }
+
+/// What a person is reached by.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline)]
+pub struct Addresses(
+    #[serde(deserialize_with = "crate::forms::one_or_many")]
+    #[schemars(with = "crate::forms::OneOrMany<String>")]
+    pub Option<Vec<String>>,
+);
 
 /// Where conversations may go.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

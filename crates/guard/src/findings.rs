@@ -51,7 +51,7 @@ pub(crate) fn conditions(action: &Action, scene: &Scene, policy: &Policy, proven
     };
     note(Condition::Guest, scene.principal != Principal::Owner);
     let made_of_foreign = matches!(action, Action::Change(changes) if !changes.label.is_own());
-    note(Condition::Tainted, made_of_foreign || !scene.label.is_own() || scene.said.iter().any(|said| !said.label.is_own()));
+    note(Condition::Tainted, made_of_foreign || scene.is_tainted());
     note(Condition::Private, scene.said.iter().any(|said| is_private(&said.source)));
     let texts = texts(action);
     note(Condition::Decoy, known.decoys.as_ref().is_some_and(|decoys| texts.iter().any(|text| decoys.are_in(text))));

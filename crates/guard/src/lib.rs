@@ -14,6 +14,7 @@
 //! Every decision is a row of the audit, chained by BLAKE3, before its effect. A question to the owner is a row too: bound to the
 //! action, its terms and the policy, answered once, used once, and a no when nobody answers in time.
 
+mod address_book;
 mod audit;
 mod authorized;
 mod canonical;
@@ -42,6 +43,7 @@ mod monitor_tests;
 #[cfg(test)]
 mod variants_tests;
 
+pub use address_book::AddressBook;
 pub use audit::{AuditProblem, Decided, check_audit};
 pub use authorized::{Authorized, Terms, View};
 pub use control_files::ControlFiles;

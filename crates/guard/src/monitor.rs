@@ -78,7 +78,7 @@ impl Monitor {
     /// # Errors
     /// What the store may meet; nothing is allowed then.
     pub fn judge(&self, action: Action, scene: &Scene) -> Result<Verdict, GuardError> {
-        let provenance = Provenance::of(scene);
+        let provenance = Provenance::of(scene, &self.policy.people);
         let sink = Sink::of(&action);
         let met = findings::conditions(&action, scene, &self.policy, &provenance, &self.known);
         let rule = self.policy.decide(sink, &met);

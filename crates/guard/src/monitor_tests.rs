@@ -125,6 +125,30 @@ fn rule_of(verdict: Verdict) -> (&'static str, String) {
 }
 
 #[test]
+fn address_book_vouches_for_whom_the_owner_means() {
+    let people = [("Bob", "bob@office.example"), ("Ana", "ana@home.example")];
+    let people = people.map(|(name, address)| (name.to_owned(), vec![address.to_owned()])).into_iter().collect();
+    let Room { store, clock, .. } = room();
+    let monitor = Monitor::new(store, Policy { people, ..Policy::default() }, clock);
+    let rule = |to: &str, scene: &Scene| rule_of(monitor.judge(mail(to, "I am late"), scene).unwrap()).0;
+    let sister = "tell my sister that I am late";
+    assert_eq!(rule("Ana@home.example", &scene(sister, &[])), "allowed");
+    assert_eq!(rule("ana@home.example", &tainted(sister)), "asked", "a page may not choose among those whom the owner knows");
+    assert_eq!(rule("bob@office.example", &tainted("tell Bob that I am late")), "allowed");
+    assert_eq!(rule("ana@home.example", &tainted("tell Bob that I am late")), "asked");
+    for other in [
+        "b\u{043e}b@office.example",
+        "bob@office.example.evil.example",
+        "bob@office.example\u{200b}",
+        "ana@home.example, mallory@evil.example",
+    ] {
+        assert_eq!(rule(other, &scene("tell Bob", &[])), "asked", "{other}");
+    }
+    let guest = Scene { principal: Principal::Guest { person: "g".to_owned() }, ..scene("tell Bob that I am late", &[]) };
+    assert_eq!(rule("bob@office.example", &guest), "denied");
+}
+
+#[test]
 fn command_in_a_clean_turn_works_on_the_workspace_itself() {
     let room = room();
     let authorized = allowed(room.monitor.judge(command("ls"), &scene("list the files", &[])).unwrap());

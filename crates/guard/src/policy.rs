@@ -6,6 +6,7 @@ use std::time::Duration;
 use krabba_types::{Action, Control, ForeignEffect};
 use serde::Serialize;
 
+use crate::AddressBook;
 use crate::rules::RULES;
 
 /// What decides: the rules in their order, and the few settings that bear on them.
@@ -14,6 +15,8 @@ use crate::rules::RULES;
 pub struct Policy {
     /// The first whose conditions are met decides; where none is, the answer is no.
     pub rules: &'static [Rule],
+    /// Whom the owner wrote down.
+    pub people: AddressBook,
     /// What can be kept apart from the workspace in a turn that foreign content has a say in.
     pub throw_away: ThrowAway,
     /// How long the owner has to answer.
@@ -24,7 +27,13 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { rules: &RULES, throw_away: ThrowAway::Commands, patience: Duration::from_secs(600), longest_question: 64 * 1024 }
+        Self {
+            rules: &RULES,
+            people: AddressBook::default(),
+            throw_away: ThrowAway::Commands,
+            patience: Duration::from_secs(600),
+            longest_question: 64 * 1024,
+        }
     }
 }
 
@@ -219,7 +228,7 @@ pub enum Condition {
     Tainted,
     /// Something was read in this context that the owner may not want to leave: a file, a command's output, a tool's result.
     Private,
-    /// Every argument that decides who or what is affected is the owner's own word.
+    /// Every argument that decides who or what is affected is the owner's own word, or stands in their address book.
     Vouched,
     /// The rest of it holds no hidden character, and no link and no identifier that the owner did not write.
     PlainPayload,
@@ -254,7 +263,7 @@ impl Condition {
             Self::Guest => "the turn works for somebody else than you",
             Self::Tainted => "somebody else's content is in the conversation",
             Self::Private => "something of yours was read in the conversation",
-            Self::Vouched => "you wrote, or named, whoever or whatever it is about",
+            Self::Vouched => "you wrote, or named, whoever or whatever it is about, or it stands in your address book",
             Self::PlainPayload => "nothing rides along that you did not write: no link, no identifier, no hidden character",
             Self::Found => "the address stands in a search result",
             Self::ControlFile => "the file steers the agent, or other programs run it",

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use krabba_types::ForeignCall;
 use serde_json::Value;
 
+use crate::address_book::Alone;
 use crate::handles::{self, Handles};
 use crate::owner_words::{OwnerWords, squeeze};
 use crate::payload;
 use crate::spelling::is_hidden;
-use crate::{Scene, Source};
+use crate::{AddressBook, Principal, Scene, Source};
 
 /// The longest number that is a name only together with what it numbers: "5 hours" does not vouch for file 5.
 const SHORT_NUMBER: usize = 4;
@@ -17,6 +18,8 @@ const SHORT_NUMBER: usize = 4;
 /// What the owner wrote, and what may not be taken for theirs.
 #[derive(Debug)]
 pub(crate) struct Provenance {
+    people: AddressBook,
+    alone: Alone,
     words: OwnerWords,
     handles: Handles,
     /// Identifiers that the owner did not write, squeezed.
@@ -24,7 +27,7 @@ pub(crate) struct Provenance {
 }
 
 impl Provenance {
-    pub(crate) fn of(scene: &Scene) -> Self {
+    pub(crate) fn of(scene: &Scene, people: &AddressBook) -> Self {
         let words = OwnerWords::of(scene);
         let mut identifiers = BTreeSet::new();
         for said in &scene.said {
@@ -40,7 +43,8 @@ impl Provenance {
             identifiers.append(&mut payload::identifiers(&text));
         }
         identifiers.retain(|identifier| !words.spell_out(identifier));
-        Self { words, handles: Handles::of(&scene.structured), identifiers }
+        let alone = if scene.principal == Principal::Owner && !scene.is_tainted() { Alone::Yes } else { Alone::No };
+        Self { people: people.clone(), alone, words, handles: Handles::of(&scene.structured), identifiers }
     }
 
     /// What the owner wrote.
@@ -62,7 +66,7 @@ impl Provenance {
                 if handles::is_id(argument) || is_short_number(text) {
                     return self.owns_handle(text, argument, call);
                 }
-                self.words.hold(text) || self.tied(text, argument, call)
+                self.words.hold(text) || self.tied(text, argument, call) || self.knows(text)
             }
             // Nobody's words: a yes that was meant for something else is everywhere.
             Value::Bool(_) => false,
@@ -75,8 +79,13 @@ impl Provenance {
         }
     }
 
+    /// Whether it is the address of somebody whom the owner means.
+    pub(crate) fn knows(&self, address: &str) -> bool {
+        self.people.vouches(address, &self.words, self.alone)
+    }
+
     fn owns_handle(&self, handle: &str, argument: &str, call: &ForeignCall) -> bool {
-        if self.tied(handle, argument, call) {
+        if self.tied(handle, argument, call) || self.knows(handle) {
             return true;
         }
         if !is_short_number(handle) {

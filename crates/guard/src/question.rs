@@ -8,6 +8,9 @@ use crate::{Scene, Terms, View};
 /// Where a value comes from that the owner wrote, or named by another name.
 const OWNERS: &str = "your words";
 
+/// And one that they wrote down once.
+const KNOWN: &str = "your address book";
+
 /// The lines of a question.
 pub(crate) fn lines(action: &Action, terms: &Terms, scene: &Scene, provenance: &Provenance) -> Vec<String> {
     let mut lines = Vec::new();
@@ -78,7 +81,8 @@ fn foreign(call: &ForeignCall, scene: &Scene, provenance: &Provenance, lines: &m
             other => other.to_string(),
         };
         let mut parts = text.lines();
-        let origin = if provenance.owns(value, name, call) { OWNERS.to_owned() } else { origin(&text, scene, provenance) };
+        let theirs = provenance.owns(value, name, call) && !provenance.knows(&text);
+        let origin = if theirs { OWNERS.to_owned() } else { origin(&text, scene, provenance) };
         lines.push(format!("  {}: {} ({origin})", visible(name), visible(parts.next().unwrap_or_default())));
         lines.extend(parts.map(|line| format!("    {}", visible(line))));
     }
@@ -88,6 +92,9 @@ fn foreign(call: &ForeignCall, scene: &Scene, provenance: &Provenance, lines: &m
 fn origin(value: &str, scene: &Scene, provenance: &Provenance) -> String {
     if provenance.words().hold(value) {
         return OWNERS.to_owned();
+    }
+    if provenance.knows(value) {
+        return KNOWN.to_owned();
     }
     let source = scene.said.iter().rev().find(|said| !value.trim().is_empty() && !said.label.is_own() && said.text.contains(value.trim()));
     match source {

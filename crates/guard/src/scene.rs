@@ -21,6 +21,13 @@ pub struct Scene {
     pub structured: Vec<Structured>,
 }
 
+impl Scene {
+    /// Whether foreign content has a say in the context.
+    pub(crate) fn is_tainted(&self) -> bool {
+        !self.label.is_own() || self.said.iter().any(|said| !said.label.is_own())
+    }
+}
+
 /// For whom a turn works.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principal {

@@ -145,7 +145,7 @@ fn declared(critical: &[&str]) -> ForeignEffect {
 
 fn decide(action: &Action, scene: &Scene) -> (Decision, &'static str) {
     let policy = Policy::default();
-    let met = findings::conditions(action, scene, &policy, &Provenance::of(scene), &findings::Known::default());
+    let met = findings::conditions(action, scene, &policy, &Provenance::of(scene, &policy.people), &findings::Known::default());
     policy.decide(Sink::of(action), &met).map_or((Decision::Deny, "none"), |rule| (rule.decision, rule.id))
 }
 

@@ -17,7 +17,8 @@ mod providers_tests;
 mod tools;
 mod world;
 
-pub(crate) use choices::permits;
+pub(crate) use choices::{default_agent, permits};
 pub(crate) use home::{ConfigErrors, Home};
 pub(crate) use keys::usual_variable;
+pub(crate) use tools::{policy, selection};
 pub(crate) use world::{Forbidden, World};

@@ -12,7 +12,8 @@ const ENDPOINTS: [&str; 9] =
 ///
 /// A missing scheme is `http` where the host is this machine or in the owner's network or a port is given, else
 /// `https`; the other one follows. A path that ends in `/v1` is tried before the one without, and added where it is missing.
-/// Trailing slashes, queries, fragments and copied endpoint paths (`/chat/completions`) go. `localhost`, and `0.0.0.0` as
+/// In the owner's network, `/api`, `/api/v0` and `/api/v1` are taken for the native interfaces of Ollama and LM Studio, beside which
+/// `/v1` is tried before them. Trailing slashes, queries, fragments and copied endpoint paths (`/chat/completions`) go. `localhost`, and `0.0.0.0` as
 /// servers print it, give `127.0.0.1` and `[::1]` too.
 pub fn base_urls(text: &str) -> Vec<Url> {
     let text = text.trim();
@@ -23,7 +24,7 @@ pub fn base_urls(text: &str) -> Vec<Url> {
             if at_host.set_host(Some(&host)).is_err() {
                 continue;
             }
-            for path in paths(url.path()) {
+            for path in paths(&url) {
                 let mut candidate = at_host.clone();
                 candidate.set_path(&path);
                 if !found.contains(&candidate) {
@@ -67,13 +68,18 @@ fn hosts(url: &Url) -> Vec<String> {
     }
 }
 
-fn paths(path: &str) -> Vec<String> {
-    let mut path = path.trim_end_matches('/');
+/// Where Ollama and LM Studio have interfaces of their own.
+const NATIVE: [&str; 3] = ["/api", "/api/v0", "/api/v1"];
+
+fn paths(url: &Url) -> Vec<String> {
+    let mut path = url.path().trim_end_matches('/');
     if let Some(base) = ENDPOINTS.iter().find_map(|endpoint| path.strip_suffix(endpoint)) {
         path = base.trim_end_matches('/');
     }
-    match path.strip_suffix("/v1") {
-        Some(without) => vec![path.to_owned(), without.to_owned()],
-        None => vec![format!("{path}/v1"), path.to_owned()],
-    }
+    let usual = match path.strip_suffix("/v1") {
+        Some(without) => [path.to_owned(), without.to_owned()],
+        None => [format!("{path}/v1"), path.to_owned()],
+    };
+    let beside = NATIVE.iter().find_map(|native| path.strip_suffix(native)).filter(|_| reach(url) != Reach::Public);
+    beside.map(|root| format!("{root}/v1")).into_iter().chain(usual).collect()
 }

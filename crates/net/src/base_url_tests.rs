@@ -46,6 +46,13 @@ fn a_copied_endpoint_is_not_part_of_the_base() {
 }
 
 #[test]
+fn a_servers_native_interface_leads_to_the_one_beside_it() {
+    assert_eq!(tried("http://box:1234/api/v1"), ["http://box:1234/v1", "http://box:1234/api/v1", "http://box:1234/api"]);
+    assert_eq!(tried("http://box:1234/api/v0/")[0], "http://box:1234/v1");
+    assert_eq!(tried("box:11434/api")[0], "http://box:11434/v1");
+}
+
+#[test]
 fn what_is_no_address_gives_nothing() {
     for text in ["", "   ", "hello world", "ftp://box/", "http://", "://x"] {
         assert_eq!(tried(text), Vec::<String>::new(), "{text}");

@@ -19,6 +19,12 @@ pub(super) fn default_selection(loaded: &Loaded) -> Selection {
     Selection { primary, fallbacks, image, residency: None, allow: None, tuning }
 }
 
+/// The agent that is meant where none is named.
+pub(crate) fn default_agent(loaded: &Loaded) -> Option<&Agent> {
+    let list = &loaded.config.agents.list;
+    list.iter().find(|agent| agent.options.is_default == Some(true)).or(list.first())
+}
+
 /// What single agents choose instead.
 pub(super) fn agent_selections(loaded: &Loaded) -> BTreeMap<AgentId, Selection> {
     let config = &loaded.config;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use krabba_config::{Agent, KeyPath, Loaded, Step as Key, ToolPolicy, ToolProfile, ToolScope, tools_meant};
+use krabba_config::{Addresses, Agent, KeyPath, Loaded, Step as Key, ToolPolicy, ToolProfile, ToolScope, tools_meant};
+use krabba_guard::Policy;
 use krabba_net::{Egress, HttpClient, Pages, Url};
 use krabba_tool::{Keeps, Selection, Step};
 use krabba_tools::{FetchSettings, SearchSettings};
@@ -10,7 +11,7 @@ use krabba_tools::{FetchSettings, SearchSettings};
 use super::origin::{origin, path};
 
 /// What `tools` and the agent's own `tools` leave on. The agent's profile stands in place of the common one; everything else narrows.
-pub(super) fn selection(loaded: &Loaded, agent: Option<&Agent>) -> Selection {
+pub(crate) fn selection(loaded: &Loaded, agent: Option<&Agent>) -> Selection {
     let common = &loaded.config.tools.policy;
     let mut chain = Chain { loaded, steps: Vec::new() };
     let narrower = agent.and_then(|agent| Some((&agent.options.tools, loaded.agent_key(&agent.id)?)));
@@ -25,6 +26,13 @@ pub(super) fn selection(loaded: &Loaded, agent: Option<&Agent>) -> Selection {
         chain.policy(&at, policy);
     }
     Selection { steps: chain.steps, own: Vec::new() }
+}
+
+/// What decides about actions, with what the owner wrote down for it.
+pub(crate) fn policy(loaded: &Loaded) -> Policy {
+    let people = loaded.config.address_book.iter();
+    let people = people.map(|(name, Addresses(addresses))| (name.to_owned(), addresses.clone().unwrap_or_default())).collect();
+    Policy { people, ..Policy::default() }
 }
 
 /// How pages of the web are got; `None` where that is turned off.

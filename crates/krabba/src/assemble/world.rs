@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use krabba_agent::{Agent, AgentSettings, Arriving, Briefing, Hands};
 use krabba_config::{Loaded, QueueMode};
 use krabba_context::{Fragment, SystemPrompt};
-use krabba_guard::{Decoys, Monitor, Policy};
+use krabba_guard::{Decoys, Monitor};
 use krabba_llm::Caller;
 use krabba_local::{Configured, Figure, Mismatch, Services, Watcher, mismatches};
 use krabba_mcp::{McpError, Pin, Servers, Standing};
@@ -23,7 +23,7 @@ use krabba_tools::Jobs;
 use krabba_types::{AgentId, Clock, Dialect, ModelRef, SessionId, SystemClock, Thinking};
 
 use super::hands::{Acting, Ground, Ways, patience};
-use super::tools::{fetch, search, selection};
+use super::tools::{fetch, policy, search, selection};
 use super::{Home, choices, mcp, providers};
 use crate::failure::Failure;
 use crate::terminal::printable_lines;
@@ -170,8 +170,7 @@ impl World {
     }
 
     fn default_agent(&self) -> Option<&krabba_config::Agent> {
-        let list = &self.loaded.config.agents.list;
-        list.iter().find(|agent| agent.options.is_default == Some(true)).or(list.first())
+        choices::default_agent(&self.loaded)
     }
 
     /// The agent of this name, without hands: to ask how it would go about something. Without a name the default one.
@@ -252,7 +251,7 @@ impl World {
 
     /// No tools yet, but everything that watches over them.
     fn empty_hands(&self) -> Hands {
-        let monitor = Monitor::new(Arc::clone(&self.store), Policy::default(), Arc::clone(&self.clock));
+        let monitor = Monitor::new(Arc::clone(&self.store), policy(&self.loaded), Arc::clone(&self.clock));
         let monitor = Arc::new(monitor.watching(self.redactor.clone(), self.decoys.clone()));
         let arriving = arriving(self.loaded.config.messages.queue.mode);
         Hands { monitor, redactor: self.redactor.clone(), arriving, ..Hands::none(&self.store, &self.clock) }

@@ -14,7 +14,7 @@ use crate::onboard;
 /// Explains routes, clocks or the prompt.
 pub(crate) async fn run(home: &Home, verb: ExplainVerb) -> Result<ExitCode> {
     if let ExplainVerb::Policy { output } = verb {
-        return super::policy::run(output);
+        return super::policy::run(home, output);
     }
     let loaded = onboard::settings(home).await?;
     let world = World::assemble(home, loaded)?;
