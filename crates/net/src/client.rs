@@ -4,17 +4,18 @@
 //! whether a connection is reused, whose certificates count, and the proxy. So there is one small client per combination in
 //! use, made on demand; a combination is a handful of values of the configuration, not of the traffic.
 //!
-//! Idle connections. Node and uvicorn, which are LM Studio and the Python servers, close theirs after 5 s. A request sent
-//! at that instant fails without the server's fault, and whether it was received cannot be known. So ours to `http://`
-//! end after 4 s. Where a server is quicker, the library notices that nothing was sent yet and uses a new
-//! connection; once anything was sent, the failure is reported and never repeated here, since a generation may be running.
+//! Idle connections. Node, uvicorn and llama-server, which are LM Studio, the Python servers and llama.cpp, close theirs after 5 s.
+//! A request sent at that instant fails without the server's fault, and whether it was received cannot be known. So ours to `http://`
+//! end after 4 s. Where a server is quicker, or a busy machine was slow to notice, the library uses a new connection if nothing was
+//! sent yet; if something was, and the connection may have been a kept one that ended at once, the request is sent a second time, on
+//! a connection of its own. Any other failure is reported and never repeated here, since a generation may be running.
 //!
 //! HTTP/1.1 only, to hosted services as well. One connection carries one answer: dropping it is a cancellation that
 //! every proxy in between understands, and a broken connection takes no other answer with it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{HeaderName, HeaderValue, Method};
 use reqwest::redirect::Policy;
@@ -34,6 +35,8 @@ const IDLE_PLAIN: Duration = Duration::from_secs(4);
 const IDLE_TLS: Duration = Duration::from_secs(50);
 /// More combinations than any sensible configuration has; beyond it the table starts over.
 const MOST_CLIENTS: usize = 32;
+/// A server that takes longer than this to end a connection has read the request.
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// Sends requests to permitted places. Clones share connections and the guard.
 #[derive(Clone, Debug)]
@@ -45,6 +48,8 @@ pub struct HttpClient {
 struct Inner {
     egress: Egress,
     clients: Mutex<HashMap<Combination, reqwest::Client>>,
+    /// When each place answered last, by its origin: there may be a connection to it that is kept.
+    answered: Mutex<HashMap<String, Instant>>,
     system_trust: OnceLock<ClientConfig>,
 }
 
@@ -68,7 +73,7 @@ pub(crate) enum Transport {
 impl HttpClient {
     /// A client that may go where `egress` permits. Costs nothing until the first request.
     pub fn new(egress: Egress) -> Self {
-        let inner = Inner { egress, clients: Mutex::default(), system_trust: OnceLock::new() };
+        let inner = Inner { egress, clients: Mutex::default(), answered: Mutex::default(), system_trust: OnceLock::new() };
         Self { inner: Arc::new(inner) }
     }
 
@@ -83,24 +88,44 @@ impl HttpClient {
     /// # Errors
     /// Every [`NetError`] but `Cut`. A status of 400 and above is not an error here.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, NetError> {
-        let HttpRequest { method, url, headers, body, connect_timeout, reuse } = request;
-        if !self.inner.egress.permits(&url) {
-            return Err(NetError::Refused { url: display_url(&url) });
+        let kept = request.reuse == Reuse::Allowed && self.may_be_kept(&request.url);
+        let began = Instant::now();
+        match self.send_once(&request).await {
+            Err(NetError::Reset { .. }) if kept && began.elapsed() < AT_ONCE => self.send_once(&request.reuse(Reuse::Fresh)).await,
+            done => done,
         }
-        let client = self.client(&url, Combination { transport: Transport::of(&url), connect_timeout, reuse })?;
+    }
 
-        let mut outgoing = reqwest::Request::new(method, url.clone());
-        for (name, value) in &headers {
-            let (name, value) = header(&url, name, value.expose())?;
+    /// Whether a connection to there may have been kept, and may have just ended.
+    fn may_be_kept(&self, url: &Url) -> bool {
+        let answered = self.inner.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        answered.get(&url.origin().ascii_serialization()).is_some_and(|at| at.elapsed() < IDLE_TLS * 2)
+    }
+
+    async fn send_once(&self, request: &HttpRequest) -> Result<HttpResponse, NetError> {
+        let HttpRequest { method, url, headers, body, connect_timeout, reuse } = request;
+        let (connect_timeout, reuse) = (*connect_timeout, *reuse);
+        if !self.inner.egress.permits(url) {
+            return Err(NetError::Refused { url: display_url(url) });
+        }
+        let client = self.client(url, Combination { transport: Transport::of(url), connect_timeout, reuse })?;
+
+        let mut outgoing = reqwest::Request::new(method.clone(), url.clone());
+        for (name, value) in headers {
+            let (name, value) = header(url, name, value.expose())?;
             outgoing.headers_mut().insert(name, value);
         }
         if !body.is_empty() || !matches!(*outgoing.method(), Method::GET | Method::HEAD) {
             outgoing.headers_mut().insert(http::header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-            *outgoing.body_mut() = Some(body.into());
+            *outgoing.body_mut() = Some(body.clone().into());
         }
         match client.execute(outgoing).await {
-            Ok(response) => Ok(HttpResponse::new(&url, response)),
-            Err(error) => Err(NetError::of_head(&url, connect_timeout, HEADER_BYTES, error)),
+            Ok(response) => {
+                let mut answered = self.inner.answered.lock().unwrap_or_else(PoisonError::into_inner);
+                answered.insert(url.origin().ascii_serialization(), Instant::now());
+                Ok(HttpResponse::new(url, response))
+            }
+            Err(error) => Err(NetError::of_head(url, connect_timeout, HEADER_BYTES, error)),
         }
     }
 

@@ -123,6 +123,43 @@ async fn an_idle_connection_that_the_server_closed_does_not_fail_the_next_reques
 }
 
 #[tokio::test]
+async fn a_kept_connection_that_ends_under_a_request_is_no_failure_of_it() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let serve = async {
+        let mut first = server.accept().await;
+        first.request().await;
+        first.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
+        // The second request was read, or not: nothing tells.
+        first.request().await;
+        drop(first);
+        let mut second = server.accept().await;
+        second.request().await;
+        second.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nho").await;
+    };
+    let ask = async {
+        let one = client.send(post(server.url("/"))).await.unwrap().bytes(10).await.unwrap();
+        let two = client.send(post(server.url("/"))).await.unwrap().bytes(10).await.unwrap();
+        (one, two)
+    };
+    let (_, (one, two)) = tokio::join!(serve, ask);
+    assert_eq!((&one[..], &two[..]), (&b"hi"[..], &b"ho"[..]));
+}
+
+#[tokio::test]
+async fn a_new_connection_that_ends_under_a_request_is_reported_and_nothing_is_sent_twice() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let serve = async {
+        server.accept().await.request().await;
+        tokio::time::timeout(std::time::Duration::from_millis(200), server.accept()).await.is_err()
+    };
+    let (alone, asked) = tokio::join!(serve, client.send(post(server.url("/"))));
+    assert!(matches!(asked, Err(NetError::Reset { .. })), "{asked:?}");
+    assert!(alone, "it was sent again");
+}
+
+#[tokio::test]
 async fn an_idle_connection_is_used_again_and_a_fresh_one_is_not() {
     let server = TestServer::start().await;
     let client = server.client();
