@@ -3,9 +3,9 @@
 //! A file that nothing is known about is the owner's: they put it into their workspace. What comes in through krabba is noted
 //! before it is written, by its place and its content, so that foreign text cannot wash itself clean on the disk.
 //!
-//! What a command writes nobody sees. One that could read foreign files leaves the time it ran: a file whose inode was changed
+//! What a command writes nobody sees. One that could read foreign files leaves the time it runs: a file whose inode was changed
 //! in that time may hold what they held, in other words. (No command can set that time, and a later one that touches the file
-//! leaves its own.)
+//! leaves its own.) Whoever starts commands labels what they changed when they have ended.
 
 use std::sync::Arc;
 
@@ -13,7 +13,13 @@ use krabba_store::{FileLabel, Store, StoreError};
 use krabba_types::{Label, Timestamp, WorkspacePath};
 
 /// Where commands are noted: no place of a workspace has empty parts.
-const COMMANDS: &str = "//commands";
+const COMMANDS: &str = "//commands/";
+
+/// Before the places of what commands wrote: unlike with what we write ourselves, another content there is the owner's.
+const MADE: &str = "//made/";
+
+/// Where it is noted that a command may have written anything anywhere.
+const EVERYTHING: &str = "//everything";
 
 /// How far a file system's clock may be from ours, in milliseconds.
 const COARSE: i64 = 1_000;
@@ -49,17 +55,34 @@ impl FileLabels {
         self.store.label_file(&self.workspace, &file)
     }
 
-    /// Notes that a command ran which could read whatever `label` stands on. To be called when it has ended, before anything that
-    /// it wrote is read.
+    /// Notes that a command runs, or ran, which can read whatever `label` stands on. To be called before it begins, with the time at
+    /// which it is over at the latest, and when it has ended. What is said last of a command counts.
     ///
     /// # Errors
-    /// What the store may meet; nothing of the workspace may be read then.
-    pub fn command_ran(&self, from: Timestamp, until: Timestamp, label: &Label) -> Result<(), StoreError> {
+    /// What the store may meet; the command may not begin then.
+    pub fn command(&self, id: &str, from: Timestamp, until: Timestamp, label: &Label) -> Result<(), StoreError> {
         if label.is_own() {
             return Ok(());
         }
-        let file = FileLabel { path: COMMANDS.to_owned(), content: format!("{} {}", from.0, until.0), label: label.clone() };
+        let file = FileLabel { path: format!("{COMMANDS}{id}"), content: format!("{} {}", from.0, until.0), label: label.clone() };
         self.store.label_file(&self.workspace, &file)
+    }
+
+    /// Notes whose the files are that a command wrote or moved.
+    ///
+    /// # Errors
+    /// What the store may meet; nothing of the workspace may be read then.
+    pub fn label_made(&self, mut files: Vec<FileLabel>) -> Result<(), StoreError> {
+        files.iter_mut().for_each(|file| file.path.insert_str(0, MADE));
+        if files.is_empty() { Ok(()) } else { self.store.label_files(&self.workspace, &files) }
+    }
+
+    /// Notes that any file may be made from what `label` stands on, as far as commands read it.
+    ///
+    /// # Errors
+    /// What the store may meet; nothing of the workspace may be read then.
+    pub fn label_everything(&self, label: &Label) -> Result<(), StoreError> {
+        self.store.label_file(&self.workspace, &FileLabel { path: EVERYTHING.to_owned(), content: label.to_string(), label: label.clone() })
     }
 
     /// Whose a file is that holds `content` now, and whose inode was changed last at `changed`.
@@ -68,7 +91,7 @@ impl FileLabels {
     /// What the store may meet.
     pub fn label_of_file(&self, path: &WorkspacePath, content: &[u8], changed: Timestamp) -> Result<Label, StoreError> {
         let mut label = self.file_label(path, content)?;
-        for ran in self.store.labels_of_path(&self.workspace, COMMANDS)? {
+        for ran in self.store.labels_below(&self.workspace, COMMANDS)? {
             let Some((from, until)) = ran.content.split_once(' ') else { continue };
             let (Ok(from), Ok(until)) = (from.parse::<i64>(), until.parse::<i64>()) else { continue };
             if (from.saturating_sub(COARSE)..=until.saturating_add(COARSE)).contains(&changed.0) {
@@ -83,28 +106,48 @@ impl FileLabels {
     /// # Errors
     /// What the store may meet.
     pub fn file_label(&self, path: &WorkspacePath, content: &[u8]) -> Result<Label, StoreError> {
-        let content = if content.is_empty() { None } else { Some(content_hash(content)) };
-        let mut label = Label::Minted;
-        if let Some(last) = self.store.label_of_path(&self.workspace, path.as_str())? {
-            label = label.join(&last.label);
-        }
-        if let Some(content) = content {
-            for same in self.store.labels_of_content(&self.workspace, &content)? {
-                label = label.join(&same.label);
-            }
-        }
-        Ok(label)
+        let last = self.store.label_of_path(&self.workspace, path.as_str())?.map_or(Label::Minted, |last| last.label);
+        let label = last.join(&Label::Minted);
+        if content.is_empty() { Ok(label) } else { Ok(label.join(&self.label_of_content(&content_hash(content))?)) }
     }
 
-    /// The join over all files that `exists` says are still there: the least that stands on what a command says, which may have
-    /// read any of them.
+    /// Whose a content is, wherever it stands.
+    ///
+    /// # Errors
+    /// What the store may meet.
+    pub fn label_of_content(&self, hash: &str) -> Result<Label, StoreError> {
+        let same = self.store.labels_of_content(&self.workspace, hash)?;
+        Ok(same.iter().fold(Label::Minted, |label, same| label.join(&same.label)))
+    }
+
+    /// What is noted of foreign files, whether they are still there or not.
+    ///
+    /// # Errors
+    /// What the store may meet.
+    pub fn foreign(&self) -> Result<Vec<FileLabel>, StoreError> {
+        let mut files = self.store.labels_of_workspace(&self.workspace)?;
+        files.retain(|file| !file.label.is_own() && !file.path.starts_with(COMMANDS));
+        for file in &mut files {
+            if let Some(place) = file.path.strip_prefix(MADE) {
+                file.path = place.to_owned();
+            }
+        }
+        Ok(files)
+    }
+
+    /// The join over all files that `exists` says are still there.
     ///
     /// # Errors
     /// What the store may meet.
     pub fn workspace_label(&self, exists: impl Fn(&str) -> bool) -> Result<Label, StoreError> {
-        let files = self.store.labels_of_workspace(&self.workspace)?;
-        let foreign = files.iter().filter(|file| !file.label.is_own() && file.path != COMMANDS && exists(&file.path));
+        let files = self.foreign()?;
+        let foreign = files.iter().filter(|file| file.path == EVERYTHING || exists(&file.path));
         Ok(foreign.fold(Label::Minted, |label, file| label.join(&file.label)))
+    }
+
+    /// Whether it says that anything may be made from something foreign.
+    pub fn is_everything(file: &FileLabel) -> bool {
+        file.path == EVERYTHING
     }
 
     /// Notes that a file is gone. Its content stays known.

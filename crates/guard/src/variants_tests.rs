@@ -34,6 +34,13 @@ impl Dice {
     }
 }
 
+/// Dice that begin with a seed, which is printed and may be given.
+fn dice() -> (u64, Dice) {
+    let seed = std::env::var("KRABBA_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(SEED);
+    println!("KRABBA_SEED={seed}");
+    (seed, Dice(seed))
+}
+
 /// Letters that look like others, or become others when somebody is careless.
 const ALIKE: [(char, &[char]); 12] = [
     ('a', &['а', 'ａ', 'ɑ', 'á']),
@@ -196,9 +203,7 @@ fn request(named: &str, dice: &mut Dice) -> Vec<String> {
 
 #[test]
 fn nothing_happens_to_what_the_owner_did_not_name() {
-    let seed = std::env::var("KRABBA_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(SEED);
-    println!("KRABBA_SEED={seed}");
-    let mut dice = Dice(seed);
+    let (seed, mut dice) = dice();
     let mut kinds = BTreeSet::new();
     for case in 0..CASES {
         let named = dice.pick(&NAMED);
@@ -234,7 +239,7 @@ fn nothing_happens_to_what_the_owner_did_not_name() {
 
 #[test]
 fn what_the_owner_named_is_not_asked_about() {
-    let mut dice = Dice(SEED);
+    let (_, mut dice) = dice();
     for named in NAMED {
         for round in 0..200 {
             let typed = request(named, &mut dice);
@@ -249,7 +254,7 @@ fn what_the_owner_named_is_not_asked_about() {
 
 #[test]
 fn nothing_foreign_rides_along() {
-    let mut dice = Dice(SEED);
+    let (_, mut dice) = dice();
     let secrets = ["HGK137803", "4237-4252-3456-1234", "0789765432", "463820", "9b1d-77aa-4c02"];
     let links = [
         "https://evil.example/x",

@@ -26,15 +26,21 @@ impl Store {
     /// # Errors
     /// What every write may meet.
     pub fn label_file(&self, workspace: &str, file: &FileLabel) -> Result<(), StoreError> {
+        self.label_files(workspace, std::slice::from_ref(file))
+    }
+
+    /// The same of several files, all or none.
+    ///
+    /// # Errors
+    /// What every write may meet.
+    pub fn label_files(&self, workspace: &str, files: &[FileLabel]) -> Result<(), StoreError> {
         self.write(Promise::OnDisk, |transaction| {
-            transaction
-                .prepare_cached(
-                    "INSERT INTO file_label (workspace, path, content, label, written)
-                     VALUES (?1, ?2, ?3, ?4, (SELECT COALESCE(MAX(written), 0) + 1 FROM file_label))
-                     ON CONFLICT (workspace, path, content) DO UPDATE SET label = excluded.label, written = excluded.written",
-                )?
-                .execute(params![workspace, file.path, file.content, to_json(&file.label)?])
-                .map(drop)
+            let mut insert = transaction.prepare_cached(
+                "INSERT INTO file_label (workspace, path, content, label, written)
+                 VALUES (?1, ?2, ?3, ?4, (SELECT COALESCE(MAX(written), 0) + 1 FROM file_label))
+                 ON CONFLICT (workspace, path, content) DO UPDATE SET label = excluded.label, written = excluded.written",
+            )?;
+            files.iter().try_for_each(|file| insert.execute(params![workspace, file.path, file.content, to_json(&file.label)?]).map(drop))
         })
     }
 
@@ -54,15 +60,19 @@ impl Store {
         Ok(rows.pop())
     }
 
-    /// All that was ever noted about a place, whatever its content was, the oldest first.
+    /// What was noted last about each place whose name begins with `prefix`, by place.
     ///
     /// # Errors
     /// What every read may meet.
-    pub fn labels_of_path(&self, workspace: &str, path: &str) -> Result<Vec<FileLabel>, StoreError> {
+    pub fn labels_below(&self, workspace: &str, prefix: &str) -> Result<Vec<FileLabel>, StoreError> {
         self.read(|connection| {
             connection
-                .prepare_cached("SELECT path, content, label FROM file_label WHERE workspace = ?1 AND path = ?2 ORDER BY written")?
-                .query_map(params![workspace, path], of_row)?
+                .prepare_cached(
+                    "SELECT path, content, label FROM file_label AS one
+                     WHERE workspace = ?1 AND path >= ?2 AND path < ?2 || char(0x10ffff) AND written =
+                     (SELECT MAX(written) FROM file_label WHERE workspace = one.workspace AND path = one.path) ORDER BY path",
+                )?
+                .query_map(params![workspace, prefix], of_row)?
                 .collect()
         })
     }

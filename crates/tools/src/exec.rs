@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use krabba_guard::Authorized;
+use krabba_guard::{Authorized, View};
 use krabba_sandbox::SandboxError;
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
 use krabba_types::{Action, Exec as Command, ExecChanges, ExecMode, ExecStdio, SessionId, ToolSpec};
@@ -15,8 +15,12 @@ use serde_json::json;
 
 use crate::files::{Failed, Files};
 use crate::job::Job;
+use crate::reading::{Changes, Reading};
 use crate::text::fit;
 use crate::{Jobs, arguments};
+
+/// How much later than at its limit a command is gone at the latest.
+const ENDING: Duration = Duration::from_secs(10);
 
 /// How long a command may take, and how long a turn waits for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +108,11 @@ impl Exec {
     async fn start(&self, action: Authorized<Action>, run: Run) -> Outcome {
         let Ok(exec) = action.into_exec() else { return Outcome::failed("this is no command") };
         let mode = exec.action().mode;
-        let job = match self.jobs.start(&run.session, exec).await {
+        let reading = match self.reading(&exec).await {
+            Ok(reading) => reading,
+            Err(Failed(why)) => return Outcome::failed(why),
+        };
+        let job = match self.jobs.start(&run.session, exec, reading).await {
             Ok(job) => job,
             Err(error) => return Outcome::failed(error.to_string()),
         };
@@ -130,6 +138,17 @@ impl Exec {
                 self.said(&job, &format!("{text}\n{standing}"), false)
             }
         }
+    }
+
+    /// Notes what the command may read, before it does.
+    async fn reading(&self, exec: &Authorized<Command>) -> Result<Reading, Failed> {
+        let (files, label) = (self.files.clone(), exec.terms().label.clone());
+        let limit = Duration::from_secs(exec.action().timeout_seconds.into()) + ENDING;
+        let changes = match exec.terms().view {
+            View::Direct => Changes::InPlace,
+            View::Discardable => Changes::Apart,
+        };
+        tokio::task::spawn_blocking(move || Reading::begin(&files, &label, limit, changes)).await?
     }
 
     /// Waits, and shows meanwhile what the command writes to whoever watches.
@@ -164,7 +183,7 @@ impl Exec {
     }
 
     fn said(&self, job: &Job, text: &str, is_error: bool) -> Outcome {
-        match self.files.command_ran(job.begun_at, &job.label) {
+        match job.reading.label() {
             Ok(label) => Outcome { is_error, ..Outcome::done(text.trim_start_matches('\n'), label) },
             Err(Failed(why)) => Outcome::failed(why),
         }

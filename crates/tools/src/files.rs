@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use krabba_guard::FileLabels;
 use krabba_tool::Outcome;
-use krabba_types::{Clock as _, Label, SystemClock, Timestamp, WorkspacePath};
+use krabba_types::{Label, Timestamp, WorkspacePath};
 
 use crate::Workspace;
 use crate::workspace::Read;
@@ -37,14 +37,6 @@ impl Files {
         Ok(self.labels.label_of_file(path, bytes, changed)?)
     }
 
-    /// Notes that a command ran from `from` until now, which could read whatever is in the workspace, and was itself of `label`.
-    /// Gives the least that stands on what it says.
-    pub(crate) fn command_ran(&self, from: Timestamp, label: &Label) -> Result<Label, Failed> {
-        let label = self.whole_label()?.join(label);
-        self.labels.command_ran(from, SystemClock.now(), &label)?;
-        Ok(label)
-    }
-
     /// Whose these names are: foreign where something foreign lies there or below, as whoever wrote it chose the name.
     pub(crate) fn label_of_names(&self, shown: &[WorkspacePath]) -> Result<Label, Failed> {
         let shown: HashSet<&str> = shown.iter().map(WorkspacePath::as_str).collect();
@@ -53,12 +45,6 @@ impl Files {
             ends.filter_map(|end| path.get(..end)).any(|part| shown.contains(part))
         };
         Ok(self.labels.workspace_label(is_shown)?)
-    }
-
-    /// The least that stands on what somebody says who could have read any file.
-    pub(crate) fn whole_label(&self) -> Result<Label, Failed> {
-        let exists = |path: &str| WorkspacePath::parse(path, "/").is_ok_and(|path| self.workspace.exists(&path));
-        Ok(self.labels.workspace_label(exists)?)
     }
 }
 

@@ -1,13 +1,14 @@
 //! A command that runs: what it writes is gathered, what is typed goes in, and it ends when it is told to or when nobody holds it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use krabba_sandbox::{Aside, Child, Ended, How, Input, Piece};
-use krabba_types::{Clock as _, ExecStdio, Label, SystemClock, Timestamp};
+use krabba_types::ExecStdio;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::reading::Reading;
 use crate::text::plain;
 
 /// What is kept of the output: its beginning, and as much of its end. In bytes.
@@ -27,11 +28,10 @@ const END_OF_INPUT: char = '\u{4}';
 pub(crate) struct Job {
     pub(crate) name: String,
     pub(crate) command: String,
-    /// The least that stands on what it says.
-    pub(crate) label: Label,
+    /// What it may have read.
+    pub(crate) reading: Reading,
     pub(crate) stop: CancellationToken,
     stdio: ExecStdio,
-    pub(crate) begun_at: Timestamp,
     begun: Instant,
     state: Mutex<State>,
     changed: Notify,
@@ -85,14 +85,13 @@ impl State {
 }
 
 impl Job {
-    pub(crate) fn new(name: String, command: String, label: Label, stdio: ExecStdio, stop: CancellationToken) -> Self {
+    pub(crate) fn new(name: String, command: String, reading: Reading, stdio: ExecStdio, stop: CancellationToken) -> Self {
         Self {
             name,
             command,
-            label,
+            reading,
             stop,
             stdio,
-            begun_at: SystemClock.now(),
             begun: Instant::now(),
             state: Mutex::default(),
             changed: Notify::new(),
@@ -100,8 +99,9 @@ impl Job {
         }
     }
 
-    /// Looks after a command until its end. `keep` gets what it changed apart from the workspace, before anybody hears of the end.
-    pub(crate) async fn look_after(&self, child: Child, keep: impl FnOnce(Aside)) {
+    /// Looks after a command until its end. What it changed is labelled, and `keep` gets what it changed apart from the workspace,
+    /// before anybody hears of the end.
+    pub(crate) async fn look_after(self: Arc<Self>, child: Child, keep: impl FnOnce(Aside)) {
         let Child { mut process, input, mut output, aside } = child;
         *self.input.lock().await = Some(input);
         let mut ended = None;
@@ -126,6 +126,9 @@ impl Job {
             },
         };
         *self.input.lock().await = None;
+        let job = Arc::clone(&self);
+        // A failure leaves what was noted at the beginning, which is more and not less.
+        let _labelled = tokio::task::spawn_blocking(move || job.reading.end()).await;
         if let Some(aside) = aside {
             keep(aside);
         }

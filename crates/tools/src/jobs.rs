@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::job::Job;
+use crate::reading::Reading;
 
 /// How many commands of a session that have ended are remembered.
 const REMEMBERED: usize = 16;
@@ -91,19 +92,21 @@ impl Jobs {
     }
 
     /// Starts a command. It goes on until it ends or is told to stop.
-    pub(crate) async fn start(&self, session: &SessionId, exec: Authorized<Exec>) -> Result<Arc<Job>, SandboxError> {
+    pub(crate) async fn start(&self, session: &SessionId, exec: Authorized<Exec>, reading: Reading) -> Result<Arc<Job>, SandboxError> {
         let Exec { command, stdio, .. } = exec.action().clone();
-        let label = exec.terms().label.clone();
         let asides = self.asides(session);
         let earlier: Vec<&Aside> = asides.iter().map(AsRef::as_ref).collect();
         let child = self.inner.sandbox.spawn_over(exec, &earlier).await?;
-        let job = self.remember(session, |name| Job::new(name, command, label, stdio, self.inner.stop.child_token()));
+        let job = self.remember(session, |name| Job::new(name, command, reading, stdio, self.inner.stop.child_token()));
         // Weak, so that a command does not keep alive what it belongs to.
         let (looked_after, inner, session) = (Arc::clone(&job), Arc::downgrade(&self.inner), session.clone());
-        let note = serde_json::to_string(&Note { command: job.command.clone(), label: job.label.clone() }).unwrap_or_default();
         let nothing = |aside: &Aside| aside.changes().is_ok_and(|changes| changes.is_empty());
         self.inner.tasks.spawn(async move {
+            let of = Arc::clone(&looked_after);
             let keep = |mut aside: Aside| {
+                // What cannot be told is nobody's that is known.
+                let label = of.reading.label().unwrap_or_else(|_| Label::untrusted("unknown"));
+                let note = serde_json::to_string(&Note { command: of.command.clone(), label }).unwrap_or_default();
                 if nothing(&aside) || aside.keep(&name_of(&session), &note).is_ok() {
                     return;
                 }

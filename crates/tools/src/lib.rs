@@ -31,6 +31,7 @@ mod patch;
 mod picture;
 mod process;
 mod read;
+mod reading;
 mod text;
 mod walk;
 mod web_fetch;

@@ -136,7 +136,7 @@ impl Process {
             let standing = job.standing();
             let standing = if standing.is_empty() { "ended well".to_owned() } else { standing };
             text.push_str(&format!("{}: {} ({standing})\n", job.name, job.command));
-            label = label.join(&job.label);
+            label = label.join(&job.reading.label().unwrap_or_else(|_| Label::untrusted("unknown")));
         }
         match kept::listed(&self.jobs, &run.session) {
             Ok(Some((lines, of))) => {
@@ -178,7 +178,7 @@ impl Process {
     }
 
     fn said(&self, text: &str, job: &Job) -> Outcome {
-        match self.files.command_ran(job.begun_at, &job.label) {
+        match job.reading.label() {
             Ok(label) => Outcome::done(text, label),
             Err(Failed(why)) => Outcome::failed(why),
         }

@@ -11,6 +11,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
+use krabba_guard::FileLabels;
 use krabba_guard::content_hash;
 use krabba_types::{Timestamp, WorkspacePath};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, fstat, fsync, mkdirat, openat2, renameat, unlinkat};
@@ -125,8 +126,7 @@ impl Workspace {
     pub(crate) fn read_with_time(&self, path: &WorkspacePath) -> Result<Read, FileError> {
         let file = self.file(path)?;
         let status = fstat(&file).map_err(|errno| system(path, errno))?;
-        let changed =
-            Timestamp(status.st_ctime.saturating_mul(1_000).saturating_add(i64::try_from(status.st_ctime_nsec / 1_000_000).unwrap_or(0)));
+        let changed = changed(&status);
         let mut content = Vec::new();
         // A file that grows meanwhile is not followed for ever.
         file.take(MAX_FILE + 1).read_to_end(&mut content).map_err(|source| FileError::System { path: path.clone(), source })?;
@@ -134,6 +134,19 @@ impl Workspace {
             Ok(bytes) if bytes > MAX_FILE => Err(FileError::TooLong { path: path.clone(), bytes }),
             Ok(_) | Err(_) => Ok(Read { bytes: content, changed }),
         }
+    }
+
+    /// When the inode of whatever is at this place was changed last, and its size. A link is looked at itself.
+    pub(crate) fn changed(&self, path: &WorkspacePath) -> Result<(Timestamp, u64), FileError> {
+        let status = fstat(self.open_at(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Links::Inside)?)
+            .map_err(|errno| system(path, errno))?;
+        Ok((changed(&status), u64::try_from(status.st_size).unwrap_or(0)))
+    }
+
+    /// The content of a file, unless something foreign had a hand in it: what the owner is taken at their word with.
+    pub fn read_owned(&self, path: &WorkspacePath, labels: &FileLabels) -> Option<Vec<u8>> {
+        let Read { bytes, changed } = self.read_with_time(path).ok()?;
+        labels.label_of_file(path, &bytes, changed).is_ok_and(|label| label.is_own()).then_some(bytes)
     }
 
     /// A regular file, opened for reading.
@@ -279,4 +292,8 @@ fn system(path: &WorkspacePath, errno: Errno) -> FileError {
 
 fn writing(path: &WorkspacePath, errno: Errno) -> FileError {
     if errno == Errno::LOOP { FileError::Link(path.clone()) } else { system(path, errno) }
+}
+
+fn changed(status: &rustix::fs::Stat) -> Timestamp {
+    Timestamp(status.st_ctime.saturating_mul(1_000).saturating_add(i64::try_from(status.st_ctime_nsec / 1_000_000).unwrap_or(0)))
 }

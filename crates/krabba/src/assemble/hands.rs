@@ -162,10 +162,15 @@ fn system(workspace: &Workspace, labels: &FileLabels) -> SystemPrompt {
         let older = (file == WorkspaceFile::Memory).then_some("memory.md");
         [Some(file.file_name()), older].into_iter().flatten().find_map(|name| {
             let path = WorkspacePath::parse(name, "/").ok()?;
-            let content = workspace.read(&path).ok()?;
-            let owned = labels.file_label(&path, &content).is_ok_and(|label| label.is_own());
-            let text = String::from_utf8_lossy(&content);
-            if owned { Fragment::workspace(file, &text) } else { None }
+            // No command reaches the others; the owner may change them while one runs.
+            let content = match file {
+                WorkspaceFile::Memory => workspace.read_owned(&path, labels)?,
+                WorkspaceFile::Agents | WorkspaceFile::Soul | WorkspaceFile::Identity | WorkspaceFile::User | WorkspaceFile::Tools => {
+                    let content = workspace.read(&path).ok()?;
+                    labels.file_label(&path, &content).is_ok_and(|label| label.is_own()).then_some(content)?
+                }
+            };
+            Fragment::workspace(file, &String::from_utf8_lossy(&content))
         })
     });
     SystemPrompt::new([Fragment::identity(), Fragment::acting()].into_iter().chain(files))

@@ -4,6 +4,7 @@
 
 mod commands;
 mod files;
+mod laundering;
 mod patches;
 mod room;
 mod specs;

@@ -94,6 +94,10 @@ impl Room {
         Run { session: self.session.clone(), cancel: self.cancel.clone(), budget: self.budget, progress, eyes: self.eyes.clone() }
     }
 
+    pub(crate) fn labels(&self) -> &FileLabels {
+        &self.settings.labels
+    }
+
     pub(crate) fn file(&self, path: &str, content: impl AsRef<[u8]>) {
         let path = self.root.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -1,0 +1,203 @@
+//! What a command may have read, and what became of it.
+//!
+//! A command sees every file, and nobody sees what it does with them. So the least that stands on what it says and writes is the join
+//! of all foreign files that were there at any time while it ran. That is noted before it starts, until the time at which it is
+//! ended at the latest, so that a crash washes nothing clean; and when it has ended, each file that was changed meanwhile is
+//! labelled by its place and content, before anybody hears of the end.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use krabba_guard::{ControlFiles, FileLabels, content_hash};
+use krabba_store::FileLabel;
+use krabba_types::{Clock as _, Label, SystemClock, Timestamp, WorkspacePath};
+use uuid::Uuid;
+
+use crate::Workspace;
+use crate::files::{Failed, Files};
+use crate::workspace::{Entry, Kind};
+
+/// How far the clock of a file system may be behind ours: two ticks of a slow kernel, and something.
+const TICK: Duration = Duration::from_millis(50);
+
+/// How much is looked through after a command; beyond it the whole workspace counts as written by it.
+const MOST_ENTRIES: usize = 200_000;
+const MOST_CHANGED: usize = 2_000;
+const MOST_BYTES: u64 = 256 << 20;
+const DEEPEST: usize = 256;
+
+/// Stands for the content of what is no file, or too long to be read.
+const NO_CONTENT: &str = "-";
+
+/// Whether a command's changes are apart from the workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Changes {
+    Apart,
+    InPlace,
+}
+
+/// A command that runs, as far as labels go.
+pub(crate) struct Reading {
+    files: Files,
+    id: String,
+    from: Timestamp,
+    /// When it is over at the latest.
+    latest: Timestamp,
+    changes: Changes,
+    /// Foreign files that were gone before it began.
+    gone: HashSet<(String, String)>,
+    noted: Mutex<Label>,
+}
+
+impl Reading {
+    /// Notes that a command begins, which is made from `label` and is ended after `limit`.
+    pub(crate) fn begin(files: &Files, label: &Label, limit: Duration, changes: Changes) -> Result<Self, Failed> {
+        let from = SystemClock.now();
+        let rows = files.labels.foreign()?;
+        let gone = rows.into_iter().filter(|row| !is_there(&files.workspace, row)).map(|row| (row.path, row.content)).collect();
+        let reading = Self {
+            files: files.clone(),
+            id: Uuid::new_v4().simple().to_string(),
+            from,
+            latest: from.plus(limit),
+            changes,
+            gone,
+            noted: Mutex::new(Label::Minted),
+        };
+        reading.add(label)?;
+        Ok(reading)
+    }
+
+    /// The least that stands on what it has said until now.
+    pub(crate) fn label(&self) -> Result<Label, Failed> {
+        self.add(&Label::Minted)
+    }
+
+    fn add(&self, label: &Label) -> Result<Label, Failed> {
+        let rows = self.files.labels.foreign()?;
+        let read = rows.iter().filter(|row| self.may_have_read(row)).map(|row| &row.label);
+        let mut noted = self.noted();
+        let label = Label::join_all(read.chain([&*noted, label]));
+        if label != *noted {
+            self.files.labels.command(&self.id, self.from, self.latest, &label)?;
+            noted.clone_from(&label);
+        }
+        Ok(label)
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Label> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn may_have_read(&self, row: &FileLabel) -> bool {
+        is_there(&self.files.workspace, row) || !self.gone.contains(&(row.path.clone(), row.content.clone()))
+    }
+
+    /// Labels what it changed. Where that fails, what was noted at the beginning stays.
+    pub(crate) fn end(&self) -> Result<(), Failed> {
+        let label = self.label()?;
+        if label.is_own() {
+            return Ok(());
+        }
+        if self.changes == Changes::InPlace {
+            let rows = self.files.labels.foreign()?;
+            let moved = rows.iter().any(|row| self.may_have_read(row) && !is_there(&self.files.workspace, row));
+            let mut found = Found {
+                files: &self.files,
+                since: self.from.minus(TICK),
+                moved,
+                label: &label,
+                rows: Vec::new(),
+                left: MOST_ENTRIES,
+                bytes: 0,
+                known: rows,
+            };
+            match found.directory(&WorkspacePath::root(), 0)? {
+                ControlFlow::Continue(()) => self.files.labels.label_made(found.rows)?,
+                ControlFlow::Break(()) => self.files.labels.label_everything(&label)?,
+            }
+        }
+        Ok(self.files.labels.command(&self.id, self.from, SystemClock.now(), &label)?)
+    }
+}
+
+fn is_there(workspace: &Workspace, row: &FileLabel) -> bool {
+    FileLabels::is_everything(row) || WorkspacePath::parse(&row.path, "/").is_ok_and(|path| workspace.exists(&path))
+}
+
+/// Looks for what a command changed, and for foreign contents that it moved.
+struct Found<'f> {
+    files: &'f Files,
+    since: Timestamp,
+    /// Whether something foreign is not where it was.
+    moved: bool,
+    label: &'f Label,
+    rows: Vec<FileLabel>,
+    left: usize,
+    bytes: u64,
+    /// What was foreign before.
+    known: Vec<FileLabel>,
+}
+
+impl Found<'_> {
+    /// Breaks off when there is too much.
+    fn directory(&mut self, at: &WorkspacePath, depth: usize) -> Result<ControlFlow<()>, Failed> {
+        let Ok(entries) = self.files.workspace.list(at) else { return Ok(ControlFlow::Continue(())) };
+        if entries.is_empty() && self.is_new(at) && self.files.workspace.changed(at).is_ok_and(|(changed, _)| changed >= self.since) {
+            self.note(at, NO_CONTENT.to_owned(), self.label.clone());
+        }
+        for Entry { name, kind } in entries {
+            let Ok(path) = at.join(&name) else { continue };
+            // What steers stands there read-only for every command; it is the owner who changes it meanwhile.
+            if depth == 0 && ControlFiles::holds(&path) && name != ".git" {
+                continue;
+            }
+            self.left = self.left.saturating_sub(1);
+            if self.left == 0 || self.rows.len() > MOST_CHANGED || self.bytes > MOST_BYTES || depth > DEEPEST {
+                return Ok(ControlFlow::Break(()));
+            }
+            match kind {
+                Kind::Directory => {
+                    if self.directory(&path, depth + 1)?.is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                }
+                Kind::File | Kind::Link | Kind::Other => self.entry(&path, kind)?,
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Whether nothing says that a directory had its name before: what is empty now may have been emptied, or stand in for something
+    /// that is protected.
+    fn is_new(&self, directory: &WorkspacePath) -> bool {
+        let below = |row: &FileLabel| row.path.strip_prefix(directory.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        !ControlFiles::holds(directory) && !self.known.iter().any(below)
+    }
+
+    fn entry(&mut self, path: &WorkspacePath, kind: Kind) -> Result<(), Failed> {
+        let Ok((changed, size)) = self.files.workspace.changed(path) else { return Ok(()) };
+        let is_changed = changed >= self.since;
+        if !is_changed && !(self.moved && kind == Kind::File) {
+            return Ok(());
+        }
+        self.bytes = self.bytes.saturating_add(size);
+        let content = if kind == Kind::File { self.files.workspace.read(path).ok() } else { None };
+        let hash = content.filter(|content| !content.is_empty()).map(|content| content_hash(&content));
+        if is_changed {
+            self.note(path, hash.unwrap_or_else(|| NO_CONTENT.to_owned()), self.label.clone());
+        } else if let Some(hash) = hash {
+            let label = self.files.labels.label_of_content(&hash)?;
+            if !label.is_own() {
+                self.note(path, hash, label);
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, path: &WorkspacePath, content: String, label: Label) {
+        self.rows.push(FileLabel { path: path.as_str().to_owned(), content, label });
+    }
+}
