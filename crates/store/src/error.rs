@@ -33,6 +33,14 @@ pub enum StoreError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// The disk does not do what it should.
+    #[error("the disk that holds {} failed ({source}); nothing was changed. Look whether it is mounted read-only, or broken", path.display())]
+    Disk {
+        /// The database file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
     /// Another process kept the file for longer than we wait (five seconds).
     #[error("{} is in use by another program for more than 5 seconds; if no other krabba runs, look who holds it with: fuser {}", path.display(), path.display())]
     Locked {
@@ -110,6 +118,7 @@ impl StoreError {
         match source.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked { path, source },
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => Self::ReadOnly { path, source },
+            Some(ErrorCode::SystemIoFailure) => Self::Disk { path, source },
             Some(ErrorCode::DiskFull) => Self::Full { path, source },
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged { path, source },
             Some(_) | None => Self::Sqlite { path, source },

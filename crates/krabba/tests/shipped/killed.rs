@@ -1,5 +1,5 @@
-//! Killed at every durable step of a turn that writes a file and runs a command: the next turn goes on, and nothing with
-//! consequences happens twice.
+//! Killed at every durable step of a turn that writes a file and runs a command, or with a disk that fails from there on: the next
+//! turn goes on, and nothing with consequences happens twice.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -101,4 +101,61 @@ async fn turn_that_is_killed_at_any_durable_step_goes_on_and_does_nothing_twice(
     }
     println!("killed at each of {steps} durable steps");
     assert_eq!(seen, BTreeSet::from(["done", "not begun", "unknown"]), "no step lies between the command and its result");
+}
+
+/// Error numbers of Linux: a full disk, one that can only be read, and one that is broken.
+const FAILURES: [i32; 3] = [28, 30, 5];
+
+#[tokio::test]
+async fn disk_that_fails_in_the_middle_of_a_turn_is_named_and_nothing_is_lost_or_done_twice() {
+    let tools = tempfile::tempdir().unwrap();
+    let library = killer(tools.path());
+    let whole = server().await;
+    let undisturbed = home(&whole, &library, 0);
+    ask(&undisturbed, "write a note and a line").await.code(0);
+    let steps: usize = fs::read_to_string(undisturbed.path("steps")).unwrap().trim().parse().unwrap();
+    let mut named = 0;
+    for (index, step) in (1..=steps).enumerate() {
+        let error = FAILURES[index % FAILURES.len()];
+        let server = server().await;
+        let home = home(&server, &library, step).variable("FAIL_WITH", &error.to_string());
+        let failed = ask(&home, "write a note and a line").await;
+        // What fails at the very end, when all is stored, nobody needs to know.
+        if failed.code == Some(0) {
+            assert_eq!(failed.out, "All done.\n", "error {error} from step {step} on: {failed}");
+        } else {
+            assert!(failed.code == Some(1) && failed.err.contains("the disk that holds "), "error {error} from step {step} on: {failed}");
+            assert!(!failed.err.contains("panicked"), "{failed}");
+            named += 1;
+        }
+        let asked = server.generations().len();
+        let home = home.variable("KILL_AT", "0");
+        let next = ask(&home, "go on").await.code(0);
+        assert_eq!(next.out, "Gone on.\n", "error {error} from step {step} on: {next}");
+        let lines = fs::read_to_string(home.path(".krabba/workspace/log.txt")).unwrap_or_default();
+        assert!(lines.is_empty() || lines == "once\n", "error {error} from step {step} on: the command ran twice: {lines}");
+        let request = server.generations()[asked].json.clone().unwrap();
+        check_pairs(request["messages"].as_array().unwrap(), step);
+        home.run(&["sessions", "show", "s"]).await.code(0);
+    }
+    println!("the disk failed from each of {steps} durable steps on; {named} turns said so");
+    assert!(named * 2 > steps, "{named} of {steps}");
+}
+
+#[tokio::test]
+async fn database_that_somebody_keeps_is_named_and_the_next_turn_is_stored() {
+    let server = server().await;
+    let tools = tempfile::tempdir().unwrap();
+    let library = killer(tools.path());
+    let home = home(&server, &library, 0);
+    ask(&home, "go on").await.code(0);
+    let other = rusqlite::Connection::open(home.path(".krabba/krabba.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let locked = ask(&home, "go on, please").await;
+    assert!(locked.code == Some(1) && locked.err.contains("is in use by another program"), "{locked}");
+    other.execute_batch("ROLLBACK").unwrap();
+    drop(other);
+    ask(&home, "go on, then").await.code(0);
+    let shown = home.run(&["sessions", "show", "s"]).await.code(0);
+    assert!(shown.out.contains("go on, then"), "{shown}");
 }
