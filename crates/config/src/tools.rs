@@ -3,10 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Entries;
 use crate::draft::{At, Draft};
 use crate::tool_names::{is_known, names};
 use crate::tree::{Node, NodeId, Value};
+use crate::{Credential, Entries};
 
 /// Which tools there are, and how they work.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
@@ -72,6 +72,22 @@ pub struct WebFetch {
     pub timeout_seconds: Option<u32>,
     /// What may be reached besides the open internet.
     pub ssrf_policy: SsrfPolicy,
+    /// Keys that pages are asked with, by names that models use. No model sees one.
+    #[schemars(extend("x-krabba" = true))]
+    pub secrets: Entries<PageSecret>,
+}
+
+/// A key that pages are asked with.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PageSecret {
+    /// The key.
+    pub api_key: Option<Credential>,
+    /// The hosts that get it, by their whole names, over `https` alone (or in your own network).
+    pub hosts: Vec<String>,
+    /// The header that it stands in. In `Authorization` it stands behind `Bearer`.
+    #[schemars(length(min = 1), extend("x-default" = "Authorization"))]
+    pub header: Option<String>,
 }
 
 /// What may be reached besides the open internet.

@@ -78,6 +78,7 @@ pub(crate) fn conditions(action: &Action, scene: &Scene, policy: &Policy, proven
         Action::Fetch(fetch) => {
             note(Condition::Vouched, words.hold_address(&fetch.url));
             note(Condition::Found, found(&fetch.url, scene));
+            note(Condition::Key, fetch.secret.is_some());
         }
         Action::Search(search) => {
             note(Condition::Vouched, search.query.split_whitespace().all(|word| words.hold_word(word)));

@@ -244,6 +244,8 @@ pub enum Condition {
     Removes,
     /// Its name says that it cannot be undone.
     Irreversible,
+    /// It is asked with a key of the owner's.
+    Key,
     /// It wants to reach the network.
     Network,
     /// It can be kept apart from the workspace.
@@ -271,6 +273,7 @@ impl Condition {
             Self::NewNote => "it is a new file below memory/",
             Self::Removes => "a file would be gone",
             Self::Irreversible => "its name says that it cannot be undone",
+            Self::Key => "it is asked with a key of yours",
             Self::Network => "it wants to reach the network",
             Self::ThrowAway => "it can be kept apart from the workspace",
             Self::Decoy => "a decoy is in it",

@@ -33,6 +33,7 @@ pub(crate) fn lines(action: &Action, terms: &Terms, scene: &Scene, provenance: &
         Action::Fetch(fetch) => {
             lines.push("get a page from the web".to_owned());
             lines.push(format!("  address: {} ({})", visible(&fetch.url), origin(&fetch.url)));
+            lines.extend(fetch.secret.iter().map(|name| format!("  with your key {}", visible(name))));
         }
         Action::Search(search) => {
             lines.push(format!("ask the search engine {}", visible(&search.endpoint)));

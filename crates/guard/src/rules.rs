@@ -1,8 +1,8 @@
 //! The default policy. Read from the top: the first rule whose conditions are met decides.
 
 use crate::policy::Condition::{
-    ControlFile, Decoy, Found, Guest, Irreversible, LosesSecret, Memory, Network, NewNote, PlainPayload, Private, Removes, Secret, Tainted,
-    ThrowAway, Vouched,
+    ControlFile, Decoy, Found, Guest, Irreversible, Key, LosesSecret, Memory, Network, NewNote, PlainPayload, Private, Removes, Secret,
+    Tainted, ThrowAway, Vouched,
 };
 use crate::policy::Decision::{Allow, AllowApart, Ask, AskTyped, Deny, Stop};
 use crate::policy::Sink::{CallDeclared, CallReading, CallUndeclared, Change, Consult, Fetch, Look, Observe, Run, Search, Type};
@@ -92,7 +92,7 @@ pub(crate) static RULES: [Rule; 38] = [
         "fetch-found",
         &[Fetch],
         &[Found],
-        &[Private],
+        &[Private, Key],
         Allow,
         "the address stands in a search result, and nothing private could ride along",
     ),

@@ -181,7 +181,7 @@ fn act_on(target: &str, dice: &mut Dice) -> Action {
             hosts: vec![target.to_owned()],
             changes: ExecChanges::Separable,
         }),
-        _ => Action::Fetch(Fetch { url: target.to_owned(), max_chars: 100, offset: 0 }),
+        _ => Action::Fetch(Fetch { url: target.to_owned(), max_chars: 100, offset: 0, secret: None }),
     }
 }
 

@@ -200,7 +200,7 @@ impl Transport {
     }
 }
 
-fn header(url: &Url, name: &str, value: &str) -> Result<(HeaderName, HeaderValue), NetError> {
+pub(crate) fn header(url: &Url, name: &str, value: &str) -> Result<(HeaderName, HeaderValue), NetError> {
     let bad = |reason: String| NetError::BadRequest { url: display_url(url), reason };
     let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad(format!("\"{}\" is not a header name", name.escape_debug())))?;
     let mut value = HeaderValue::from_str(value.trim())

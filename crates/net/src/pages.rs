@@ -5,7 +5,7 @@
 //! (the parser turns `0x7f.1` into `127.0.0.1`). And as it is resolved: the connector gets addresses of the open internet or none, so that
 //! what was checked is what is connected to, whatever the name means a moment later. Each redirect is judged like the first address.
 //!
-//! Nothing is sent but the request for the page: no cookie, no key, no referrer, and never through a proxy, which would resolve the name itself.
+//! Nothing is sent but the request for the page, with a key where the owner bound one to the host: no cookie, no referrer, and never through a proxy, which would resolve the name itself.
 
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
@@ -15,6 +15,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use http::{HeaderValue, Method, header};
+use krabba_types::Secret;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
@@ -112,11 +113,11 @@ impl Pages {
         if open || self.names(url) { Ok(()) } else { Err(near(url)) }
     }
 
-    /// Gets a page, at most `limit` bytes of it. Without a limit of time but that for connecting; dropping the future ends it.
+    /// Gets a page, at most `limit` bytes of it. The header goes where `url` leads, and nowhere else that is sent on to. Without a limit of time but that for connecting; dropping the future ends it.
     ///
     /// # Errors
     /// [`PageError`].
-    pub async fn get(&self, url: &Url, limit: usize) -> Result<Page, PageError> {
+    pub async fn get(&self, url: &Url, header: Option<(&str, &Secret)>, limit: usize) -> Result<Page, PageError> {
         let first = url;
         let mut url = url.clone();
         for _ in 0..=MAX_REDIRECTS {
@@ -125,7 +126,7 @@ impl Pages {
             if self.names(&url) && url.origin() != first.origin() {
                 return Err(near(&url));
             }
-            let response = self.ask(&url).await?;
+            let response = self.ask(&url, header.filter(|_| url.origin() == first.origin())).await?;
             let sent_on = matches!(response.status, 301 | 302 | 303 | 307 | 308).then(|| response.header("location")).flatten();
             match sent_on {
                 Some(location) => url = url.join(location).map_err(|_| PageError::Location)?,
@@ -135,7 +136,7 @@ impl Pages {
         Err(PageError::Redirects)
     }
 
-    async fn ask(&self, url: &Url) -> Result<HttpResponse, PageError> {
+    async fn ask(&self, url: &Url, header: Option<(&str, &Secret)>) -> Result<HttpResponse, PageError> {
         let no_client = |reason: String| NetError::Tls { url: display_url(url), reason };
         let trust = if url.scheme() == "https" { tls::trusting_the_system() } else { tls::trusting_nobody() };
         let trust = trust.map_err(|error| no_client(format!("no usable system certificates ({error})")))?;
@@ -145,6 +146,10 @@ impl Pages {
         let client = client.map_err(|error| no_client(error.without_url().to_string()))?;
         let mut request = reqwest::Request::new(Method::GET, url.clone());
         request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static(ACCEPT));
+        if let Some((name, value)) = header {
+            let (name, value) = client::header(url, name, value.expose())?;
+            request.headers_mut().insert(name, value);
+        }
         match client.execute(request).await {
             Ok(response) => Ok(HttpResponse::new(url, response)),
             Err(error) if cause::<NotOpen>(&error).is_some() => Err(near(url)),

@@ -77,7 +77,7 @@ async fn name_that_leads_home_is_not_connected_to() {
     for name in ["ip6-localhost.", "localhost.localdomain.", host.trim()] {
         let url = format!("http://{name}:{}/", server.address.port());
         let Ok(url) = Url::parse(&url) else { continue };
-        assert!(Pages::default().get(&url, LIMIT).await.is_err(), "{name}");
+        assert!(Pages::default().get(&url, None, LIMIT).await.is_err(), "{name}");
     }
     let resolved = crate::pages::open_addresses("localhost", &[]).await;
     assert!(resolved.is_err(), "{resolved:?}");
@@ -98,7 +98,7 @@ async fn page_is_got_to_its_limit_and_redirects_are_judged() {
             drop(connection);
             request
         };
-        tokio::join!(pages.get(&url, LIMIT), serve)
+        tokio::join!(pages.get(&url, None, LIMIT), serve)
     };
     let (page, request) =
         answers("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2000\r\n\r\n".to_owned() + &"x".repeat(2_000), "/long")

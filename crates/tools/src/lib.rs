@@ -45,7 +45,7 @@ pub use exec::Patience;
 pub use jobs::Jobs;
 pub use page::markdown;
 pub use patch::{FilePatch, Hunk, apply as apply_hunks, parse as parse_patch};
-pub use web_fetch::FetchSettings;
+pub use web_fetch::{FetchSettings, PageKey};
 pub use web_search::SearchSettings;
 pub use workspace::{FileError, Workspace};
 

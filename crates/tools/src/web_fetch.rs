@@ -1,14 +1,15 @@
 //! `web_fetch`: a page of the web, as it is read.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use krabba_guard::Authorized;
-use krabba_net::{PageExtent, Pages, Url};
+use krabba_net::{PageExtent, Pages, Reach, Url, reach};
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
-use krabba_types::{Action, Fetch, Label, ToolSpec};
+use krabba_types::{Action, Fetch, Label, Secret, ToolSpec};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
@@ -31,11 +32,33 @@ pub struct FetchSettings {
     pub max_chars: u32,
     /// How long it may take.
     pub timeout: Duration,
+    /// Keys of the owner's that a page may be asked with, by name.
+    pub keys: BTreeMap<String, PageKey>,
+}
+
+/// A key of the owner's, and where it may go. It is filled in when the request leaves, and seen by no model.
+#[derive(Clone, Debug)]
+pub struct PageKey {
+    /// Hosts, by their whole names in small letters.
+    pub hosts: Vec<String>,
+    /// The header that it stands in.
+    pub header: String,
+    /// All that stands there.
+    pub value: Secret,
+}
+
+impl PageKey {
+    /// Whether it may go there: to one of its hosts, where nobody on the way reads it.
+    fn is_for(&self, url: &Url) -> bool {
+        let private = url.scheme() == "https" || reach(url) != Reach::Public;
+        let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+        private && self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
+    }
 }
 
 impl Default for FetchSettings {
     fn default() -> Self {
-        Self { pages: Pages::default(), max_bytes: 2 << 20, max_chars: 50_000, timeout: Duration::from_secs(30) }
+        Self { pages: Pages::default(), max_bytes: 2 << 20, max_chars: 50_000, timeout: Duration::from_secs(30), keys: BTreeMap::new() }
     }
 }
 
@@ -48,7 +71,7 @@ pub(crate) struct WebFetch {
 /// A page that was read.
 #[derive(Clone)]
 struct Kept {
-    asked: String,
+    asked: (String, Option<String>),
     at: Instant,
     /// Where it came from in the end.
     from: Url,
@@ -62,39 +85,52 @@ struct Arguments {
     max_chars: Option<u32>,
     #[serde(default)]
     offset: u32,
+    secret: Option<String>,
 }
 
 impl WebFetch {
     pub(crate) fn new(settings: FetchSettings) -> Self {
-        let number = json!({"type": "integer"});
-        let spec = arguments::spec(
-            "web_fetch",
-            "Get a web page as Markdown. offset (characters) goes on with a long one.",
-            json!({"url": {"type": "string"}, "maxChars": number, "offset": number}),
-            &["url"],
-        );
+        let (text, number) = (json!({"type": "string"}), json!({"type": "integer"}));
+        let mut properties = json!({"url": text, "maxChars": number, "offset": number});
+        let mut description = "Get a web page as Markdown. offset (characters) goes on with a long one.".to_owned();
+        if !settings.keys.is_empty() {
+            properties["secret"] = text;
+            let keys: Vec<String> = settings.keys.iter().map(|(name, key)| format!("{name} for {}", key.hosts.join(", "))).collect();
+            description.push_str(&format!(" secret names a key of the owner's to ask with: {}.", keys.join("; ")));
+        }
+        let spec = arguments::spec("web_fetch", &description, properties, &["url"]);
         Self { spec, settings, kept: Mutex::default() }
     }
 
     fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {
-        let Arguments { url, max_chars, offset } = arguments::read(call)?;
+        let Arguments { url, max_chars, offset, secret } = arguments::read(call)?;
         let mut url = Url::parse(url.trim()).map_err(|error| Refusal(format!("this is no address: {error}")))?;
         url.set_fragment(None);
         self.settings.pages.check(&url).map_err(|error| Refusal(error.to_string()))?;
+        let secret = secret.filter(|name| !name.is_empty());
+        if let Some(name) = &secret {
+            let key = self.settings.keys.get(name).ok_or_else(|| Refusal(format!("there is no key \"{name}\"")))?;
+            if !key.is_for(&url) {
+                return Err(Refusal(format!("{name} is for {} alone, and goes there by https (rule bound-keys)", key.hosts.join(", "))));
+            }
+        }
         let max_chars = max_chars.map_or(self.settings.max_chars, |most| most.clamp(1, self.settings.max_chars));
-        Ok(Action::Fetch(Fetch { url: url.to_string(), max_chars, offset }))
+        Ok(Action::Fetch(Fetch { url: url.to_string(), max_chars, offset, secret }))
     }
 
     async fn fetched(&self, fetch: &Fetch) -> Result<Kept, Failed> {
         let now = Instant::now();
         let fresh = |kept: &Kept| now.saturating_duration_since(kept.at) < KEPT_FOR;
+        let asked = (fetch.url.clone(), fetch.secret.clone());
         let known =
-            self.kept.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|kept| kept.asked == fetch.url && fresh(kept)).cloned();
+            self.kept.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|kept| kept.asked == asked && fresh(kept)).cloned();
         if let Some(known) = known {
             return Ok(known);
         }
         let url = Url::parse(&fetch.url)?;
-        let page = self.settings.pages.get(&url, self.settings.max_bytes).await?;
+        let key = fetch.secret.as_ref().and_then(|name| self.settings.keys.get(name)).filter(|key| key.is_for(&url));
+        let header = key.map(|key| (key.header.as_str(), &key.value));
+        let page = self.settings.pages.get(&url, header, self.settings.max_bytes).await?;
         if !(200..300).contains(&page.status) {
             return Err(Failed(format!("{} answered {}", page.url.host_str().unwrap_or_default(), page.status)));
         }
@@ -107,7 +143,7 @@ impl WebFetch {
             Ok(text)
         };
         let text: Result<String, String> = tokio::task::spawn_blocking(read).await?;
-        let kept = Kept { asked: fetch.url.clone(), at: now, from, text: text.map_err(Failed)?.into() };
+        let kept = Kept { asked, at: now, from, text: text.map_err(Failed)?.into() };
         let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|other| other.asked != kept.asked && fresh(other));
         if all.len() >= KEPT {

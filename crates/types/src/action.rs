@@ -331,6 +331,9 @@ pub struct Fetch {
     /// Characters that are left out before it.
     #[serde(default)]
     pub offset: u32,
+    /// The name of a key of the owner's that it is asked with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
 }
 
 /// A question for a search engine.

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use krabba_config::{Addresses, Agent, KeyPath, Loaded, Step as Key, ToolPolicy, ToolProfile, ToolScope, tools_meant};
+use krabba_config::{
+    Addresses, Agent, Credential, KeyPath, Loaded, PageSecret, Step as Key, ToolPolicy, ToolProfile, ToolScope, tools_meant,
+};
 use krabba_guard::Policy;
 use krabba_net::{Egress, HttpClient, Pages, Url};
+use krabba_redact::Redactor;
 use krabba_tool::{Keeps, Selection, Step};
-use krabba_tools::{FetchSettings, SearchSettings};
+use krabba_tools::{FetchSettings, PageKey, SearchSettings};
+use krabba_types::Secret;
 
 use super::origin::{origin, path};
 
@@ -35,8 +39,8 @@ pub(crate) fn policy(loaded: &Loaded) -> Policy {
     Policy { people, ..Policy::default() }
 }
 
-/// How pages of the web are got; `None` where that is turned off.
-pub(super) fn fetch(loaded: &Loaded) -> Option<FetchSettings> {
+/// How pages of the web are got; `None` where that is turned off. Keys that they are asked with become known to `redactor`.
+pub(super) fn fetch(loaded: &Loaded, redactor: &Redactor) -> Option<FetchSettings> {
     let web = &loaded.config.tools.web.fetch;
     let usual = FetchSettings::default();
     (web.enabled != Some(false)).then(|| FetchSettings {
@@ -44,7 +48,18 @@ pub(super) fn fetch(loaded: &Loaded) -> Option<FetchSettings> {
         max_bytes: web.max_response_bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(usual.max_bytes),
         max_chars: web.max_chars.unwrap_or(usual.max_chars),
         timeout: web.timeout_seconds.map_or(usual.timeout, |seconds| Duration::from_secs(seconds.into())),
+        keys: web.secrets.iter().filter_map(|(name, secret)| Some((name.to_owned(), page_key(secret, redactor)?))).collect(),
     })
+}
+
+/// `None` where the key is not known.
+fn page_key(secret: &PageSecret, redactor: &Redactor) -> Option<PageKey> {
+    let key = secret.api_key.as_ref().and_then(Credential::secret)?;
+    redactor.register(key);
+    let header = secret.header.clone().unwrap_or_else(|| "Authorization".to_owned());
+    let value = if header.eq_ignore_ascii_case("authorization") { Secret::new(format!("Bearer {}", key.expose())) } else { key.clone() };
+    let hosts = secret.hosts.iter().map(|host| host.trim().to_ascii_lowercase()).collect();
+    Some(PageKey { hosts, header, value })
 }
 
 /// The search engine, which may be reached from now on; `None` where there is none.

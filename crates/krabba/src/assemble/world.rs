@@ -204,7 +204,7 @@ impl World {
         let hands = Hands { selection: selection(&self.loaded, agent), ..self.empty_hands() };
         let eyes = !self.configured_image_models().is_empty();
         let patience = patience(self.loaded.config.tools.exec);
-        let ways = Ways { patience, fetch: fetch(&self.loaded), search: search(&self.loaded), eyes };
+        let ways = Ways { patience, fetch: fetch(&self.loaded, &self.redactor), search: search(&self.loaded), eyes };
         let Acting { hands, briefing, jobs, servers, problems } = self.ground.acting(place, &self.store, servers, ways, hands).await?;
         let mut notices: Vec<String> = problems.iter().map(|problem| self.told(problem)).collect();
         notices.extend(news(&servers)?);

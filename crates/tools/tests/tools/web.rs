@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use krabba_net::{Egress, HttpClient, Pages, Url};
-use krabba_tools::{FetchSettings, SearchSettings};
-use krabba_types::Label;
+use krabba_tools::{FetchSettings, PageKey, SearchSettings};
+use krabba_types::{Label, Secret};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -113,4 +113,56 @@ async fn results_are_listed_with_addresses_that_can_be_fetched() {
     assert!(room.refused("web_search", json!({"query": "x"})).await.contains("search.formats"));
     let without = Room::new();
     assert!(without.tools.get("web_search").is_none());
+}
+
+/// A server that says what key it was asked with, or sends on to another one.
+async fn echo(sends_on: Option<String>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = vec![0; 8_192];
+            let count = stream.read(&mut head).await.unwrap_or(0);
+            let head = String::from_utf8_lossy(&head[..count]).to_lowercase();
+            let said = head.lines().find(|line| line.starts_with("authorization:")).unwrap_or("no key").to_owned();
+            let answer = match &sends_on {
+                Some(to) => format!("HTTP/1.1 302 Found\r\nlocation: http://{to}/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
+                None => format!(
+                    "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{said}",
+                    said.len()
+                ),
+            };
+            let _written = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn key_is_filled_in_for_its_host_and_goes_nowhere_else() {
+    let plain = echo(None).await;
+    let leading = echo(Some(plain.replace("127.0.0.1", "localhost"))).await;
+    let key = PageKey { hosts: vec!["127.0.0.1".to_owned()], header: "Authorization".to_owned(), value: Secret::new("Bearer sesame") };
+    let near = [plain.clone(), leading.clone(), plain.replace("127.0.0.1", "localhost")];
+    let keys = [("BOX".to_owned(), key)].into();
+    let room = Room::with_web(Some(FetchSettings { pages: Pages::new(near), keys, ..FetchSettings::default() }), None);
+    let spec = room.tools.specs().into_iter().find(|spec| spec.name == "web_fetch").unwrap();
+    assert!(spec.description.contains("BOX for 127.0.0.1") && !format!("{spec:?}").contains("sesame"), "{spec:?}");
+
+    let url = format!("http://{plain}/");
+    assert_eq!(room.said("web_fetch", json!({"url": url, "secret": "BOX"})).await, "authorization: bearer sesame");
+    // What came with a key is not what comes without.
+    assert_eq!(room.said("web_fetch", json!({ "url": url })).await, "no key");
+    let elsewhere = format!("http://{}/", plain.replace("127.0.0.1", "localhost"));
+    assert!(room.refused("web_fetch", json!({"url": elsewhere, "secret": "BOX"})).await.contains("rule bound-keys"));
+    assert!(room.refused("web_fetch", json!({"url": "http://1.1.1.1/", "secret": "BOX"})).await.contains("rule bound-keys"));
+    assert_eq!(room.refused("web_fetch", json!({"url": url, "secret": "OTHER"})).await, "there is no key \"OTHER\"");
+    let sent_on = room.outcome("web_fetch", json!({"url": format!("http://{leading}/"), "secret": "BOX"})).await;
+    assert!(!sent_on.text.contains("sesame"), "{sent_on:?}");
+    // Where others have a say, the owner decides.
+    let tainted = Label::untrusted("evil.example");
+    match room.call_in(&tainted, "web_fetch", json!({"url": url, "secret": "BOX"})).await {
+        Came::Asked(action) => assert!(format!("{action:?}").contains("BOX") && !format!("{action:?}").contains("sesame")),
+        other => panic!("{other:?}"),
+    }
 }
