@@ -94,6 +94,11 @@ impl Aside {
         fs::read_to_string(self.directory.path().join(NOTE)).unwrap_or_default()
     }
 
+    /// Throws away all that is kept under a name in the scratch directory of a sandbox, whichever it was made for.
+    pub fn let_go_all(scratch: &Path, name: &str) {
+        RunDirectory::kept(scratch, name).iter().for_each(RunDirectory::let_go);
+    }
+
     /// Throws them away.
     pub fn let_go(&self) {
         self.directory.let_go();

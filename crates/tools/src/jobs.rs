@@ -1,6 +1,7 @@
 //! The commands of all sessions.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -154,6 +155,11 @@ impl Jobs {
             session.asides.clear();
         }
     }
+}
+
+/// Throws away what commands of a session changed apart from its workspace, and was kept in `scratch`.
+pub fn forget_changes(scratch: &Path, session: &SessionId) {
+    Aside::let_go_all(scratch, &name_of(session));
 }
 
 /// A session's name among what is kept, which is a single word whatever the session is called.

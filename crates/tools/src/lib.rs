@@ -42,7 +42,7 @@ mod write;
 pub use builtin::{Settings, builtin};
 pub use edit_text::{Edit as Replacement, apply as replace_pieces};
 pub use exec::Patience;
-pub use jobs::Jobs;
+pub use jobs::{Jobs, forget_changes};
 pub use page::markdown;
 pub use patch::{FilePatch, Hunk, apply as apply_hunks, parse as parse_patch};
 pub use web_fetch::{FetchSettings, PageKey};

@@ -32,6 +32,7 @@ pub(crate) struct Ground {
     state_dir: PathBuf,
     config: PathBuf,
     ownership: Ownership,
+    scratch: PathBuf,
 }
 
 /// How the tools go about their work.
@@ -60,6 +61,7 @@ impl Ground {
             state_dir: home.state_dir.clone(),
             config: home.location.path.clone(),
             ownership: home.location.ownership,
+            scratch: home.sandbox_dir(),
         }
     }
 
@@ -85,7 +87,7 @@ impl Ground {
 
     fn sandbox_of(&self, workspace: PathBuf, decoys: &Decoys) -> Result<Sandbox, SandboxError> {
         let hidden = self.hidden(&workspace);
-        let settings = krabba_sandbox::Settings::new(workspace, self.state_dir.join("sandbox"));
+        let settings = krabba_sandbox::Settings::new(workspace, self.scratch.clone());
         let environment = decoys.named().iter().cloned().collect();
         Sandbox::new(krabba_sandbox::Settings { hidden, environment, ..settings })
     }

@@ -110,6 +110,11 @@ impl Home {
         }
     }
 
+    /// Where sandboxes keep what they need.
+    pub(crate) fn sandbox_dir(&self) -> PathBuf {
+        self.state_dir.join("sandbox")
+    }
+
     /// `path` with the home directory shortened to `~`, for messages.
     pub(crate) fn shown(&self, path: &Path) -> String {
         match path.strip_prefix(&self.place.home) {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use krabba_agent::{Extent, History, Outcome, Record};
 use krabba_store::{Event, Session, Store};
+use krabba_tools::forget_changes;
 use krabba_types::{Part, SessionId};
 use serde_json::json;
 
@@ -45,11 +46,12 @@ fn find(store: &Store, id: &str) -> Result<Session> {
     }
 }
 
-/// What was said, and what was typed to say it. The typed lines go first: as long as they could not be removed the session is still
+/// What was said, what was typed to say it, and what commands changed that was not taken over. The typed lines go first: as long as they could not be removed the session is still
 /// there to be deleted.
 fn delete(home: &Home, store: &Store, session: &Session) -> Result<()> {
     let typed = LineHistory::new(&home.state_dir);
     typed.forget(&session.id).context("what was typed in this session cannot be removed")?;
+    forget_changes(&home.sandbox_dir(), &session.id);
     store.delete_session(&session.id)?;
     if store.list_sessions()?.is_empty() {
         // Lines of an older krabba, and commands in sessions in which nothing was said.

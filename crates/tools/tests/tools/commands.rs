@@ -155,6 +155,13 @@ async fn what_is_thrown_away_does_not_come_back() {
     assert_eq!(room.said("process", json!({"action": "drop"})).await, "thrown away");
     let room = room.again().await;
     assert!(room.refused("process", json!({"action": "keep"})).await.contains("no file was changed"));
+    // Nor does what was changed in a conversation that is deleted.
+    let Came::Done(_) = room.call_in(&Label::untrusted("evil.example"), "exec", json!({"command": "echo theirs > made.txt"})).await else {
+        panic!("not done")
+    };
+    let room = room.again().await;
+    krabba_tools::forget_changes(&room.scratch(), &room.session);
+    assert!(room.refused("process", json!({"action": "keep"})).await.contains("no file was changed"));
     assert_eq!(room.text("made.txt"), None);
 }
 

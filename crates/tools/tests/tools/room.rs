@@ -94,6 +94,10 @@ impl Room {
         Run { session: self.session.clone(), cancel: self.cancel.clone(), budget: self.budget, progress, eyes: self.eyes.clone() }
     }
 
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.sandbox.scratch.clone()
+    }
+
     pub(crate) fn labels(&self) -> &FileLabels {
         &self.settings.labels
     }
