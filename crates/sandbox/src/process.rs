@@ -71,7 +71,9 @@ impl Process {
     /// Waits until the command has ended, and everything that it started with it. May be dropped and called again.
     pub async fn wait(&mut self) -> Ended {
         loop {
+            // Known before the launcher is gone, so that whoever stops waiting in between loses nothing.
             if let Some(ended) = self.ended {
+                let _ = self.launcher.wait().await;
                 return ended;
             }
             let ended = match self.report().await {
@@ -80,7 +82,6 @@ impl Process {
                 // The launcher is gone, or gave up; what was inside went with it.
                 Ok((Report::Failed { .. }, _)) | Err(_) => Ended { how: How::Signalled(9), limit: Some(Limit::Killed) },
             };
-            let _ = self.launcher.wait().await;
             self.ended = Some(ended);
         }
     }

@@ -124,6 +124,22 @@ async fn command_runs_in_the_workspace_and_its_changes_stay() {
 }
 
 #[tokio::test]
+async fn whoever_stops_waiting_for_an_end_hears_of_it_later() {
+    let room = Room::new();
+    for _ in 0..30 {
+        let mut child = room.sandbox.spawn(allowed(exec("exit 3"), &Label::Owner)).await.unwrap();
+        // Asked again and again, each time only for what is known already.
+        let ended = loop {
+            if let Ok(ended) = tokio::time::timeout(Duration::ZERO, child.process.wait()).await {
+                break ended;
+            }
+            tokio::time::sleep(Duration::from_micros(100)).await;
+        };
+        assert_eq!(ended, exited(3));
+    }
+}
+
+#[tokio::test]
 async fn this_machine_says_what_it_offers() {
     let room = Room::new();
     let standing = room.sandbox.standing().await;
