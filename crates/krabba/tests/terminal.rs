@@ -244,7 +244,9 @@ async fn ctrl_c_lets_the_server_go_and_gives_back_what_waited() {
     assert!(matches!(server.wait_ended(number).await, Fate::Abandoned { .. }));
     let screen = terminal.wait_until("the end of the exchange", |screen| screen.ends_with("stopped\n\n› second")).await;
     let rows: Vec<&str> = screen.lines().skip_while(|row| *row != "› first").collect();
-    assert_eq!(rows, ["› first", "Begin", "m0 · stopped", "", "› second"]);
+    assert_eq!(rows[..2], ["› first", "Begin"]);
+    assert!(rows[2].starts_with("m0 · context ") && rows[2].ends_with(" %) · stopped"), "{screen}");
+    assert_eq!(rows[3..], ["", "› second"]);
     assert_eq!(server.generations().len(), 1, "what waited was not sent");
 }
 
