@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+#[path = "terminal/acting.rs"]
+mod acting;
 #[path = "terminal/onboarding.rs"]
 mod onboarding;
 #[path = "terminal/waiting.rs"]

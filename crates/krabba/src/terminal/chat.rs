@@ -27,7 +27,7 @@ use super::approval::{acted_line, how_to_answer, indented, read_answer};
 use super::circumstances;
 use super::compacting::{Shrinking, Told};
 use super::editor::{Editor, Outcome as Key};
-use super::footer::footer;
+use super::footer::{footer, unverified};
 use super::goodbye::{Goodbye, Signals};
 use super::history::LineHistory;
 use super::offer::{Answer, Offer, Offering};
@@ -447,6 +447,9 @@ impl Chat<'_> {
             Outcome::Failed(fault) => self.view.alarm(&fault.message)?,
             Outcome::Broken(why) => self.view.alarm(why)?,
             Outcome::Answered(_) | Outcome::Stopped | Outcome::Steered | Outcome::Interrupted => {}
+        }
+        if let Some(line) = unverified(end) {
+            self.view.aside(&line)?;
         }
         if let Some(line) = footer(end) {
             self.view.aside(&line)?;

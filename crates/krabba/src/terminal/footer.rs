@@ -1,4 +1,4 @@
-//! The quiet line after each answer: who, how fast, how full.
+//! The quiet lines after each answer: whose content is in it, who wrote it, how fast, how full.
 
 use std::time::Duration;
 
@@ -29,6 +29,13 @@ pub(crate) fn footer(end: &TurnEnd) -> Option<String> {
         Outcome::Stopped => parts.push("stopped".to_owned()),
     }
     Some(parts.join(" · "))
+}
+
+/// `unverified: it uses content from evil.example`; nothing for an answer that is made from the owner's own.
+///
+/// The origins are somebody else's words: whoever prints them takes control characters out.
+pub(crate) fn unverified(end: &TurnEnd) -> Option<String> {
+    (!end.unverified.is_empty()).then(|| format!("unverified: it uses content from {}", end.unverified.join(", ")))
 }
 
 /// A model's name for people. A llama.cpp without an alias calls a model by the path of its file.

@@ -13,6 +13,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use super::approval::{acted_line, from_elsewhere};
 use super::circumstances;
 use super::compacting::compact_now;
+use super::footer::unverified;
 use super::style::printable_lines;
 use crate::assemble::{Home, World};
 
@@ -78,6 +79,9 @@ async fn answer(lane: &Lane, input: Input) -> Result<bool> {
                     // A pipe gets the bytes as they are, a terminal nothing that could take it over.
                     let text = if stdout().is_terminal() { printable_lines(&end.text) } else { end.text.clone() };
                     writeln!(out, "{text}")?;
+                }
+                if let Some(line) = unverified(&end) {
+                    eprintln!("[{}]", printable_lines(&line));
                 }
                 answered = end.outcome.is_answer();
                 match &end.outcome {

@@ -16,7 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::assemble::{Home, World};
 use crate::cli::Ask;
-use crate::terminal::{acted_line, circumstances, from_elsewhere, printable_lines};
+use crate::terminal::{acted_line, circumstances, from_elsewhere, printable_lines, unverified};
 use crate::{failure, onboard};
 
 /// Runs one turn.
@@ -174,6 +174,10 @@ fn print_plain(end: &TurnEnd, show: Show) -> Result<ExitCode> {
         (Outcome::Stopped | Outcome::Steered, _) => eprintln!("krabba: stopped"),
         (Outcome::Interrupted, _) => eprintln!("krabba: interrupted"),
         (Outcome::Broken(why), _) => eprintln!("krabba: {why}"),
+    }
+    // Standard output is the answer and nothing else.
+    if let Some(line) = unverified(end) {
+        eprintln!("[{}]", printable_lines(&line));
     }
     Ok(code(end))
 }

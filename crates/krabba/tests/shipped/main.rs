@@ -18,4 +18,5 @@ mod onboarding;
 mod openclaw;
 mod secrets;
 mod support;
+mod unverified;
 mod windows;
