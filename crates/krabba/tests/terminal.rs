@@ -8,8 +8,12 @@
 
 #[path = "terminal/acting.rs"]
 mod acting;
+#[path = "terminal/approving.rs"]
+mod approving;
 #[path = "terminal/onboarding.rs"]
 mod onboarding;
+#[path = "terminal/stopping.rs"]
+mod stopping;
 #[path = "terminal/waiting.rs"]
 mod waiting;
 

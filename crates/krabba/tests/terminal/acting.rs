@@ -1,5 +1,8 @@
 //! A model that acts: what a person at the terminal sees of it, and what they have a say in.
 
+use std::path::PathBuf;
+
+use krabba_testkit::{LlamaServer, ModelFile};
 use serde_json::{Value, json};
 
 use super::*;
@@ -33,6 +36,13 @@ pub(crate) fn home_with_search(server: &ScriptedServer) -> TempDir {
     home
 }
 
+/// A place in the workspace.
+pub(crate) fn workspace(home: &TempDir, name: &str) -> PathBuf {
+    let workspace = home.path().join(".krabba/workspace");
+    std::fs::create_dir_all(&workspace).unwrap();
+    workspace.join(name)
+}
+
 #[tokio::test]
 async fn an_answer_from_foreign_content_is_marked_on_the_screen() {
     let search = call("web_search", &json!({ "query": "crabs" }));
@@ -49,4 +59,33 @@ async fn an_answer_from_foreign_content_is_marked_on_the_screen() {
     let rows: Vec<&str> = screen.lines().skip_while(|row| *row != "They walk sideways.").collect();
     assert_eq!(rows[1], "unverified: it uses content from web search", "{screen}");
     assert!(rows[2].starts_with("m0 · "), "{screen}");
+}
+
+#[tokio::test]
+async fn a_task_is_done_with_files_and_commands_on_a_real_server() {
+    let server = LlamaServer::start(ModelFile::ScriptedTask, &["--alias", "m0"]).await.unwrap();
+    let home = tempfile::tempdir().unwrap();
+    write_config(
+        home.path(),
+        &format!(
+            r#"{{ models: {{ mode: "replace", providers: {{ box: {{ baseUrl: "{}/v1", models: [{{ id: "m0" }}] }} }} }},
+                 agents: {{ defaults: {{ model: {{ primary: "box/m0" }} }} }} }}"#,
+            server.url()
+        ),
+    );
+    std::fs::write(workspace(&home, "fruit.txt"), "pear\napple\nfig\n").unwrap();
+    let mut terminal = Terminal::open(home.path(), &[]);
+    terminal.wait("/help for commands").await;
+    terminal.say("sort the fruit");
+    let done = |screen: &str| screen.contains(LlamaServer::REPLY) && is_over(screen);
+    let screen = terminal.wait_until("the end of the task", done).await;
+    let rows: Vec<&str> = screen.lines().skip_while(|row| *row != "› sort the fruit").collect();
+    let steps: Vec<&str> = rows.iter().copied().filter(|row| row.starts_with(['•', '✗'])).collect();
+    assert_eq!(steps, ["• read fruit.txt", "• run `sort fruit.txt > sorted.txt && wc -l < sorted.txt`", "• edit sorted.txt"], "{screen}");
+    let after = |step: &str| rows[rows.iter().position(|row| *row == step).unwrap() + 1..].join("\n");
+    assert!(after(steps[0]).starts_with("  pear\n  apple\n  fig\n"), "what was read is shown: {screen}");
+    assert!(after(steps[1]).starts_with("  3\n"), "what the command said is shown: {screen}");
+    assert!(after(steps[2]).contains("-apple") && after(steps[2]).contains("+apricot"), "what was changed is shown: {screen}");
+    assert!(!screen.contains("unverified"), "all of it is the owner's: {screen}");
+    assert_eq!(std::fs::read_to_string(workspace(&home, "sorted.txt")).unwrap(), "apricot\nfig\npear\n");
 }
