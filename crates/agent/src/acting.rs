@@ -34,8 +34,8 @@ use crate::{Acted, AgentError, Status, TurnEvent};
 /// How often it is looked whether the owner has answered, perhaps in another process.
 const ANSWER_POLL: Duration = Duration::from_millis(200);
 
-/// How long a tool that was stopped has to give what it has.
-const GRACE: Duration = Duration::from_millis(500);
+/// How long a tool that was stopped has to give what it has, before what it left running is ended.
+const GRACE: Duration = Duration::from_millis(400);
 
 /// Lines of a tool's output that wait for the listener.
 const LINES: usize = 64;

@@ -1,6 +1,7 @@
 //! What an agent acts with: its tools, the monitor that decides about each action, and how far one turn may go.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use krabba_guard::{Monitor, Policy};
@@ -8,6 +9,10 @@ use krabba_redact::Redactor;
 use krabba_store::Store;
 use krabba_tool::{Catalogue, Selection};
 use krabba_types::{Clock, ModelRef, SessionId, ToolSpec};
+
+/// How long tools have to end what earlier calls left running. With what a tool at work is given to end itself it stays under a
+/// second, which is what a person who stops is ready to wait.
+const ENDING: Duration = Duration::from_millis(400);
 
 /// What an agent acts with.
 #[derive(Clone, Debug)]
@@ -81,10 +86,12 @@ impl Hands {
         names.filter_map(|name| Some((name.clone(), self.selection.off_for(&name, route)?.to_owned()))).collect()
     }
 
-    /// Ends everything that earlier turns of a conversation left running.
+    /// Ends everything that earlier turns of a conversation left running, and waits for that, but not for ever.
     pub(crate) async fn stop(&self, session: &SessionId) {
         let tools = self.tools.all();
-        join_all(tools.iter().map(|tool| tool.stop(session))).await;
+        let all = join_all(tools.iter().map(|tool| tool.stop(session)));
+        // All were told; whoever takes longer ends without being waited for.
+        let _late = tokio::time::timeout(ENDING, all).await;
     }
 
     /// What models are told of the listed tools, in their order, and of the others; of those that are off nothing.

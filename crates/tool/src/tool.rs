@@ -27,7 +27,8 @@ pub trait Tool: Send + Sync {
     /// ends everything that it started.
     fn run<'a>(&'a self, action: Authorized<Action>, run: Run) -> BoxFuture<'a, Outcome>;
 
-    /// Ends what earlier calls of a conversation left running, and waits for that.
+    /// Ends what earlier calls of a conversation left running, and waits for that. It is told to end before anything is waited for,
+    /// because nobody who stops waits for long: dropping the future leaves it ending.
     fn stop<'a>(&'a self, _session: &'a SessionId) -> BoxFuture<'a, ()> {
         Box::pin(std::future::ready(()))
     }
