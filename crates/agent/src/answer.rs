@@ -146,11 +146,10 @@ impl Answer {
     /// No success is silent: an end without a word is a failure, and says what came instead.
     pub(crate) fn nothing_said(&self) -> Fault {
         let message = match self.calls.first() {
-            Some(call) => format!(
-                "the model wanted to use a tool (\"{}\") that it does not have, and said nothing else; try to say it differently",
-                as_name(&call.name)
-            ),
-            None => "the model ended its answer without a word; try again, or another model with /model".to_owned(),
+            Some(call) => {
+                format!("the model wanted to use a tool (\"{}\") that it does not have, and said nothing else", as_name(&call.name))
+            }
+            None => "the model ended its answer without a word".to_owned(),
         };
         Fault::new(FaultKind::Empty, Phase::Streaming, message)
     }

@@ -20,9 +20,6 @@ async fn the_name_of_a_made_up_tool_steers_no_terminal() {
         };
         answer.take(ModelEvent::ToolCall(call), ReasoningShown::No, &mut speaker);
     }
-    let expected = format!(
-        "the model wanted to use a tool (\"]0;xread{}\") that it does not have, and said nothing else; try to say it differently",
-        "e".repeat(56)
-    );
+    let expected = format!("the model wanted to use a tool (\"]0;xread{}\") that it does not have, and said nothing else", "e".repeat(56));
     assert_eq!(answer.nothing_said().message, expected);
 }

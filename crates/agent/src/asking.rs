@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
-use krabba_route::{Ask, AttemptStarted, ContextMeter, RouteEvent};
+use krabba_route::{Ask, AttemptStarted, ContextMeter, RouteEvent, Temper};
 use krabba_types::{Label, ModelRef, Part};
 
 use crate::history::History;
@@ -15,8 +15,8 @@ use crate::{TurnEvent, Waiting};
 
 impl TurnTask {
     /// Lets the router ask, and passes on what comes, until the end or until the turn is stopped.
-    pub(crate) async fn ask(&mut self, history: &History, prompt: &Arc<SessionPrompt>, keeper: &mut Keeper) -> Asked {
-        let plan = self.shared.router.plan(&self.wishes(history));
+    pub(crate) async fn ask(&mut self, history: &History, prompt: &Arc<SessionPrompt>, temper: Temper, keeper: &mut Keeper) -> Asked {
+        let plan = self.shared.router.plan(&Ask { temper, ..self.wishes(history) });
         let mut stream = self.shared.router.run(plan, Arc::clone(prompt) as Arc<dyn krabba_route::Prompt>, self.input.surface);
         let mut listening = Listening::new(history, self.acts(), &self.shared.hands.redactor);
         let stop = self.stop.clone();
@@ -74,6 +74,7 @@ impl TurnTask {
             profile: if self.input.model.is_some() { None } else { settings.profile.clone() },
             images: self.shows_picture(),
             background: self.input.waiting == Waiting::Nobody,
+            temper: Temper::Usual,
         }
     }
 

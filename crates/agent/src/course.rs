@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
-use krabba_route::{Attempt, Timing};
+use krabba_route::{Attempt, Temper, Timing};
 use krabba_types::{CallProblem, DoneReason, Fault, FaultKind, Phase, ToolCall, grouped};
 use tokio::time::Instant;
 
@@ -38,6 +38,8 @@ pub(crate) struct Course {
     reminders: u32,
     patience: Patience,
     repaired: HashSet<Flaw>,
+    /// How the next answer is asked for.
+    pub(crate) temper: Temper,
 }
 
 /// How much more of this.
@@ -111,6 +113,7 @@ impl Course {
             reminders: 0,
             patience: Patience::Full,
             repaired: HashSet::new(),
+            temper: Temper::Usual,
         }
     }
 
@@ -130,6 +133,7 @@ impl Course {
 
     /// What is done about an answer.
     pub(crate) fn next(&mut self, asked: &Asked) -> Next {
+        self.temper = Temper::Usual;
         match &asked.outcome {
             // What was cut off is no whole call, whatever it looks like.
             Outcome::Answered(DoneReason::Length) => Next::End,
@@ -156,21 +160,29 @@ impl Course {
                 None => Next::End,
             },
             Outcome::Failed(fault) if asked.answer.text.is_empty() => {
-                let flaw = match fault.kind {
+                let repair = match fault.kind {
                     FaultKind::Empty => self.repair(Flaw::Empty, "Your last answer was empty. Answer now."),
                     FaultKind::OnlyReasoning => {
                         self.repair(Flaw::OnlyReasoning, "You only thought and did not answer. Give the answer itself now.")
                     }
-                    _ => None,
+                    _ => return Next::End,
                 };
-                flaw.unwrap_or(Next::End)
+                repair.unwrap_or_else(|| Next::EndAs(Outcome::Failed(nothing_again(fault))))
             }
             Outcome::Failed(_) | Outcome::Stopped | Outcome::Steered | Outcome::Interrupted | Outcome::Broken(_) => Next::End,
         }
     }
 
     fn repair(&mut self, flaw: Flaw, words: &str) -> Option<Next> {
-        self.repaired.insert(flaw).then(|| Next::Repair(words.to_owned()))
+        if !self.repaired.insert(flaw) {
+            return None;
+        }
+        // The router has tried it without thinking before it gave up, and need not find out again that thinking leads nowhere.
+        self.temper = match flaw {
+            Flaw::Empty | Flaw::OnlyReasoning => Temper::Calm,
+            Flaw::BrokenCall => Temper::Usual,
+        };
+        Some(Next::Repair(words.to_owned()))
     }
 
     /// Whether calls are refused.
@@ -236,6 +248,11 @@ fn fingerprint(calls: &[ToolCall], results: &[String]) -> u64 {
 fn going_in_circles() -> Fault {
     let message = "the model went on calling tools after it was asked to answer; say what you want in smaller steps, or try another model";
     Fault::new(FaultKind::Looping, Phase::Streaming, message)
+}
+
+fn nothing_again(fault: &Fault) -> Fault {
+    let message = format!("{}; told of that, it did no better: say it differently, or try another model with /model", fault.message);
+    Fault { message, ..fault.clone() }
 }
 
 fn copied_call() -> Fault {

@@ -32,7 +32,7 @@ impl TurnTask {
         let mut course = Course::new(self.shared.hands.limits);
         loop {
             let prompt = Arc::new(SessionPrompt::new(Arc::clone(&self.shared), Arc::clone(&history), self.turn.clone(), thinking));
-            let mut asked = self.ask(&history, &prompt, keeper).await;
+            let mut asked = self.ask(&history, &prompt, course.temper, keeper).await;
             if let (Some(route), Some(reported)) = (&asked.answer.route, asked.answer.usage.prompt_tokens) {
                 prompt.learn(route, reported);
             }

@@ -30,7 +30,7 @@
 //! | `Unsupported{field}` | without the field, once for each field | next |
 //! | `Unsupported{tools}` | tools told in words; with simpler schemas before, where it is those that are refused | next |
 //! | `Unsupported{api}` | the other OpenAI dialect, once | next |
-//! | `Empty`, `OnlyReasoning` | thinking off and more room, once | next |
+//! | `Empty`, `OnlyReasoning` | thinking off and more room, once; never where it was asked so from the start | next |
 //! | `Looping` | thinking off, once, when there is no other route | next |
 //! | `Truncated`, `Stalled`, … after text | once, when there is no other route | next |
 //! | `BadRequest` | never | next |
@@ -42,6 +42,8 @@
 use std::collections::BTreeSet;
 
 use krabba_types::{Fault, FaultKind};
+
+use crate::Temper;
 
 /// Fields dropped for one route in one run before it is given up; each costs a request.
 const FIELDS: usize = 4;
@@ -183,8 +185,8 @@ impl Failover {
     }
 
     /// Another route has its first try.
-    pub(crate) fn next_route(&mut self) {
-        self.here = Here::default();
+    pub(crate) fn next_route(&mut self, temper: Temper) {
+        self.here = Here { calmer: temper == Temper::Calm, ..Here::default() };
     }
 
     /// What to do about `fault`.

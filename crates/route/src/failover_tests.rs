@@ -1,5 +1,6 @@
 use krabba_types::{Fault, FaultKind, Phase};
 
+use crate::Temper;
 use crate::failover::{Change, Failover, Move, Outlook, Stage};
 
 fn fault(kind: FaultKind) -> Fault {
@@ -102,6 +103,17 @@ fn a_thinking_only_answer_is_asked_for_once_more_without_thinking() {
 }
 
 #[test]
+fn a_route_that_was_calm_from_the_start_is_not_asked_again_for_nothing() {
+    for kind in [FaultKind::OnlyReasoning, FaultKind::Empty] {
+        let mut failover = Failover::new(true);
+        failover.next_route(Temper::Calm);
+        assert_eq!(moves(&mut failover, &kind, &ONE_OTHER), [Move::Next], "{kind}");
+        failover.next_route(Temper::Calm);
+        assert_eq!(moves(&mut failover, &kind, &ALONE), [Move::GiveUp], "{kind}");
+    }
+}
+
+#[test]
 fn a_loading_model_is_waited_for_although_there_are_fallbacks() {
     let mut failover = Failover::new(true);
     assert_eq!(failover.after(&fault(FaultKind::Loading), &Outlook { may_wait: true, ..ONE_OTHER }), Move::Wait);
@@ -154,6 +166,6 @@ fn a_new_route_gets_its_own_chances() {
     let mut failover = Failover::new(true);
     assert_eq!(failover.after(&fault(FaultKind::Empty), &ONE_OTHER), Move::Again(Change::Calmer));
     assert_eq!(failover.after(&fault(FaultKind::Empty), &ONE_OTHER), Move::Next);
-    failover.next_route();
+    failover.next_route(Temper::Usual);
     assert_eq!(failover.after(&fault(FaultKind::Empty), &ALONE), Move::Again(Change::Calmer));
 }

@@ -23,7 +23,7 @@ use crate::facts::server_kind;
 use crate::failover::{Change, Move, Outlook, SCHEMAS, Stage, TOOLS};
 use crate::keys::Choice;
 use crate::pace::{Pace, Start};
-use crate::plan::Candidate;
+use crate::plan::{Candidate, Temper};
 use crate::router::route_key;
 use crate::run::{Left, Run};
 use crate::servers::Hurry;
@@ -102,13 +102,14 @@ impl<'a> Leg<'a> {
         if patience == Patience::Short {
             clocks.load = load_again(clocks.load);
         }
+        let calmer = run.plan.ask.temper == Temper::Calm;
         Some(Self {
             run,
             key,
             others,
             clocks,
             patience,
-            variation: Variation::default(),
+            variation: Variation { calmer, ..Variation::default() },
             spent: Vec::new(),
             waiting_since: None,
             overflowed: None,

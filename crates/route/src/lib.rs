@@ -75,7 +75,7 @@ pub use event::{Attempt, AttemptOutcome, AttemptStarted, ContextMeter, RouteEven
 pub use krabba_llm::Compat;
 pub use krabba_local::ServiceSettings;
 pub use listing::{KnownBy, ListedModel};
-pub use plan::{Ask, Candidate, Plan, Refused};
+pub use plan::{Ask, Candidate, Plan, Refused, Temper};
 pub use prompt::{Prepared, Prompt, TooLarge};
 pub use reference::{ResolveError, Resolved};
 pub use residency::{ConfigError, ResidencyPolicy, check};

@@ -24,12 +24,35 @@ pub struct Ask {
     pub images: bool,
     /// Whether nobody waits for the answer.
     pub background: bool,
+    /// How a route is asked at first.
+    pub temper: Temper,
+}
+
+/// How a route is asked at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Temper {
+    /// As the prompt wants it.
+    #[default]
+    Usual,
+    /// Without thinking and with more room, as a route is otherwise asked once more that answered with nothing. Here it was asked so
+    /// before, and is not asked again for that reason.
+    Calm,
 }
 
 impl Ask {
     /// A person's turn with `agent`, without any wishes.
     pub fn new(agent: AgentId) -> Self {
-        Self { agent, model: None, sticky: None, residency: None, session: None, profile: None, images: false, background: false }
+        Self {
+            agent,
+            model: None,
+            sticky: None,
+            residency: None,
+            session: None,
+            profile: None,
+            images: false,
+            background: false,
+            temper: Temper::Usual,
+        }
     }
 }
 

@@ -119,7 +119,7 @@ impl Run {
                 self.attempted(&candidate, AttemptOutcome::TooSmall, Some(fault), Duration::ZERO);
                 continue;
             }
-            self.failover.next_route();
+            self.failover.next_route(self.plan.ask.temper);
             self.announce(&candidate, previous.as_ref()).await;
             let left = match Leg::new(self, candidate.clone(), waiting.len()) {
                 Some(leg) => leg.run().await,

@@ -1,0 +1,132 @@
+//! Answers that are none, and steps that lead nowhere: pointed out once, then told to the person as they are.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends where its set-up fails")]
+
+mod support;
+
+use krabba_agent::{Outcome, TurnEvent};
+use krabba_testkit::ScriptedServer;
+use krabba_types::{DoneReason, Fault, FaultKind};
+
+use support::tools::acting_agent;
+use support::{end, listen, messages, notices, say, server};
+
+const EMPTY: &str = "[krabba: Your last answer was empty.";
+const THINKING: &str = "[krabba: You only thought and did not answer.";
+const TOLD: &str = "; told of that, it did no better: say it differently, or try another model with /model";
+
+const ONE: &str = "{tool_call: {name: 'run', arguments: {command: 'one'}}}";
+const TWO: &str = "{tool_call: {name: 'run', arguments: {command: 'two'}}}";
+const THREE: &str = "{tool_call: {name: 'run', arguments: {command: 'three'}}}";
+
+/// A server that plays the nth steps at the nth request, and the last ones from there on; asked whether it is there, it says so.
+async fn playing(answers: &[&str]) -> ScriptedServer {
+    let there = "{when: {contains: 'are you there?'}, steps: [{text: 'Yes.'}, 'end']}".to_owned();
+    let last = answers.len();
+    let when = |number: usize| if number == last { format!("from: {number}") } else { format!("request: {number}") };
+    let rules = (1..).zip(answers).map(|(number, steps)| format!("{{when: {{{}}}, steps: [{steps}, 'end']}}", when(number)));
+    let rules: Vec<String> = std::iter::once(there).chain(rules).collect();
+    server(&format!("rules: [{}]", rules.join(", "))).await
+}
+
+fn fault(events: &[TurnEvent]) -> &Fault {
+    match &end(events).outcome {
+        Outcome::Failed(fault) => fault,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// How often the model was told this, as its last request has it.
+fn told(server: &ScriptedServer, words: &str) -> usize {
+    let last = messages(server, server.generations().len() - 1);
+    last.iter().map(|(_, text)| text.matches(words).count()).sum()
+}
+
+#[tokio::test]
+async fn answer_that_is_none_is_pointed_out_once_and_then_told_to_the_person() {
+    let cases = [
+        ("{text: ''}", FaultKind::Empty, EMPTY),
+        ("{text: ' \\n'}", FaultKind::Empty, EMPTY),
+        ("{reasoning: 'hm'}", FaultKind::OnlyReasoning, THINKING),
+    ];
+    for (steps, kind, words) in cases {
+        let server = playing(&[steps]).await;
+        let state = tempfile::tempdir().unwrap();
+        let (agent, _) = acting_agent(state.path(), &server, |_| {});
+        let lane = agent.new_session();
+        let events = listen(lane.turn(say("go"))).await;
+        let fault = fault(&events);
+        assert_eq!(fault.kind, kind, "{steps}: {fault:?}");
+        assert!(fault.message.ends_with(TOLD), "{steps}: {fault:?}");
+        assert_eq!((end(&events).text.as_str(), told(&server, words)), ("", 1), "{steps}");
+        // Asked, asked without thinking, told what is wrong: and that is all.
+        assert_eq!(server.generations().len(), 3, "{steps}");
+        assert_eq!(end(&listen(lane.turn(say("are you there?"))).await).text, "Yes.", "{steps}");
+    }
+}
+
+#[tokio::test]
+async fn each_thing_that_can_be_wrong_with_an_answer_is_pointed_out_once() {
+    let broken = "{text: '<tool_call>{\"name\": \"fly\", \"arguments\": {}}</tool_call>'}";
+    let (empty, thinking) = ("{text: ''}", "{reasoning: 'hm'}");
+    // Each of the first two is asked for once more without thinking before it is pointed out.
+    let server = playing(&[empty, empty, thinking, broken, empty, thinking]).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, journal) = acting_agent(state.path(), &server, |_| {});
+    let events = listen(agent.new_session().turn(say("go"))).await;
+    assert!(matches!(fault(&events).kind, FaultKind::Empty | FaultKind::OnlyReasoning), "{:?}", fault(&events));
+    assert!(fault(&events).message.ends_with(TOLD), "{:?}", fault(&events));
+    assert_eq!([EMPTY, THINKING, "there is no tool \"fly\""].map(|words| told(&server, words)), [1, 1, 1]);
+    assert_eq!(*journal.lock().unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn empty_answer_after_tools_is_mended_without_doing_them_again() {
+    let server = playing(&[ONE, "{text: ''}", "{text: ''}", "{text: 'It is done.'}"]).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, journal) = acting_agent(state.path(), &server, |_| {});
+    let events = listen(agent.new_session().turn(say("go"))).await;
+    assert_eq!((end(&events).text.as_str(), &end(&events).outcome), ("It is done.", &Outcome::Answered(DoneReason::Stop)));
+    assert_eq!(*journal.lock().unwrap(), ["run `one`"]);
+    assert_eq!(told(&server, EMPTY), 1);
+}
+
+/// What comes of a model that makes these calls one after the other and begins anew after the last, as long as it may.
+async fn round_and_round(cycle: &[&str]) -> (Vec<TurnEvent>, Vec<String>, ScriptedServer) {
+    let calls: Vec<&str> = cycle.iter().copied().cycle().take(40).collect();
+    let server = playing(&calls).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, journal) = acting_agent(state.path(), &server, |_| {});
+    let lane = agent.new_session();
+    let events = listen(lane.turn(say("go"))).await;
+    let done = journal.lock().unwrap().clone();
+    (events, done, server)
+}
+
+#[tokio::test]
+async fn cycle_of_calls_is_reminded_of_once_then_asked_to_answer_then_ended() {
+    for cycle in [&[ONE][..], &[ONE, TWO], &[ONE, TWO, THREE], &[ONE, ONE, TWO, THREE]] {
+        let (events, done, server) = round_and_round(cycle).await;
+        let fault = fault(&events);
+        assert_eq!(fault.kind, FaultKind::Looping, "{cycle:?}: {fault:?}");
+        assert_eq!(told(&server, "this was done before"), 1, "{cycle:?}");
+        assert_eq!(told(&server, "no more tools in this turn. Answer now"), 1, "{cycle:?}");
+        assert_eq!(notices(&events).iter().filter(|line| line.contains("repeats itself")).count(), 1, "{cycle:?}");
+        // Two rounds until the reminder, one step more, one call that is refused, and one too many.
+        assert!(done.len() <= cycle.len() * 2 + 1, "{cycle:?}: {done:?}");
+        assert_eq!(server.generations().len(), done.len() + 2, "{cycle:?}");
+    }
+}
+
+#[tokio::test]
+async fn cycle_that_is_left_at_the_reminder_or_when_asked_to_answer_ends_well() {
+    for calls in [4, 5] {
+        let calls: Vec<&str> = [ONE, TWO].into_iter().cycle().take(calls).chain(["{text: 'Neither.'}"]).collect();
+        let server = playing(&calls).await;
+        let state = tempfile::tempdir().unwrap();
+        let (agent, journal) = acting_agent(state.path(), &server, |_| {});
+        let events = listen(agent.new_session().turn(say("go"))).await;
+        assert_eq!((end(&events).text.as_str(), &end(&events).outcome), ("Neither.", &Outcome::Answered(DoneReason::Stop)));
+        assert_eq!(journal.lock().unwrap().len(), calls.len() - 1);
+    }
+}
