@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use krabba_agent::{CompactEvent, Compacted, Hands, Lane, Outcome, TurnEvent, TurnHandle};
+use krabba_agent::{CompactEvent, Compacted, Hands, Lane, Outcome, Status, TurnEvent, TurnHandle};
 use krabba_context::Occasion;
 use krabba_guard::Authorized;
 use krabba_testkit::ScriptedServer;
@@ -132,6 +132,25 @@ async fn tool_that_is_stuck_holds_up_nobody() {
         assert!(stuck.lock().unwrap().contains(&"Ending".to_owned()), "it was not told to end: {at:?}");
         tokio::time::timeout(PATIENCE, agent.close()).await.unwrap_or_else(|_| panic!("the agent does not end: {at:?}"));
     }
+}
+
+#[tokio::test]
+async fn wait_for_a_slot_of_the_box_is_stopped_unsent() {
+    let server = server("rules: [{when: {contains: 'one'}, steps: ['gate', {text: 'ok'}, 'end']}, {steps: [{text: 'Yes.'}, 'end']}]").await;
+    let state = tempfile::tempdir().unwrap();
+    let agent = agent_at(state.path(), &server);
+    let first = agent.new_session().turn(say("one"));
+    eventually(|| !server.generations().is_empty()).await;
+    let lane = agent.new_session();
+    let mut second = lane.turn(say("two"));
+    listen_until(&mut second, |event| matches!(event, TurnEvent::Status(Status::Queued { .. }))).await;
+    assert_eq!(lane.stop(), 1);
+    let events = tokio::time::timeout(PATIENCE, listen(second)).await.unwrap();
+    assert_eq!(end(&events).outcome, Outcome::Stopped);
+    assert_eq!(server.generations().len(), 1, "it was sent");
+    server.open_gate();
+    assert_eq!(text(&listen(first).await), "ok", "the other session was stopped too");
+    assert_eq!(text(&listen(lane.turn(say("are you there?"))).await), "Yes.");
 }
 
 #[tokio::test]
