@@ -89,3 +89,13 @@ async fn a_task_is_done_with_files_and_commands_on_a_real_server() {
     assert!(!screen.contains("unverified"), "all of it is the owner's: {screen}");
     assert_eq!(std::fs::read_to_string(workspace(&home, "sorted.txt")).unwrap(), "apricot\nfig\npear\n");
 }
+
+#[tokio::test]
+async fn a_single_turn_at_a_terminal_is_marked_below_its_answer() {
+    let server = playing(&[call("web_search", &json!({ "query": "crabs" })), words("They walk sideways.")]).await;
+    let home = home_with_search(&server);
+    let mut terminal = Terminal::open(home.path(), &["agent", "--message", "what do crabs do?"]);
+    assert_eq!(terminal.end().await, 0);
+    let screen = terminal.screen();
+    assert!(screen.ends_with("They walk sideways.\n[unverified: it uses content from web search]"), "{screen}");
+}
