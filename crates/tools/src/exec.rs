@@ -19,6 +19,11 @@ use crate::reading::{Changes, Reading};
 use crate::text::fit;
 use crate::{Jobs, arguments};
 
+/// After which time somebody who watches is shown what a command writes, how often, and how many lines: the last ones.
+const GLANCE_AFTER: Duration = Duration::from_secs(2);
+const GLANCE: Duration = Duration::from_secs(1);
+const GLANCED: usize = 3;
+
 /// How much later than at its limit a command is gone at the latest.
 const ENDING: Duration = Duration::from_secs(10);
 
@@ -159,11 +164,25 @@ impl Exec {
                 None => std::future::pending().await,
             }
         };
+        let shows = async {
+            let mut from = 0;
+            tokio::time::sleep(GLANCE_AFTER).await;
+            loop {
+                let (lines, reached) = job.lines_after(from).await;
+                // Who watches too slowly misses some.
+                let lines: Vec<&str> = lines.lines().collect();
+                let last = lines.get(lines.len().saturating_sub(GLANCED)..).unwrap_or_default();
+                last.iter().for_each(|line| drop(run.progress.try_send((*line).to_owned())));
+                from = reached;
+                tokio::time::sleep(GLANCE).await;
+            }
+        };
         tokio::select! {
             biased;
             () = run.cancel.cancelled() => Waited::Stopped,
             () = job.finished() => Waited::Ended,
             () = enough => Waited::Enough,
+            () = shows => Waited::Ended,
         }
     }
 

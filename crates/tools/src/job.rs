@@ -160,6 +160,17 @@ impl Job {
         self.until(|state| state.ended.is_some() || state.total() > state.read).await;
     }
 
+    /// Waits until it has written more than the first `from` bytes, and gives the whole lines of that, and how far they reach.
+    pub(crate) async fn lines_after(&self, from: usize) -> (String, usize) {
+        let whole = |state: &State| state.since(from).rfind('\n').is_some();
+        self.until(|state| state.total() > from && whole(state)).await;
+        let state = self.state();
+        let end = state.output.iter().rposition(|byte| *byte == b'\n').map_or(from, |at| at + 1 + state.dropped);
+        let mut text = state.since(from);
+        text.truncate(text.rfind('\n').map_or(0, |at| at + 1));
+        (text, end.max(from))
+    }
+
     async fn until(&self, holds: impl Fn(&State) -> bool) {
         loop {
             let changed = self.changed.notified();

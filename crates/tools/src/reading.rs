@@ -180,7 +180,7 @@ impl Found<'_> {
     fn entry(&mut self, path: &WorkspacePath, kind: Kind) -> Result<(), Failed> {
         let Ok((changed, size)) = self.files.workspace.changed(path) else { return Ok(()) };
         let is_changed = changed >= self.since;
-        if !is_changed && !(self.moved && kind == Kind::File) {
+        if !(is_changed || self.moved && kind == Kind::File) {
             return Ok(());
         }
         self.bytes = self.bytes.saturating_add(size);

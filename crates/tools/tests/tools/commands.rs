@@ -192,3 +192,18 @@ async fn nobody_is_asked_about_a_command_that_nothing_keeps_in() {
         }
     }
 }
+
+#[tokio::test]
+async fn who_watches_sees_the_last_lines_of_a_command_that_takes_long() {
+    let mut room = Room::new();
+    let (watch, mut lines) = tokio::sync::mpsc::channel(64);
+    room.watch = watch;
+    room.said("exec", json!({"command": "echo quick"})).await;
+    assert!(lines.try_recv().is_err(), "what is over at once is not shown twice");
+    room.said("exec", json!({"command": "seq 100; printf half; sleep 2.7; echo ' whole'; sleep 1.6"})).await;
+    let mut seen = Vec::new();
+    while let Ok(line) = lines.try_recv() {
+        seen.push(line);
+    }
+    assert_eq!(seen, ["98", "99", "100", "half whole"]);
+}

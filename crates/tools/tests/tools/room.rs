@@ -23,6 +23,8 @@ pub(crate) struct Room {
     pub(crate) cancel: CancellationToken,
     pub(crate) budget: usize,
     pub(crate) eyes: Option<Arc<dyn Eyes>>,
+    /// Who watches.
+    pub(crate) watch: mpsc::Sender<String>,
     monitor: Monitor,
     settings: Settings,
     sandbox: krabba_sandbox::Settings,
@@ -66,7 +68,20 @@ impl Room {
         builtin(&settings).into_iter().for_each(|tool| tools.add(tool));
         let monitor = Monitor::new(store, Policy::default(), Arc::new(SystemClock));
         let (session, cancel) = (SessionId::new("s"), CancellationToken::new());
-        Self { _place: place, root, jobs, tools, session, cancel, budget: 4_000, eyes: None, monitor, settings, sandbox }
+        Self {
+            _place: place,
+            root,
+            jobs,
+            tools,
+            session,
+            cancel,
+            budget: 4_000,
+            eyes: None,
+            watch: mpsc::channel(1).0,
+            monitor,
+            settings,
+            sandbox,
+        }
     }
 
     /// The same room for the next process.
@@ -90,7 +105,7 @@ impl Room {
     }
 
     fn run(&self) -> Run {
-        let (progress, _lines) = mpsc::channel(8);
+        let progress = self.watch.clone();
         Run { session: self.session.clone(), cancel: self.cancel.clone(), budget: self.budget, progress, eyes: self.eyes.clone() }
     }
 
