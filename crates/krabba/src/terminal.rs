@@ -50,6 +50,8 @@ pub(crate) async fn run(home: &Home, world: &World, agent: &Agent, lane: Lane, h
 }
 
 #[cfg(test)]
+mod approval_tests;
+#[cfg(test)]
 mod editor_tests;
 #[cfg(test)]
 mod history_tests;

@@ -41,7 +41,13 @@ pub(super) fn read_answer(question: &Question, text: &str) -> Option<Answer> {
         ("y" | "yes" | "approve", None) => Some(Answer::Approve),
         // Told again what has to be typed.
         ("y" | "yes" | "approve", Some(_)) => Some(Answer::Approve),
-        (_, Some(words)) if text == words => Some(Answer::Typed(text.to_owned())),
+        // Mistyped words are told again as well.
+        (_, Some(words)) if begins_alike(text, words) => Some(Answer::Typed(text.to_owned())),
         (_, _) => None,
     }
+}
+
+fn begins_alike(text: &str, words: &str) -> bool {
+    let first = |text: &str| text.split_whitespace().next().map(str::to_lowercase);
+    first(text).is_some() && first(text) == first(words)
 }
