@@ -116,10 +116,11 @@ async fn policy_is_printed_in_words_and_as_data() {
         "Files that steer: agents.md",
     ]);
     let own = Home::with_config("{ addressBook: { Bob: 'bob@office.example' }, tools: { deny: ['exec'] } }");
-    own.run(&["explain", "policy"])
-        .await
-        .code(0)
-        .says(&["Your address book: Bob (bob@office.example)", "  all but exec: krabba.json5:1:63 (tools.deny)"]);
+    own.run(&["explain", "policy"]).await.code(0).says(&[
+        "Your address book: Bob (bob@office.example)",
+        "  all but exec: ",
+        "krabba.json5:1:56 (tools.deny)",
+    ]);
     let data = home.run(&["explain", "policy", "--json"]).await.code(0).json();
     let rules = data["rules"].as_array().unwrap();
     assert!(rules.iter().any(|rule| rule["id"] == "decoy" && rule["decision"] == "stop"), "{data}");
