@@ -335,7 +335,9 @@ fn terms(action: &Action, scene: &Scene, view: View) -> Terms {
         Action::Change(changes) => &changes.label,
         _ => &Label::Minted,
     };
-    let label = Label::join_all([&scene.label, made_of, &Label::Minted].into_iter().chain(said));
+    // What comes in from a host is somebody else's, whoever named it.
+    let brought: Vec<Label> = hosts.iter().map(Label::untrusted).collect();
+    let label = Label::join_all([&scene.label, made_of, &Label::Minted].into_iter().chain(said).chain(&brought));
     Terms { view, hosts, label }
 }
 

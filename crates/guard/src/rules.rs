@@ -23,10 +23,18 @@ const fn rule(
     Rule { id, about, when, unless, decision, why }
 }
 
-pub(crate) static RULES: [Rule; 38] = [
+pub(crate) static RULES: [Rule; 39] = [
     rule("guest-answers-only", &[], &[Guest], &[], Deny, "a guest gets answers; nothing is done for them"),
     rule("decoy", &[], &[Decoy], &[], Stop, "a decoy that nothing honest uses is in it: something is after your keys"),
     rule("secret-leaves", OUTSIDE, &[Secret], &[], Deny, "one of the owner's keys or passwords is in it"),
+    rule(
+        "secret-leaves-by-command",
+        &[Run],
+        &[Network, Secret],
+        &[],
+        Deny,
+        "one of the owner's keys or passwords is in a command with a way out",
+    ),
     rule("consult", &[Consult], &[], &[], Allow, "it looks into what krabba itself holds"),
     rule("workspace-read", &[Look], &[], &[], Allow, "what is read keeps its label"),
     // Files.

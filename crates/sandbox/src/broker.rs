@@ -13,9 +13,10 @@ mod granted_tests;
 #[cfg(test)]
 mod request_tests;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -25,6 +26,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 pub(crate) use granted::Granted;
+pub use granted::host;
 use request::{Head, Request};
 
 /// The port inside.
@@ -35,6 +37,9 @@ const LONGEST_HEAD: usize = 16 * 1024;
 
 /// Connections at the same time.
 const CONNECTIONS: usize = 64;
+
+/// So many refused hosts are remembered.
+const REMEMBERED: usize = 8;
 
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -48,7 +53,7 @@ pub(crate) struct Broker {
 impl Broker {
     /// Serves `listener` until dropped.
     pub(crate) fn start(listener: TcpListener, granted: Vec<Granted>, most: u64) -> Self {
-        let traffic = Arc::new(Traffic { bytes: AtomicU64::new(0), most });
+        let traffic = Arc::new(Traffic { bytes: AtomicU64::new(0), most, refused: Mutex::default() });
         let task = tokio::spawn(serve(listener, granted.into(), traffic.clone()));
         Self { task, traffic }
     }
@@ -56,6 +61,11 @@ impl Broker {
     /// Bytes that went through so far, both ways.
     pub(crate) fn bytes(&self) -> u64 {
         self.traffic.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Where somebody wanted to go who was not let.
+    pub(crate) fn refused(&self) -> Vec<String> {
+        self.traffic.refused.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 }
 
@@ -69,6 +79,7 @@ impl Drop for Broker {
 struct Traffic {
     bytes: AtomicU64,
     most: u64,
+    refused: Mutex<BTreeSet<String>>,
 }
 
 impl Traffic {
@@ -76,6 +87,13 @@ impl Traffic {
     fn add(&self, bytes: usize) -> bool {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= self.most
+    }
+
+    fn refuse(&self, place: &str) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.len() < REMEMBERED {
+            refused.insert(place.to_owned());
+        }
     }
 }
 
@@ -99,7 +117,7 @@ async fn serve(listener: TcpListener, granted: Arc<[Granted]>, traffic: Arc<Traf
 
 async fn connection(mut client: TcpStream, granted: &[Granted], traffic: &Traffic) {
     let Ok(Some((head, rest))) = timeout(PATIENCE, head(&mut client)).await else { return };
-    let answer = match open(&head, granted).await {
+    let answer = match open(&head, granted, traffic).await {
         Ok((server, request)) => return relay(client, server, &request, &rest, traffic).await,
         Err(refusal) => refusal,
     };
@@ -127,10 +145,11 @@ async fn head(client: &mut TcpStream) -> Option<(Vec<u8>, Vec<u8>)> {
 /// A status line's end, and what is told.
 type Refusal = (&'static str, String);
 
-async fn open(head: &[u8], granted: &[Granted]) -> Result<(TcpStream, Request), Refusal> {
+async fn open(head: &[u8], granted: &[Granted], traffic: &Traffic) -> Result<(TcpStream, Request), Refusal> {
     let request = Head::parse(head).and_then(Head::understand).map_err(|why| ("400 Bad Request", why.to_owned()))?;
     let (host, port) = (&request.host, request.port);
     let Some(grant) = granted.iter().find(|granted| granted.allows(host, port)) else {
+        traffic.refuse(&if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") });
         return Err(("403 Forbidden", format!("{host}:{port} is not one of the hosts that this command may reach")));
     };
     let unreachable = |why: String| ("502 Bad Gateway", format!("{host}:{port}: {why}"));

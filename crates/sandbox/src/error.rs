@@ -35,7 +35,7 @@ pub enum SandboxError {
     #[error("no hosts can be opened for commands here")]
     NoHosts,
     /// A host that is none.
-    #[error("\"{host}\" is no host")]
+    #[error("\"{host}\" is no host; write one as example.com or example.com:8443, without http:// and without a path")]
     BadHost {
         /// As it was given.
         host: String,

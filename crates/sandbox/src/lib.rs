@@ -42,6 +42,7 @@ mod sandbox;
 mod settings;
 
 pub use aside::{Aside, Change, ChangeKind};
+pub use broker::host;
 pub use error::SandboxError;
 pub use launcher::launcher_main;
 pub use plan::{Ended, How, Limit};

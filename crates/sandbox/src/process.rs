@@ -112,6 +112,11 @@ impl Process {
     pub fn network_bytes(&self) -> u64 {
         self.broker.as_ref().map_or(0, Broker::bytes)
     }
+
+    /// Where it wanted to go and was not let, `host:port`, the first few of them.
+    pub fn refused_hosts(&self) -> Vec<String> {
+        self.broker.as_ref().map(Broker::refused).unwrap_or_default()
+    }
 }
 
 /// How long dropping a command waits for its end, which takes milliseconds.

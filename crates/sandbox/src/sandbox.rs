@@ -386,7 +386,10 @@ impl Sandbox {
             for name in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"] {
                 variables.insert(name.to_owned(), address.clone());
             }
-            for (name, value) in [("no_proxy", "localhost,127.0.0.1"), ("NO_PROXY", "localhost,127.0.0.1"), ("NODE_USE_ENV_PROXY", "1")] {
+            // What the command serves itself is near to it, unless it was let out to that very name.
+            let opened = |name: &&str| job.granted.iter().any(|granted| granted.is_host(name));
+            let near = ["localhost", "127.0.0.1"].into_iter().filter(|name| !opened(name)).collect::<Vec<_>>().join(",");
+            for (name, value) in [("no_proxy", near.as_str()), ("NO_PROXY", &near), ("NODE_USE_ENV_PROXY", "1")] {
                 variables.insert(name.to_owned(), value.to_owned());
             }
         }

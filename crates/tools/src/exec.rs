@@ -1,13 +1,13 @@
 //! `exec`: a command in the sandbox.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use krabba_guard::{Authorized, View};
-use krabba_sandbox::SandboxError;
+use krabba_sandbox::{SandboxError, host};
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
 use krabba_types::{Action, Exec as Command, ExecChanges, ExecMode, ExecStdio, SessionId, ToolSpec};
 use serde::Deserialize;
@@ -66,6 +66,8 @@ struct Arguments {
     background: bool,
     #[serde(default)]
     pty: bool,
+    #[serde(default)]
+    hosts: Vec<String>,
 }
 
 impl Exec {
@@ -75,12 +77,13 @@ impl Exec {
         let spec = arguments::spec(
             "exec",
             &format!(
-                "Run a shell command in the workspace. It has no network. timeout is in seconds. A command that takes longer than {wait} s \
+                "Run a shell command in the workspace. It reaches only the hosts in hosts (\"github.com\"). timeout is in seconds. A command that takes longer than {wait} s \
                  (or yieldMs) goes on in the background; look after it with process."
             ),
             json!({
                 "command": text, "workdir": text, "env": {"type": "object", "additionalProperties": text}, "timeout": number,
                 "yieldMs": number, "background": flag, "pty": flag,
+                "hosts": {"type": "array", "items": text},
             }),
             &["command"],
         );
@@ -88,7 +91,7 @@ impl Exec {
     }
 
     async fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {
-        let Arguments { command, workdir, env, timeout, yield_ms, background, pty } = arguments::read(call)?;
+        let Arguments { command, workdir, env, timeout, yield_ms, background, pty, hosts } = arguments::read(call)?;
         if command.trim().is_empty() {
             return Err(Refusal("the command is empty".to_owned()));
         }
@@ -96,6 +99,11 @@ impl Exec {
         let standing = self.jobs.sandbox().standing().await;
         if standing.rung.is_none() {
             return Err(Refusal(SandboxError::Refused { why: standing.reasons() }.to_string()));
+        }
+        let hosts: BTreeSet<String> =
+            hosts.iter().map(|name| host(name)).collect::<Result<_, _>>().map_err(|error| Refusal(error.to_string()))?;
+        if !hosts.is_empty() && !standing.hosts {
+            return Err(Refusal(SandboxError::NoHosts.to_string()));
         }
         let milliseconds = || yield_ms.unwrap_or_else(|| u32::try_from(self.patience.wait.as_millis()).unwrap_or(u32::MAX));
         Ok(Action::Run(Command {
@@ -105,7 +113,7 @@ impl Exec {
             mode: if background { ExecMode::Background } else { ExecMode::Yield { milliseconds: milliseconds() } },
             stdio: if pty { ExecStdio::Terminal } else { ExecStdio::Pipes },
             timeout_seconds: timeout.unwrap_or_else(|| u32::try_from(self.patience.timeout.as_secs()).unwrap_or(u32::MAX)).max(1),
-            hosts: Vec::new(),
+            hosts: hosts.into_iter().collect(),
             changes: if standing.discardable { ExecChanges::Separable } else { ExecChanges::Immediate },
         }))
     }
@@ -195,6 +203,9 @@ impl Exec {
             let separator = if text.is_empty() { "" } else { "\n" };
             text.push_str(&format!("{separator}[{standing}]"));
         }
+        if let Some(advice) = network_advice(job, &whole) {
+            text.push_str(&format!("\n[{advice}]"));
+        }
         if !self.jobs.asides(&run.session).is_empty() {
             text.push_str("\n[what it changed is kept apart from the workspace; process keep asks the owner to take it over]");
         }
@@ -207,6 +218,35 @@ impl Exec {
             Err(Failed(why)) => Outcome::failed(why),
         }
     }
+}
+
+/// What programs say that find no network: curl and git, libc and what is built on it, Node, Go, Rust.
+const UNREACHED: [&str; 9] = [
+    "could not resolve host",
+    "temporary failure in name resolution",
+    "name or service not known",
+    "network is unreachable",
+    "failed to lookup address",
+    "unable to resolve host",
+    "enotfound",
+    "eai_again",
+    "no such host",
+];
+
+/// What a model is told of a command that failed for want of a host.
+fn network_advice(job: &Job, said: &str) -> Option<String> {
+    if job.went_well() {
+        return None;
+    }
+    let refused = job.refused_hosts();
+    if !refused.is_empty() {
+        return Some(format!("refused: {}; a call with these in hosts too asks for them", refused.join(", ")));
+    }
+    let said = said.to_ascii_lowercase();
+    UNREACHED
+        .iter()
+        .any(|phrase| said.contains(phrase))
+        .then(|| "a command reaches only the hosts that the call names in hosts, and those by HTTP and HTTPS alone".to_owned())
 }
 
 /// Why nobody waits any more.

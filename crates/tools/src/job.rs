@@ -47,6 +47,8 @@ struct State {
     read: usize,
     /// The sandbox throws away what comes from here on.
     overflowed: bool,
+    /// Where it wanted to go and was not let.
+    refused_hosts: Vec<String>,
     ended: Option<Ended>,
 }
 
@@ -132,7 +134,10 @@ impl Job {
         if let Some(aside) = aside {
             keep(aside);
         }
-        self.state().ended = Some(ended);
+        let mut state = self.state();
+        state.refused_hosts = process.refused_hosts();
+        state.ended = Some(ended);
+        drop(state);
         self.changed.notify_waiters();
     }
 
@@ -203,6 +208,11 @@ impl Job {
     /// Whether it ended well; nothing is wrong with one that runs.
     pub(crate) fn went_well(&self) -> bool {
         self.state().ended.is_none_or(|ended| ended.how == How::Exited(0) && ended.limit.is_none())
+    }
+
+    /// Where it wanted to go and was not let, once it has ended.
+    pub(crate) fn refused_hosts(&self) -> Vec<String> {
+        self.state().refused_hosts.clone()
     }
 
     /// How it stands, in a few words. Empty for one that ended well.

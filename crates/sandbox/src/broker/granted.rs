@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use krabba_net::is_public;
 
+use crate::SandboxError;
+
 /// Ports of a host that was granted without one.
 const USUAL_PORTS: [u16; 2] = [443, 80];
 
@@ -28,6 +30,11 @@ impl Granted {
         Some(Self::Host { host, port })
     }
 
+    /// Whether this is the host, on whatever port.
+    pub(crate) fn is_host(&self, name: &str) -> bool {
+        matches!(self, Self::Host { host, .. } if host == name)
+    }
+
     /// Whether a request may go there.
     pub(crate) fn allows(&self, host: &str, port: u16) -> bool {
         match self {
@@ -44,6 +51,19 @@ impl Granted {
             Self::Internet => is_public(address),
         }
     }
+}
+
+/// A host as a command may ask for it, in its one spelling: `name`, `name:port`, `[address]:port`.
+///
+/// # Errors
+/// When it is none.
+pub fn host(text: &str) -> Result<String, SandboxError> {
+    let (host, port) = authority(text.trim()).ok_or_else(|| SandboxError::BadHost { host: text.to_owned() })?;
+    Ok(match port {
+        None => host,
+        Some(port) if host.contains(':') => format!("[{host}]:{port}"),
+        Some(port) => format!("{host}:{port}"),
+    })
 }
 
 /// Takes a host and a port apart: the host in lower case, without brackets and without a dot at its end.

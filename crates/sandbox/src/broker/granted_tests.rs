@@ -1,4 +1,4 @@
-use super::Granted;
+use super::{Granted, host as spelled};
 
 fn host(text: &str) -> Granted {
     Granted::parse(text).unwrap()
@@ -56,4 +56,20 @@ fn what_is_no_host_is_not_granted() {
     ] {
         assert!(Granted::parse(text).is_none(), "{text}");
     }
+}
+
+#[test]
+fn a_host_has_one_spelling() {
+    for (text, spelling) in [
+        (" GitHub.com. ", "github.com"),
+        ("a.example:8443", "a.example:8443"),
+        ("[FD00::1]:80", "[fd00::1]:80"),
+        ("fd00::1", "fd00::1"),
+        ("localhost:8080", "localhost:8080"),
+    ] {
+        assert_eq!(spelled(text).unwrap(), spelling);
+        assert_eq!(Granted::parse(text.trim()), Granted::parse(spelling));
+    }
+    let refused = spelled("https://github.com/a").unwrap_err().to_string();
+    assert!(refused.contains("\"https://github.com/a\" is no host; write one as"), "{refused}");
 }

@@ -1,7 +1,12 @@
 //! Commands: in the foreground, in the background, at a terminal, and apart from the workspace.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use krabba_guard::{Answer, Redeemed};
 use krabba_sandbox::Rung;
 use krabba_types::{Action, ExecChanges, Label};
 use serde_json::json;
@@ -206,4 +211,96 @@ async fn who_watches_sees_the_last_lines_of_a_command_that_takes_long() {
         seen.push(line);
     }
     assert_eq!(seen, ["98", "99", "100", "half whole"]);
+}
+
+/// A server near here, and how many came to it.
+fn standing_in(answer: &'static str) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let name = format!("localhost:{}", listener.local_addr().unwrap().port());
+    let came = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&came);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            counted.fetch_add(1, Ordering::SeqCst);
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{answer}", answer.len());
+        }
+    });
+    (name, came)
+}
+
+/// Asks for a page as any program does that was told of the proxy.
+fn asking(hosts: &[&str]) -> String {
+    let ask = "ask() { exec 3<>/dev/tcp/127.0.0.1/3128; printf 'GET http://%s/ HTTP/1.1\\r\\nHost: %s\\r\\n\\r\\n' $1 $1 >&3; cat <&3; };";
+    format!("{ask} set -e; {}", hosts.iter().map(|host| format!("ask {host}; ")).collect::<String>())
+}
+
+#[tokio::test]
+async fn command_reaches_the_host_that_was_asked_for_and_no_other() {
+    let room = Room::new();
+    let ((wanted, came), (other, others)) = (standing_in("welcome"), standing_in("who is that"));
+    let command = format!("{} exec 4<>/dev/tcp/127.0.0.1/{}", asking(&[&wanted, &other]), other.trim_start_matches("localhost:"));
+    let call = json!({"command": command, "hosts": [wanted.to_uppercase(), wanted]});
+    let question = room.question(&Label::Owner, "exec", call.clone()).await;
+    assert_eq!(question.rule, "exec-network");
+    let told = format!("  it may reach {wanted}, and send there whatever it can read");
+    assert_eq!(question.lines.iter().filter(|line| **line == told).count(), 1, "{:?}", question.lines);
+    assert_eq!(came.load(Ordering::SeqCst), 0);
+    let done = room.agreed(&Label::Owner, "exec", call).await;
+    assert!(done.text.contains("welcome") && !done.text.contains("who is that"), "{done:?}");
+    assert!(done.text.contains(&format!("[refused: {other}; a call with these in hosts too asks for them]")), "{done:?}");
+    // What came in is not the owner's.
+    assert_eq!(done.label, Label::untrusted(&wanted));
+    assert_eq!((came.load(Ordering::SeqCst), others.load(Ordering::SeqCst)), (1, 0));
+}
+
+#[tokio::test]
+async fn host_that_the_owner_named_needs_no_other_yes() {
+    let room = Room::new();
+    let (wanted, came) = standing_in("welcome");
+    let call = json!({"command": asking(&[&wanted]), "hosts": [wanted]});
+    let done = room.approved(&format!("what does {wanted} say?"), "exec", call.clone()).await;
+    assert!(done.text.contains("welcome"), "{done:?}");
+    assert_eq!(came.load(Ordering::SeqCst), 1);
+    // Not after foreign content, though.
+    let question = room.question(&Label::untrusted("evil.example"), "exec", call).await;
+    assert_eq!(question.rule, "exec-network");
+}
+
+#[tokio::test]
+async fn command_whose_host_was_refused_does_not_run() {
+    let room = Room::new();
+    let (wanted, came) = standing_in("welcome");
+    let call = json!({"command": format!("echo ran > ran; {}", asking(&[&wanted])), "hosts": [wanted]});
+    let question = room.question(&Label::Owner, "exec", call).await;
+    assert!(matches!(room.answered(&question, &Answer::Deny), Redeemed::Denied(_)));
+    assert_eq!((came.load(Ordering::SeqCst), room.text("ran")), (0, None));
+}
+
+#[tokio::test]
+async fn what_is_no_host_is_refused_in_words_that_help() {
+    let room = Room::new();
+    for wrong in ["https://github.com/a/b", "*", "", "a b", "github.com:git"] {
+        let why = room.refused("exec", json!({"command": "git clone", "hosts": [wrong]})).await;
+        assert_eq!(
+            why,
+            format!("\"{wrong}\" is no host; write one as example.com or example.com:8443, without http:// and without a path")
+        );
+    }
+    let room = Room::on(&[Rung::LandlockSeccomp]);
+    match room.call_in(&Label::Owner, "exec", json!({"command": "git clone", "hosts": ["github.com"]})).await {
+        Came::Refused(why) => assert_eq!(why, "no hosts can be opened for commands here"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn command_that_found_no_network_is_told_how_to_ask_for_it() {
+    let room = Room::new();
+    let lost = room.outcome("exec", json!({"command": "python3 -c 'import socket; socket.getaddrinfo(\"github.com\", 443)'"})).await;
+    let advice = "[a command reaches only the hosts that the call names in hosts, and those by HTTP and HTTPS alone]";
+    assert!(lost.is_error && lost.text.ends_with(advice), "{lost:?}");
+    let other = room.outcome("exec", json!({"command": "echo oops; exit 1"})).await;
+    assert!(!other.text.contains(advice), "{other:?}");
 }

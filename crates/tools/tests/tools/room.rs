@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use krabba_guard::{Answer, FileLabels, Monitor, Policy, Principal, Redeemed, Said, Scene, Source, Verdict};
+use krabba_guard::{Answer, FileLabels, Monitor, Policy, Principal, Question, Redeemed, Said, Scene, Source, Verdict};
 use krabba_sandbox::{Rung, Sandbox};
 use krabba_store::Store;
 use krabba_tool::{Call, Catalogue, Eyes, Outcome, Refusal, Run};
@@ -96,12 +96,22 @@ impl Room {
 
     /// What comes of a call that the owner is asked about and says yes to.
     pub(crate) async fn agreed(&self, label: &Label, name: &str, arguments: Value) -> Outcome {
-        let Came::Asked(action) = self.call_in(label, name, arguments).await else { panic!("nobody was asked") };
-        let question = self.monitor.open_questions().unwrap().into_iter().find(|open| open.question.action == *action).unwrap().question;
+        let question = self.question(label, name, arguments).await;
         let answer = question.typed.clone().map_or(Answer::Approve, Answer::Typed);
-        self.monitor.settle(&question.id, &answer, "terminal").unwrap();
-        let Redeemed::Allowed(authorized) = self.monitor.redeem(&question.id).unwrap() else { panic!("the owner said yes") };
+        let Redeemed::Allowed(authorized) = self.answered(&question, &answer) else { panic!("the owner said yes") };
         self.tools.get(name).unwrap().run(authorized, self.run()).await
+    }
+
+    /// What the owner is asked about a call.
+    pub(crate) async fn question(&self, label: &Label, name: &str, arguments: Value) -> Question {
+        let Came::Asked(action) = self.call_in(label, name, arguments).await else { panic!("nobody was asked") };
+        self.monitor.open_questions().unwrap().into_iter().find(|open| open.question.action == *action).unwrap().question
+    }
+
+    /// What comes of their answer.
+    pub(crate) fn answered(&self, question: &Question, answer: &Answer) -> Redeemed {
+        self.monitor.settle(&question.id, answer, "terminal").unwrap();
+        self.monitor.redeem(&question.id).unwrap()
     }
 
     fn run(&self) -> Run {
