@@ -22,6 +22,7 @@ use krabba_tool::{Call, Outcome as Brought, Repeat, Run, Tool};
 use krabba_types::{Action, Image, JsonObject, Label, ModelRef, Structured, ToolCall};
 use serde_json::Value;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::history::History;
@@ -165,6 +166,13 @@ impl TurnTask {
         let id = question.id.clone();
         self.speaker.say(TurnEvent::Status(Status::Asking));
         self.speaker.say(TurnEvent::Asked(Box::new(question)));
+        let since = Instant::now();
+        let decided = self.owners_answer(id, keeper).await;
+        self.deadline.stood(since.elapsed());
+        decided
+    }
+
+    async fn owners_answer(&mut self, id: String, keeper: &mut Keeper) -> Result<Decided, AgentError> {
         loop {
             let (monitor, asked) = (Arc::clone(&self.shared.hands.monitor), id.clone());
             match self.shared.stored(move |_| Ok(monitor.redeem(&asked)?)).await? {
@@ -208,23 +216,26 @@ impl TurnTask {
         };
         let redactor = self.shared.hands.redactor.clone();
         let mut running = pin!(tool.run(authorized, run));
-        let stop = self.stop.clone();
+        let (stop, deadline) = (self.stop.clone(), self.deadline);
         let brought = loop {
             tokio::select! {
                 biased;
-                () = stop.cancelled() => break None,
-                brought = &mut running => break Some(brought),
+                () = stop.cancelled() => break Err(Some(Outcome::Stopped)),
+                // Not the owner's word: the turn goes on to an answer.
+                () = deadline.over() => break Err(None),
+                brought = &mut running => break Ok(brought),
                 Some(line) = lines.recv() => self.speaker.say(TurnEvent::Output(redactor.hide(&line).into_owned())),
                 () = keeper.keep(&self.shared) => {}
                 () = self.speaker.catch_up() => {}
             }
         };
         let (brought, halts) = match brought {
-            Some(brought) => (brought, None),
-            None => {
+            Ok(brought) => (brought, None),
+            Err(halts) => {
                 cancel.cancel();
                 let late = tokio::time::timeout(GRACE, running).await;
-                (late.unwrap_or_else(|_| Brought::failed("stopped by the owner")), Some(Outcome::Stopped))
+                let why = if halts.is_some() { "stopped by the owner".to_owned() } else { format!("ended: {}", deadline.words()) };
+                (late.unwrap_or_else(|_| Brought::failed(why)), halts)
             }
         };
         let Brought { text, is_error, label, structured, images, shown } = brought;

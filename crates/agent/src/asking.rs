@@ -19,7 +19,7 @@ impl TurnTask {
         let plan = self.shared.router.plan(&Ask { temper, ..self.wishes(history) });
         let mut stream = self.shared.router.run(plan, Arc::clone(prompt) as Arc<dyn krabba_route::Prompt>, self.input.surface);
         let mut listening = Listening::new(history, self.acts(), &self.shared.hands.redactor);
-        let stop = self.stop.clone();
+        let (stop, deadline) = (self.stop.clone(), self.deadline);
         loop {
             tokio::select! {
                 biased;
@@ -29,6 +29,12 @@ impl TurnTask {
                     listening.answer.close(listening.shown, &mut self.speaker);
                     let context = listening.asking().map(|route| self.meter(prompt, route)).unwrap_or_default();
                     return listening.stopped(context);
+                }
+                () = deadline.over() => {
+                    drop(stream);
+                    listening.answer.close(listening.shown, &mut self.speaker);
+                    let context = listening.asking().map(|route| self.meter(prompt, route)).unwrap_or_default();
+                    return listening.out_of_time(&deadline, context);
                 }
                 () = keeper.keep(&self.shared) => {}
                 event = stream.next() => match event {

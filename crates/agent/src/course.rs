@@ -7,12 +7,12 @@
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::time::Duration;
 
 use krabba_route::{Attempt, Temper, Timing};
 use krabba_types::{CallProblem, DoneReason, Fault, FaultKind, Phase, ToolCall, grouped};
 use tokio::time::Instant;
 
+use crate::deadline::Deadline;
 use crate::hands::Limits;
 use crate::listening::Asked;
 use crate::record::Outcome;
@@ -191,13 +191,13 @@ impl Course {
     }
 
     /// Takes what the calls of a step came to, and says what to tell the model about it; and the person, where a limit was reached.
-    pub(crate) fn acted(&mut self, calls: &[ToolCall], results: &[String]) -> (Advice, Option<String>) {
+    pub(crate) fn acted(&mut self, calls: &[ToolCall], results: &[String], deadline: &Deadline) -> (Advice, Option<String>) {
         if self.refuses() {
             return (Advice::Nothing, None);
         }
         self.steps = self.steps.saturating_add(1);
         self.seen.push(fingerprint(calls, results));
-        if let Some(limit) = self.reached() {
+        if let Some(limit) = self.reached(deadline) {
             self.patience = Patience::AnswerNow;
             return (Advice::AnswerNow, Some(format!("{limit}; the model is asked to answer with what it has")));
         }
@@ -212,18 +212,15 @@ impl Course {
         (Advice::AnswerNow, Some("the model repeats itself; it is asked to answer with what it has".to_owned()))
     }
 
-    fn reached(&self) -> Option<String> {
-        let elapsed = self.began.elapsed();
+    fn reached(&self, deadline: &Deadline) -> Option<String> {
         if self.steps >= self.limits.steps {
-            return Some(format!("{} steps are done, the limit for one turn", self.steps));
+            let done = if self.steps == 1 { "1 step is done".to_owned() } else { format!("{} steps are done", self.steps) };
+            return Some(format!("{done}, the limit for one turn"));
         }
         if let Some(limit) = self.limits.output_tokens.filter(|limit| self.output_tokens >= *limit) {
             return Some(format!("{} tokens were written, the limit for one turn", grouped(limit)));
         }
-        self.limits
-            .seconds
-            .filter(|limit| elapsed >= Duration::from_secs(*limit))
-            .map(|limit| format!("{limit} s are over, the limit for one turn"))
+        deadline.is_over().then(|| deadline.words())
     }
 
     /// Whether the last steps are those before them.

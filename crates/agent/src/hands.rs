@@ -1,5 +1,6 @@
 //! What an agent acts with: its tools, the monitor that decides about each action, and how far one turn may go.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use krabba_guard::{Monitor, Policy};
 use krabba_redact::Redactor;
 use krabba_store::Store;
 use krabba_tool::{Catalogue, Selection};
-use krabba_types::{Clock, ModelRef, SessionId, ToolSpec};
+use krabba_types::{Clock, ModelRef, SessionId, ToolSpec, grouped, seconds};
 
 /// How long tools have to end what earlier calls left running. With what a tool at work is given to end itself it stays under a
 /// second, which is what a person who stops is ready to wait.
@@ -33,14 +34,15 @@ pub struct Hands {
     pub arriving: Arriving,
 }
 
-/// How far one turn may go. At a limit the model is asked to answer with what it has.
+/// How far one turn may go. At a limit the model is asked to answer with what it has. The limit of time ends what goes on at that
+/// moment, be it a tool or an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Answers of a model that call tools.
     pub steps: u32,
-    /// Tokens that models write.
+    /// Tokens that models write, looked at after each step.
     pub output_tokens: Option<u64>,
-    /// The whole turn, in seconds.
+    /// The whole turn, in seconds; while the owner is asked something, the clock stands.
     pub seconds: Option<u64>,
     /// The longest text that a tool gives back, in bytes.
     pub result_bytes: usize,
@@ -49,6 +51,20 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { steps: 50, output_tokens: None, seconds: None, result_bytes: 16 * 1024 }
+    }
+}
+
+impl fmt::Display for Limits {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} steps", grouped(self.steps))?;
+        match self.output_tokens {
+            Some(tokens) => write!(formatter, ", {} tokens written", grouped(tokens))?,
+            None => formatter.write_str(", any number of tokens")?,
+        }
+        match self.seconds {
+            Some(limit) => write!(formatter, ", {}", seconds(Duration::from_secs(limit))),
+            None => formatter.write_str(", any time"),
+        }
     }
 }
 

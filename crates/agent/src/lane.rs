@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::OpeningRecord;
 use crate::agent::Shared;
+use crate::deadline::Deadline;
 use crate::hands::Arriving;
 use crate::history::{History, SessionSettings};
 use crate::queue::Queue;
@@ -110,6 +111,7 @@ impl Lane {
             stop: stop.clone(),
             give_way: give_way.clone(),
             speaker: Speaker::new(sender),
+            deadline: Deadline::default(),
         };
         // Owned by the agent, whose `close` waits for it; ended by the handle.
         self.shared.tasks.spawn(task.run(place));

@@ -27,6 +27,7 @@ mod aside;
 mod asking;
 mod compacting;
 mod course;
+mod deadline;
 mod ending;
 mod error;
 mod event;

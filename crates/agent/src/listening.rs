@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::TurnEvent;
 use crate::account::millis;
 use crate::answer::{Answer, ReasoningShown};
+use crate::deadline::Deadline;
 use crate::history::History;
 use crate::record::Outcome;
 use crate::say::Speaker;
@@ -48,6 +49,8 @@ pub(crate) struct Asked {
     pub(crate) report: Report,
     /// How many attempts the turn had before.
     pub(crate) numbered: usize,
+    /// The limit that cut the answer off, where it was not that of its own length.
+    pub(crate) cut_by: Option<String>,
 }
 
 /// The router's account of a run.
@@ -75,7 +78,7 @@ impl Listening {
     }
 
     fn with(self, outcome: Outcome, report: Report) -> Asked {
-        Asked { outcome, answer: self.answer, notices: self.notices, report, numbered: 0 }
+        Asked { outcome, answer: self.answer, notices: self.notices, report, numbered: 0, cut_by: None }
     }
 
     /// Another route is asked, or the same one again.
@@ -99,7 +102,22 @@ impl Listening {
     }
 
     /// The router was dropped before it could give its account; of the attempt that went on we know this much.
-    pub(crate) fn stopped(mut self, context: ContextMeter) -> Asked {
+    pub(crate) fn stopped(self, context: ContextMeter) -> Asked {
+        self.dropped(Outcome::Stopped, "stopped", context)
+    }
+
+    /// The same where the turn has no more time: what was said is the answer, and what was to be done is not.
+    pub(crate) fn out_of_time(mut self, deadline: &Deadline, context: ContextMeter) -> Asked {
+        self.answer.calls.clear();
+        if self.answer.text.is_empty() {
+            return self.dropped(Outcome::Failed(deadline.fault()), &deadline.words(), context);
+        }
+        let words = deadline.words();
+        let asked = self.dropped(Outcome::Answered(DoneReason::Length), &words, context);
+        Asked { cut_by: Some(format!("{words}; the answer is cut off (say \"go on\")")), ..asked }
+    }
+
+    fn dropped(mut self, outcome: Outcome, why: &str, context: ContextMeter) -> Asked {
         let waiting = self.queued_since.take().map(|since| since.elapsed()).unwrap_or_default();
         self.queued += waiting;
         let attempt = self.current.take().map(|(started, since)| Attempt {
@@ -107,11 +125,11 @@ impl Listening {
             endpoint: started.endpoint,
             residency: started.residency,
             outcome: if self.answer.text.is_empty() { AttemptOutcome::Failed } else { AttemptOutcome::BrokeOff },
-            fault: Some(Fault::new(FaultKind::Cancelled, Phase::Streaming, "stopped")),
+            fault: Some(Fault::new(FaultKind::Cancelled, Phase::Streaming, why)),
             ms: millis(since.elapsed().saturating_sub(self.queued)),
         });
         let timing = Timing { queued_ms: millis(self.queued), ..Timing::default() };
-        self.with(Outcome::Stopped, Report { attempts: attempt.into_iter().collect(), timing, context })
+        self.with(outcome, Report { attempts: attempt.into_iter().collect(), timing, context })
     }
 
     /// The router promises an end; this is for the day when it breaks the promise.
@@ -146,20 +164,21 @@ impl Asked {
         let mut answer = Answer::default();
         answer.route = last.answer.route;
         let report = Report { context: last.report.context, ..Report::default() };
-        Self { outcome, answer, notices: Vec::new(), report, numbered: last.numbered }
+        Self { outcome, answer, notices: Vec::new(), report, numbered: last.numbered, cut_by: None }
     }
 
     /// The end of a turn in which nobody was asked.
     pub(crate) fn nothing(outcome: Outcome) -> Self {
-        Self { outcome, answer: Answer::default(), notices: Vec::new(), report: Report::default(), numbered: 0 }
+        Self { outcome, answer: Answer::default(), notices: Vec::new(), report: Report::default(), numbered: 0, cut_by: None }
     }
 
     /// Says what an end alone does not show.
     pub(crate) fn explain(&self, speaker: &mut Speaker, notices: &mut Vec<String>) {
         let line = match &self.outcome {
-            Outcome::Answered(DoneReason::Length) => {
-                "the answer is cut off: the limit for its length was reached (say \"go on\", or raise maxTokens)"
-            }
+            Outcome::Answered(DoneReason::Length) => self
+                .cut_by
+                .as_deref()
+                .unwrap_or("the answer is cut off: the limit for its length was reached (say \"go on\", or raise maxTokens)"),
             Outcome::Answered(DoneReason::Unknown) => "the server did not say why the answer ended; it may be incomplete",
             Outcome::Answered(DoneReason::ToolCalls) => "the model also wanted to use a tool, which was not done",
             Outcome::Answered(DoneReason::Stop)

@@ -7,7 +7,7 @@ use krabba_types::{Label, Message, ModelRef, Part, Role, Timestamp, ToolCall, To
 
 use crate::account::{Account, usage_rows};
 use crate::acting::Done;
-use crate::course::{Course, Next, REFUSED};
+use crate::course::{Advice, Course, Next, REFUSED};
 use crate::hands::Arriving;
 use crate::history::History;
 use crate::listening::Asked;
@@ -91,10 +91,14 @@ impl TurnTask {
             if self.stop.is_cancelled() {
                 return Ok(Some(Outcome::Stopped));
             }
-            let mut done = if course.refuses() { Done::refused(REFUSED) } else { self.act(call, route, history, keeper).await? };
+            let refused = course.refuses() || self.deadline.is_over();
+            let mut done = if refused { Done::refused(REFUSED) } else { self.act(call, route, history, keeper).await? };
             results.push(done.text.clone());
             if index + 1 == calls.len() {
-                let (advice, line) = course.acted(calls, &results);
+                let (advice, line) = course.acted(calls, &results, &self.deadline);
+                if advice == Advice::AnswerNow && self.deadline.is_over() {
+                    self.deadline.grant_last_words();
+                }
                 // The model is to know that the others were not made.
                 done.text.extend(asked.answer.broken.iter().map(|broken| format!("\n\n[krabba: {}.]", broken.message)));
                 done.text.extend(advice.words().map(|words| format!("\n\n{words}")));

@@ -27,6 +27,7 @@ use crate::account::title;
 use crate::acting::halted_words;
 use crate::agent::Shared;
 use crate::course::Course;
+use crate::deadline::Deadline;
 use crate::ending::{Closing, close_interrupted};
 use crate::history::History;
 use crate::lane::{LaneState, first_status};
@@ -79,6 +80,7 @@ pub(crate) struct TurnTask {
     pub(crate) stop: CancellationToken,
     pub(crate) give_way: CancellationToken,
     pub(crate) speaker: Speaker,
+    pub(crate) deadline: Deadline,
 }
 
 impl TurnTask {
@@ -164,6 +166,7 @@ impl TurnTask {
             let outcome = Outcome::Broken(halted_words(rule));
             return Ok(self.finish(Asked::nothing(outcome), Course::new(self.shared.hands.limits), Vec::new(), &history, began).await);
         }
+        self.deadline = Deadline::begin(self.shared.hands.limits.seconds);
         self.steps(history, place, keeper, began).await
     }
 

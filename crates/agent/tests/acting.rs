@@ -248,19 +248,6 @@ async fn going_in_circles_is_reminded_then_asked_to_answer_then_ended() {
 }
 
 #[tokio::test]
-async fn limit_of_steps_ends_in_an_answer() {
-    let call = |number: u32| format!("{{tool_call: {{name: 'run', arguments: {{command: 'step {number}'}}}}}}");
-    let server = server(&rules(&[&call(1), &call(2), "{text: 'That is all.'}"])).await;
-    let state = tempfile::tempdir().unwrap();
-    let (agent, journal) = acting_agent(state.path(), &server, |hands| hands.limits.steps = 2);
-    let lane = agent.new_session();
-    let events = listen(lane.turn(say("go"))).await;
-    assert_eq!(end(&events).text, "That is all.");
-    assert_eq!(done(&journal), ["run `step 1`", "run `step 2`"]);
-    assert!(notices(&events).iter().any(|line| line.contains("2 steps are done, the limit for one turn")), "{events:?}");
-}
-
-#[tokio::test]
 async fn cut_off_answer_makes_no_call() {
     let server = server(&rules(&[&format!("{{text: 'hm'}}, {RUN}, {{finish: 'length'}}"), "{text: 'unused'}"])).await;
     let state = tempfile::tempdir().unwrap();

@@ -19,6 +19,7 @@ pub(crate) async fn status(context: &Context<'_>) -> Result<String, AgentError> 
     let mut lines = model_lines(&plan, context);
     lines.extend(last_prompt(&view).map(|line| format!("- context: {line}")));
     lines.push(thinking_line(&view, context));
+    lines.push(format!("- a turn ends at: {}", context.agent.hands().limits));
     lines.push(queue_line(&view, &plan, context));
     lines.extend(view.last_end.as_ref().and_then(last_line));
     lines.push(session_line(&view, context));

@@ -203,6 +203,7 @@ async fn status_tells_model_place_window_and_session() {
         "- window: 8,192 tokens (configured)".to_owned(),
         "- context: ".to_owned(),
         "- thinking: low (as configured), not shown".to_owned(),
+        "- a turn ends at: 50 steps, any number of tokens, any time".to_owned(),
         "- queue: nothing is being answered here".to_owned(),
         "- last turn: answered by `local/small` (device) in ".to_owned(),
         format!("- session: `{}` \"hello\", 1 turn, begun just now", scene.lane.id()),

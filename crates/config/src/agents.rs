@@ -61,6 +61,9 @@ pub struct AgentDefaults {
     /// Seconds for a whole answer. A provider's `clocks.turn` goes before it.
     #[schemars(extend("exclusiveMinimum" = 0, "x-default" = "none"))]
     pub timeout_seconds: Option<f64>,
+    /// How far one turn may go.
+    #[schemars(extend("x-krabba" = true))]
+    pub limits: TurnLimits,
     /// Directory the agent works in.
     #[schemars(length(min = 1), extend("x-default" = "~/.krabba/workspace"))]
     pub workspace: Option<String>,
@@ -69,6 +72,22 @@ pub struct AgentDefaults {
     /// Sampling and pass-through for every model, beneath what is said about single ones.
     #[schemars(with = "ParamsForm")]
     pub params: JsonObject,
+}
+
+/// How far one turn may go. At a limit the model answers with what it has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TurnLimits {
+    /// Answers of a model that use tools.
+    #[schemars(range(min = 1), extend("x-krabba" = true, "x-default" = "50"))]
+    pub steps: Option<u32>,
+    /// Tokens that models write in all steps together.
+    #[schemars(range(min = 1), extend("x-krabba" = true, "x-default" = "none"))]
+    pub output_tokens: Option<u64>,
+    /// Seconds for everything, without the time in which you are asked something. A tool or an answer that is at work then is ended;
+    /// after a tool, the answer gets a tenth of this time and at least 30 seconds more.
+    #[schemars(range(min = 1), extend("x-krabba" = true, "x-default" = "none"))]
+    pub seconds: Option<u64>,
 }
 
 /// A model and those behind it.
@@ -153,6 +172,9 @@ pub struct AgentOptions {
     #[serde(deserialize_with = "crate::forms::thinking")]
     #[schemars(with = "Option<ThinkingForm>")]
     pub thinking_default: Option<Thinking>,
+    /// How far one of its turns may go, each over that of the defaults.
+    #[schemars(extend("x-krabba" = true))]
+    pub limits: TurnLimits,
     /// Directory it works in.
     #[schemars(length(min = 1))]
     pub workspace: Option<String>,

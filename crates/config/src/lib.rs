@@ -81,7 +81,7 @@ mod variables;
 mod write;
 
 pub use adopt::adopt;
-pub use agents::{Agent, AgentDefaults, AgentOptions, Agents, ModelChoice, ModelOptions, ModelPolicy};
+pub use agents::{Agent, AgentDefaults, AgentOptions, Agents, ModelChoice, ModelOptions, ModelPolicy, TurnLimits};
 pub use auth::{Auth, AuthMode, AuthProfile};
 pub use credential::Credential;
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Related, Severity, Snippet};

@@ -12,6 +12,8 @@ fn keys_of_the_two_generations_are_known_with_their_meaning() {
         "agents.defaults.modelPolicy.allow",
         "agents.defaults.model.fallbacks",
         "agents.list[].privacy.residency",
+        "agents.defaults.limits.seconds",
+        "agents.list[].limits.outputTokens",
         "agents.entries.<name>.model.primary",
         "auth.profiles.<name>.apiKey",
         "privacy.residency",

@@ -23,6 +23,7 @@ use krabba_tools::Jobs;
 use krabba_types::{AgentId, Clock, Dialect, ModelRef, SessionId, SystemClock, Thinking};
 
 use super::hands::{Acting, Ground, Ways, patience};
+use super::limits::{self, LimitRow};
 use super::tools::{fetch, policy, search, selection};
 use super::{Home, choices, mcp, providers};
 use crate::failure::Failure;
@@ -201,7 +202,8 @@ impl World {
         let (id, agent) = self.chosen(name)?;
         let place = self.ground.place(&self.loaded.config, agent, &self.decoys)?;
         let servers = mcp::servers(&self.loaded, &self.redactor);
-        let hands = Hands { selection: selection(&self.loaded, agent), ..self.empty_hands() };
+        let limits = limits::limits(&self.loaded, agent);
+        let hands = Hands { selection: selection(&self.loaded, agent), limits, ..self.empty_hands() };
         let eyes = !self.configured_image_models().is_empty();
         let patience = patience(self.loaded.config.tools.exec);
         let ways = Ways { patience, fetch: fetch(&self.loaded, &self.redactor), search: search(&self.loaded), eyes };
@@ -239,6 +241,11 @@ impl World {
     pub(crate) fn told(&self, problem: &McpError) -> String {
         let said = printable_lines(&self.redactor.redact(problem.said()));
         if said.is_empty() { problem.to_string() } else { format!("{problem}; it says: {said}") }
+    }
+
+    /// How far one turn of the default agent may go.
+    pub(crate) fn turn_limits(&self) -> [LimitRow; 3] {
+        limits::rows(&self.loaded, self.default_agent())
     }
 
     /// What this machine offers for the commands of the default agent.

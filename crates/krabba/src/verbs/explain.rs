@@ -7,7 +7,7 @@ use krabba_route::{Ask, Plan};
 use krabba_types::{Clock, ModelRef, SessionId, SystemClock, grouped, signed};
 use serde_json::json;
 
-use crate::assemble::{Home, World};
+use crate::assemble::{Home, LimitRow, World};
 use crate::cli::ExplainVerb;
 use crate::onboard;
 
@@ -80,10 +80,17 @@ async fn meant(world: &World, reference: Option<&str>) -> Result<ModelRef> {
 async fn timeouts(world: &World, reference: Option<&str>, json: bool) -> Result<()> {
     let reference = meant(world, reference).await?;
     let table = world.router.timeouts(&reference).with_context(|| format!("there is no provider \"{}\"", reference.provider))?;
+    let limits = world.turn_limits();
     if json {
-        println!("{}", serde_json::to_string_pretty(&table)?);
-    } else {
-        println!("{table}");
+        let mut shape = serde_json::to_value(&table)?;
+        shape["turn"] = serde_json::to_value(&limits)?;
+        println!("{}", serde_json::to_string_pretty(&shape)?);
+        return Ok(());
+    }
+    println!("{table}");
+    println!("limits of one turn, at which the model answers with what it has (agents.defaults.limits):");
+    for LimitRow { name, limit, source } in limits {
+        println!("  {name:<16} {:>8}  {source}", limit.map_or_else(|| "none".to_owned(), grouped));
     }
     Ok(())
 }

@@ -59,3 +59,38 @@ async fn each_agent_uses_a_model_in_its_own_way() {
     let (sent, window, _) = ask("wide", "box/n").await;
     assert_eq!((&sent["temperature"], window), (&json!(0.6), json!(7000)));
 }
+
+#[tokio::test]
+async fn limits_of_a_turn_are_the_owners_and_shown() {
+    let call = |number: u32| {
+        format!("{{when: {{request: {number}}}, steps: [{{tool_call: {{name: 'exec', arguments: {{command: 'echo {number}'}}}}}}, 'end']}}")
+    };
+    let script =
+        format!("{{server: 'vllm', models: [{{id: 'm'}}], rules: [{}, {}, {{steps: [{{text: 'Enough.'}}, 'end']}}]}}", call(1), call(3));
+    let server = ScriptedServer::start(script.parse::<Script>().unwrap()).await.unwrap();
+    let config = format!(
+        "{{ models: {{ mode: 'replace', providers: {{ box: {{ baseUrl: '{}', models: [{{ id: 'm' }}] }} }} }},\n\
+           agents: {{ defaults: {{ model: 'box/m', limits: {{ steps: 9, seconds: 600 }} }},\n\
+           list: [{{ id: 'short', limits: {{ steps: 1, outputTokens: 20000 }} }}, {{ id: 'long' }}] }} }}",
+        server.v1()
+    );
+    let home = Home::with_config(&config);
+    let line = "1 step is done, the limit for one turn; the model is asked to answer with what it has";
+    home.run(&["agent", "--agent", "short", "--message", "go"]).await.code(0).says(&["Enough."]).warns(&[line]);
+    let long = home.run(&["agent", "--agent", "long", "--message", "go"]).await.code(0);
+    assert!(!long.err.contains("the limit for one turn"), "{long}");
+
+    home.run(&["explain", "timeouts"]).await.code(0).says(&[
+        "limits of one turn, at which the model answers with what it has (agents.defaults.limits):\n",
+        "steps                   1  ",
+        "tokens written     20,000  ",
+        "seconds               600  ",
+        "krabba.json5:3:33 (agents.list[0].limits.steps)\n",
+        "krabba.json5:2:59 (agents.defaults.limits.seconds)\n",
+    ]);
+    let turn = &home.run(&["explain", "timeouts", "--json"]).await.code(0).json()["turn"];
+    assert_eq!((&turn[0]["limit"], &turn[1]["limit"], &turn[2]["limit"]), (&json!(1), &json!(20_000), &json!(600)), "{turn}");
+    let wrong = config.replace("seconds: 600", "seconds: 0");
+    home.write(".krabba/krabba.json5", &wrong);
+    home.run(&["config", "validate"]).await.code(78).says(&["agents.defaults.limits.seconds: 0 is not allowed here"]);
+}
