@@ -1,6 +1,14 @@
 //! Escape attempts: every mechanism that we know, on every rung that works on this machine, as root and as an ordinary user where the
 //! tests run as root. None may get anywhere, by its own word or in the eyes of the world outside. That each of them is an attack is
 //! shown by letting it loose where nothing holds it.
+//!
+//! A rung that does not start is tried by nobody, and a run in which nothing was tried proves nothing. So the rungs of our own
+//! (`namespaces`, `landlock-seccomp`) have to start, for each user, and `bubblewrap` where neither of them does. On a machine that
+//! cannot have one, `KRABBA_RUNGS_MISSING` names it, with commas between several:
+//!
+//! ```text
+//! KRABBA_RUNGS_MISSING=namespaces,bubblewrap cargo nextest run -p krabba-sandbox
+//! ```
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test ends where its set-up fails, and says what was tried")]
 #![cfg(target_os = "linux")]
@@ -109,21 +117,71 @@ fn nothing_escapes(rung: &str) {
         }
     }
     none_wrong(&reports);
+    let missing = std::env::var(MISSING).unwrap_or_default();
+    let untried = untried(rung, &reports, &excused(&missing));
+    assert!(untried.is_empty(), "{}", untried.join("\n"));
+}
+
+/// Names the rungs that this machine cannot have.
+const MISSING: &str = "KRABBA_RUNGS_MISSING";
+
+const NAMESPACES: &str = "namespaces";
+const BUBBLEWRAP: &str = "bubblewrap";
+const LANDLOCK: &str = "landlock-seccomp";
+
+/// The rungs that are named as missing. A name that is none is a slip that would excuse nothing.
+fn excused(text: &str) -> BTreeSet<&str> {
+    let names: BTreeSet<&str> = text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    for name in &names {
+        assert!([NAMESPACES, BUBBLEWRAP, LANDLOCK].contains(name), "{MISSING}: there is no rung \"{name}\"");
+    }
+    names
+}
+
+/// Who could not try this rung though nobody said that it is missing.
+fn untried(rung: &str, reports: &[(&str, Report)], excused: &BTreeSet<&str>) -> Vec<String> {
+    let needed = rung != BUBBLEWRAP || (excused.contains(NAMESPACES) && excused.contains(LANDLOCK));
+    if !needed || excused.contains(rung) {
+        return Vec::new();
+    }
+    let missed = reports.iter().filter_map(|(who, report)| Some((who, report.missed.as_ref()?)));
+    missed
+        .map(|(who, why)| {
+            format!("as {who} nothing was tried on the rung \"{rung}\": {why} ({MISSING}={rung} says that it cannot be here)")
+        })
+        .collect()
 }
 
 #[test]
 fn nothing_escapes_from_namespaces() {
-    nothing_escapes("namespaces");
+    nothing_escapes(NAMESPACES);
 }
 
 #[test]
 fn nothing_escapes_from_bubblewrap() {
-    nothing_escapes("bubblewrap");
+    nothing_escapes(BUBBLEWRAP);
 }
 
 #[test]
 fn nothing_escapes_from_landlock_and_seccomp() {
-    nothing_escapes("landlock-seccomp");
+    nothing_escapes(LANDLOCK);
+}
+
+#[test]
+fn rung_that_nobody_tried_is_no_success() {
+    let missed = || vec![("root", Report::default()), ("an ordinary user", Report { missed: Some("no".to_owned()), ..Report::default() })];
+    let untried = |rung, missing| untried(rung, &missed(), &excused(missing)).len();
+    for (rung, missing, wrong) in [
+        (NAMESPACES, "", 1),
+        (LANDLOCK, "", 1),
+        (BUBBLEWRAP, "", 0),
+        (NAMESPACES, "namespaces", 0),
+        (LANDLOCK, "namespaces", 1),
+        (BUBBLEWRAP, "namespaces, landlock-seccomp", 1),
+        (BUBBLEWRAP, "namespaces, landlock-seccomp, bubblewrap", 0),
+    ] {
+        assert_eq!(untried(rung, missing), wrong, "{rung} with {MISSING}={missing}");
+    }
 }
 
 #[test]
