@@ -19,8 +19,10 @@ mod tools;
 mod world;
 
 pub(crate) use choices::{default_agent, permits};
+pub(crate) use hands::Ground;
 pub(crate) use home::{ConfigErrors, Home};
 pub(crate) use keys::usual_variable;
 pub(crate) use limits::LimitRow;
+pub(crate) use mcp::is_secret as is_secret_of_server;
 pub(crate) use tools::{policy, selection};
 pub(crate) use world::{Forbidden, World};

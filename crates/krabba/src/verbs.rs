@@ -35,7 +35,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Verb::Sessions { verb }) => sessions::run(&home, verb),
         Some(Verb::Approvals { verb }) => approvals::run(&home, verb),
         Some(Verb::Mcp { verb }) => mcp::run(&home, verb).await,
-        Some(Verb::Security { verb: SecurityVerb::Audit { output } }) => security::run(&home, output),
+        Some(Verb::Security { verb: SecurityVerb::Audit { output } }) => security::run(&home, output).await,
         Some(Verb::Doctor { fix, output }) => doctor::run(&home, fix, output).await,
         Some(Verb::Explain { verb }) => explain::run(&home, verb).await,
         Some(Verb::Onboard { url, key_env }) => {

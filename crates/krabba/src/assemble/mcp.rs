@@ -46,7 +46,7 @@ pub(super) fn servers(loaded: &Loaded, redactor: &Redactor) -> Vec<ServerSetting
 }
 
 /// A value from elsewhere, or of a name that says so. Not every variable is one: `NODE_ENV=production` hides no word.
-fn is_secret(name: &str, value: &Credential) -> bool {
+pub(crate) fn is_secret(name: &str, value: &Credential) -> bool {
     let referred = matches!(value, Credential::Given { source, .. } if source != "configuration");
     let name = name.to_lowercase();
     referred || ["key", "token", "secret", "pass", "auth", "cookie", "credential"].iter().any(|word| name.contains(word))

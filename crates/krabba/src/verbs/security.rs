@@ -1,6 +1,10 @@
 //! `krabba security audit`: what others could get at, and whether the record of decisions is whole. Check ids are OpenClaw's where
 //! the same thing is checked; what krabba does not have (a gateway, channels, plugins in its own process) has none.
 
+mod acting;
+#[cfg(test)]
+mod acting_tests;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -54,15 +58,17 @@ impl Findings {
     }
 }
 
-/// Looks at files, configuration and the audit. Asks nobody anything. Exit 1 when something is critical.
-pub(crate) fn run(home: &Home, output: Output) -> Result<ExitCode> {
+/// Looks at files, configuration, sandbox and the audit. Asks nobody anything. Exit 1 when something is critical.
+pub(crate) async fn run(home: &Home, output: Output) -> Result<ExitCode> {
     let mut findings = Findings::default();
     let loaded = home.has_file().then(|| home.read()).and_then(Result::ok);
     state(home, &mut findings);
     configuration(home, loaded.as_ref(), &mut findings);
     if let Some(loaded) = &loaded {
         models(loaded, &mut findings);
+        acting::opened(loaded, &mut findings);
     }
+    acting::sandbox(home, loaded.as_ref(), &mut findings).await;
     chain(home, &mut findings);
     findings.0.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let (critical, warn, info) = (findings.count(Severity::Critical), findings.count(Severity::Warn), findings.count(Severity::Info));

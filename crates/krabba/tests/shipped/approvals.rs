@@ -155,3 +155,55 @@ async fn audit_finds_open_files_and_a_changed_record() {
     assert_eq!(audit["summary"]["critical"], 3, "{audit}");
     home.run(&["security", "audit"]).await.code(1).says(&["3 critical", "row 2 of the audit is not what was written"]);
 }
+
+#[tokio::test]
+async fn audit_finds_what_was_opened_by_hand() {
+    let servers = json!({
+        "wide": {
+            "command": "node",
+            "env": { "WIDE_TOKEN": "tok-0123456789abcdef", "NODE_ENV": "production", "OTHER_KEY": "${THEIRS}" },
+            "sandbox": { "hosts": ["*"] },
+            "tools": { "look": { "critical": [] } },
+        },
+        "named": { "command": "node", "sandbox": { "hosts": ["api.example.com"] } },
+        "far": { "url": "https://mcp.example/", "headers": { "Authorization": "Bearer fedcba9876543210" } },
+        "careful": { "url": "https://mcp.example/", "headers": { "Authorization": "Bearer ${THEIRS}" } },
+        "off": { "command": "node", "enabled": false, "sandbox": { "hosts": ["*"] } },
+    });
+    let config = |servers: &serde_json::Value, near: serde_json::Value| {
+        let models = json!([{ "id": "qwen3-8b" }, { "id": "glm-5" }]);
+        json!({
+            "models": { "providers": { "box": { "baseUrl": "http://127.0.0.1:9", "models": models } } },
+            "tools": { "web": { "fetch": { "ssrfPolicy": { "allowedHostnames": near } } } },
+            "mcp": { "servers": servers },
+        })
+        .to_string()
+    };
+    let home = Home::with_config(&config(&servers, json!(["nas.lan"]))).variable("THEIRS", "out-of-the-file-4711");
+    let home = home.secret("tok-0123456789abcdef").secret("fedcba9876543210").secret("out-of-the-file-4711");
+    fs::set_permissions(home.path(".krabba"), fs::Permissions::from_mode(0o700)).unwrap();
+    fs::set_permissions(home.path(".krabba/krabba.json5"), fs::Permissions::from_mode(0o600)).unwrap();
+    let found = async || -> Vec<(String, String, String)> {
+        let audit = home.run(&["security", "audit", "--json"]).await.code(0).json();
+        let text = |finding: &serde_json::Value, key: &str| finding[key].as_str().unwrap().to_owned();
+        let findings = audit["findings"].as_array().unwrap().iter();
+        findings.map(|finding| (text(finding, "checkId"), text(finding, "severity"), text(finding, "detail"))).collect()
+    };
+    let expected = [
+        ("mcp.sandbox.hosts_wildcard", "warn", "mcp.servers.wide.sandbox.hosts"),
+        (
+            "models.small_params",
+            "warn",
+            "mcp.servers.wide.sandbox.hosts; mcp.servers.wide.tools.look.critical: []; tools.web.fetch.ssrfPolicy.allowedHostnames",
+        ),
+        ("config.secrets.mcp_env_in_config", "info", "mcp.servers.wide.env.WIDE_TOKEN"),
+        ("config.secrets.mcp_headers_in_config", "info", "mcp.servers.far.headers.Authorization"),
+        ("tools.web.fetch.allowed_hostnames", "info", "tools.web.fetch.ssrfPolicy.allowedHostnames: nas.lan"),
+    ];
+    let expected = expected.map(|(id, severity, detail)| (id.to_owned(), severity.to_owned(), detail.to_owned()));
+    assert_eq!(found().await, expected);
+
+    let careful = json!({ "named": servers["named"], "careful": servers["careful"], "off": servers["off"] });
+    home.write(".krabba/krabba.json5", &config(&careful, json!([])));
+    assert_eq!(found().await, [], "nothing that is usual is a finding");
+}
