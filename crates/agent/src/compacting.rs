@@ -1,8 +1,8 @@
 //! Making the prompt of a session smaller: a model notes older turns, piece after piece, and the note takes their place.
 //!
 //! Nobody waits for it who did not ask for it: a turn that begins stops it at once. What was noted until then is written down
-//! with the place that it reaches to, so that nothing is read twice. Where no note comes of it (the model fails, takes too long, only
-//! thinks, writes as much as it read), a person who asked gets the deterministic cut; otherwise nothing happens, and the next turn cuts
+//! with the place that it reaches to, so that nothing is read twice. Where no note comes of it (the model fails, takes too long over one
+//! piece or all of them, only thinks, writes as much as it read), a person who asked gets the deterministic cut; otherwise nothing happens, and the next turn cuts
 //! for itself if it has to. The raw history stays as it is in any case.
 //!
 //! Only the model that would answer next is asked, and no other in its place: a note is no reason to go elsewhere with a conversation.
@@ -14,6 +14,7 @@ use krabba_context::{Digest, Occasion, Piece, digest, estimate_tokens};
 use krabba_route::{Plan, Prepared, Prompt, TooLarge};
 use krabba_types::{Calling, DoneReason, Label, ModelRef, ModelRequest, Params, RouteFacts, Thinking, seconds};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::aside::aside;
@@ -26,6 +27,9 @@ use crate::{AgentError, Lane, OpeningRecord, Waiting};
 
 /// The longest time for one note: what OpenClaw gives one as well.
 const NOTE_TIME: Duration = Duration::from_secs(180);
+
+/// The longest time for the notes of all pieces. What was noted until then stays.
+const WHOLE_TIME: Duration = Duration::from_secs(600);
 
 /// Work on a smaller prompt. Dropping it stops the work.
 #[derive(Debug)]
@@ -140,15 +144,23 @@ impl Task {
         let before = self.size(&history, &opening, &reference);
         let told = Arc::new(told);
         let mut note = history.note().map(|note| note.text.clone());
+        let deadline = Instant::now() + WHOLE_TIME;
         for (index, piece) in told.pieces.iter().enumerate() {
             // Who does not listen misses a line, and nothing else.
             let _ = self.events.try_send(CompactEvent::Noting { piece: index + 1, of: told.pieces.len() });
             let writing = self.note(&told, index, note.clone(), plan.clone());
             let written = tokio::select! {
                 () = self.stop.cancelled() => return Ok(Compacted::Stopped),
-                written = tokio::time::timeout(NOTE_TIME, writing) => written,
+                written = tokio::time::timeout_at(deadline.min(Instant::now() + NOTE_TIME), writing) => written,
             };
-            match written.unwrap_or_else(|_| Err(format!("{reference} wrote no note within {}", seconds(NOTE_TIME)))) {
+            let late = |_| {
+                if Instant::now() < deadline {
+                    return Err(format!("{reference} wrote no note within {}", seconds(NOTE_TIME)));
+                }
+                let (time, of) = (seconds(WHOLE_TIME), told.pieces.len());
+                Err(format!("{reference} noted {index} of {of} pieces within {time}, the limit for all of them"))
+            };
+            match written.unwrap_or_else(late) {
                 Ok(text) => {
                     let label = history.label_before(&reference, piece.keep_from);
                     self.lane.cut(CutRecord { keep_from: piece.keep_from, route: None, note: Some(text.clone()) }, label).await?;

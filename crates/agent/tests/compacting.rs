@@ -145,6 +145,36 @@ async fn transcript_of_five_windows_is_noted_piece_by_piece() {
     assert_eq!(user_messages(state.path(), lane.id()), 45);
 }
 
+#[tokio::test]
+async fn notes_that_take_too_long_in_all_are_kept_and_the_rest_is_cut() {
+    // Each is in time, and all of them are not.
+    let rules = rules("{delay_ms: 110000}, {text: 'They spoke of crabs.'}, 'end'");
+    let script = format!("{{server: 'lm-studio', models: [{{id: '{MODEL}', window: 131072}}], {rules}}}");
+    let server = ScriptedServer::start(script.parse().unwrap()).await.unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let large = large_window(state.path(), &server);
+    let lane = large.new_session();
+    talk(&lane, 0..45).await;
+    let small = agent_at(state.path(), &server).session(lane.id().clone());
+    tokio::time::pause();
+    // Nobody asked: what was noted is kept, and nothing else leaves.
+    let (told, pieces) = ended(small.compact(Occasion::NearlyFull)).await;
+    let why = |noted: usize, of: usize| format!("local/{MODEL} noted {noted} of {of} pieces within 600 s, the limit for all of them");
+    let Compacted::Unnoted(said) = told else { panic!("{told:?}") };
+    let all = said.split(' ').nth(4).unwrap().parse().unwrap();
+    assert_eq!((pieces, said), (6, why(5, all)));
+    // The next time goes on from there; a person who asked gets the cut of the rest.
+    let (told, pieces) = ended(small.compact(Occasion::Asked)).await;
+    tokio::time::resume();
+    let Compacted::Cut(sizes, said) = told else { panic!("{told:?}") };
+    let left: usize = said.split(' ').nth(4).unwrap().parse().unwrap();
+    assert_eq!((pieces, said), (6, why(5, left)));
+    assert!(left < all && sizes.after < 8_192, "{left} of {all}, {sizes:?}");
+    let items = small.inspect().await.unwrap().unwrap().items;
+    assert!(items.iter().any(|item| item.name == "note"), "{items:?}");
+    assert_eq!(user_messages(state.path(), lane.id()), 45);
+}
+
 fn large_window(state: &Path, server: &ScriptedServer) -> Agent {
     let mut local = provider("local", server.v1(), Residency::Device);
     local.models[0].window = Some(131_072);
