@@ -77,8 +77,8 @@ impl Exec {
         let spec = arguments::spec(
             "exec",
             &format!(
-                "Run a shell command in the workspace. It reaches only the hosts in hosts (\"github.com\"). timeout is in seconds. A command that takes longer than {wait} s \
-                 (or yieldMs) goes on in the background; look after it with process."
+                "Run a shell command in the workspace, with no network but hosts. timeout is in seconds. A command that takes longer than {wait} s \
+                 (or yieldMs) goes on in the background; look after it with process. hosts are names such as github.com."
             ),
             json!({
                 "command": text, "workdir": text, "env": {"type": "object", "additionalProperties": text}, "timeout": number,
