@@ -24,8 +24,8 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// How much is looked through after a command; beyond it the whole workspace counts as written by it.
 const MOST_ENTRIES: usize = 200_000;
-const MOST_CHANGED: usize = 2_000;
-const MOST_BYTES: u64 = 256 << 20;
+const MOST_CHANGED: usize = 50_000;
+const MOST_BYTES: u64 = 1 << 30;
 const DEEPEST: usize = 256;
 
 /// Stands for the content of what is no file, or too long to be read.
