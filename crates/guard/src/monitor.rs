@@ -98,7 +98,8 @@ impl Monitor {
             digest: digest.clone(),
             question,
         };
-        let grant = Grant::of(&action).filter(|_| decision == Decision::Ask && grants::may_cover(sink, &met));
+        let grant = Grant::of(&action);
+        let grant = grant.filter(|_| decision == Decision::Ask && grants::may_cover(sink, &met) && !others_have_a_say(&action, scene));
         if let Some(grant) = &grant
             && let Some(permit) = grant.take(&self.store, &scene.session, self.clock.now())?
         {
@@ -339,6 +340,14 @@ fn terms(action: &Action, scene: &Scene, view: View) -> Terms {
     let brought: Vec<Label> = hosts.iter().map(Label::untrusted).collect();
     let label = Label::join_all([&scene.label, made_of, &Label::Minted].into_iter().chain(said).chain(&brought));
     Terms { view, hosts, label }
+}
+
+/// Whether somebody has a say in a command who is none of the hosts that it asks for: an approved host is no leave to send there what
+/// a page elsewhere wants sent.
+fn others_have_a_say(action: &Action, scene: &Scene) -> bool {
+    let Action::Run(exec) = action else { return false };
+    let labels = [&scene.label].into_iter().chain(scene.said.iter().map(|said| &said.label));
+    labels.flat_map(Label::origins).any(|origin| !exec.hosts.contains(&origin))
 }
 
 /// Random, and short enough to be typed.

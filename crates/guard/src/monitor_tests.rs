@@ -186,6 +186,25 @@ fn what_a_command_with_a_way_out_brings_is_foreign() {
 }
 
 #[test]
+fn leave_for_a_host_is_not_for_others_who_have_a_say() {
+    let room = room();
+    let install = |package: &str| reaching(&format!("pip install {package}"), &["a.example"]);
+    let question = room.asked(install("one"), &scene("install it", &[]));
+    room.monitor.settle(&question.id, &Answer::ApproveTask, "terminal").unwrap();
+    assert!(matches!(room.monitor.redeem(&question.id).unwrap(), Redeemed::Allowed(_)));
+    let rule = |scene: &Scene| rule_of(room.monitor.judge(install("two"), scene).unwrap());
+    assert_eq!(rule(&scene("install it", &[])).0, "allowed");
+    // What the host itself brought may want something of it.
+    assert_eq!(rule(&scene("install it", &[Label::untrusted("a.example")])).0, "allowed");
+    assert_eq!(rule(&tainted("install it")), ("asked", "exec-network".to_owned()));
+    let both = scene("install it", &[Label::untrusted("a.example"), Label::untrusted("evil.example")]);
+    assert_eq!(rule(&both), ("asked", "exec-network".to_owned()));
+    assert_eq!(rule_of(room.monitor.judge(reaching("pip", &["a.example", "b.example"]), &scene("do it", &[])).unwrap()).0, "asked");
+    let question = room.asked(install("three"), &tainted("install it"));
+    assert!(!question.for_task, "a leave that would not hold is not offered");
+}
+
+#[test]
 fn secret_does_not_leave_with_a_command() {
     let Room { store, clock, .. } = room();
     let secrets = Redactor::new();
