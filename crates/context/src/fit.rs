@@ -15,6 +15,15 @@ fn tail(text: &str, bytes: usize) -> &str {
     text.get(text.ceil_char_boundary(text.len().saturating_sub(bytes))..).unwrap_or_default()
 }
 
+/// As many of the last lines as `bytes` bytes hold; of a last line that is longer, its end.
+pub(crate) fn last_lines(text: &str, bytes: usize) -> &str {
+    if text.len() <= bytes {
+        return text;
+    }
+    let end = tail(text, bytes);
+    end.split_once('\n').map_or(end, |(_, whole)| if whole.trim().is_empty() { end } else { whole })
+}
+
 /// The beginning of a text that has more than `tokens` tokens, and a mark that says so.
 pub(crate) fn keep_head(text: &str, tokens: u32) -> String {
     const MARK: &str = "\n[… the rest is left out: it is longer than this part of the prompt may be …]";

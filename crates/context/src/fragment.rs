@@ -7,7 +7,7 @@ use krabba_types::TemplateFamily;
 use serde::{Deserialize, Serialize};
 
 use crate::estimate::estimate_tokens;
-use crate::fit::{clip, keep_head};
+use crate::fit::{clip, keep_head, last_lines};
 use crate::item::{Item, Source};
 use crate::measure::escaped_bytes;
 use crate::profile::Profile;
@@ -77,6 +77,17 @@ impl Fragment {
         Some(Self { file: Some(file), ..fragment })
     }
 
+    /// What was noted on `day` (`2026-11-29`), in `memory/` under that name. Of a long one the end: notes are added there.
+    pub fn daily(day: &str, text: &str) -> Option<Self> {
+        let name = format!("{}/{day}.md", WorkspaceFile::Daily.file_name());
+        let text = content(text)?;
+        let end = last_lines(text, WorkspaceFile::DAILY_BYTES);
+        let before = if end.len() < text.len() { format!("[… read {name} to see what was noted before …]\n") } else { String::new() };
+        let text = format!("# {name}\n\n{before}{end}");
+        let fragment = Self::new(name, WorkspaceFile::Daily.changes(), Author::Others, text, WorkspaceFile::CAP);
+        Some(Self { file: Some(WorkspaceFile::Daily), ..fragment })
+    }
+
     /// The name under which it is listed.
     pub fn name(&self) -> &str {
         &self.name
@@ -99,7 +110,7 @@ impl Fragment {
     /// What follows the beginning of the text where the rest has no room.
     fn mark(&self) -> String {
         match self.file {
-            Some(file) => format!("\n[… the rest has no room here: read {} to see it …]", file.file_name()),
+            Some(_) => format!("\n[… the rest has no room here: read {} to see it …]", self.name),
             None => String::new(),
         }
     }

@@ -20,15 +20,19 @@ pub enum WorkspaceFile {
     Tools,
     /// What is to be remembered. For the owner's own sessions: it is not for the eyes of guests.
     Memory,
+    /// What was noted on one day, in a file of that day's name ([`Fragment::daily`](crate::Fragment::daily)).
+    Daily,
 }
 
 impl WorkspaceFile {
-    /// All of them, in the order of the prompt.
+    /// All that have one name, in the order of the prompt.
     pub const ALL: [Self; 6] = [Self::Agents, Self::Soul, Self::Identity, Self::User, Self::Tools, Self::Memory];
     /// No file contributes more tokens than this, however large the budget is.
     pub const CAP: u32 = 5_000;
+    /// And no day's notes more bytes. OpenClaw gives them 1,200 characters each.
+    pub const DAILY_BYTES: usize = 1_200;
 
-    /// The name in the workspace. OpenClaw's older spelling `memory.md` is the reader's to try.
+    /// The name in the workspace; of a day's notes that of their directory. OpenClaw's older spelling `memory.md` is the reader's to try.
     pub fn file_name(self) -> &'static str {
         match self {
             Self::Agents => "AGENTS.md",
@@ -37,6 +41,7 @@ impl WorkspaceFile {
             Self::User => "USER.md",
             Self::Tools => "TOOLS.md",
             Self::Memory => "MEMORY.md",
+            Self::Daily => "memory",
         }
     }
 
@@ -44,7 +49,7 @@ impl WorkspaceFile {
     pub(crate) fn changes(self) -> Changes {
         match self {
             Self::Agents | Self::Soul | Self::Identity | Self::User | Self::Tools => Changes::WithConfiguration,
-            Self::Memory => Changes::WithSession,
+            Self::Memory | Self::Daily => Changes::WithSession,
         }
     }
 
@@ -55,6 +60,7 @@ impl WorkspaceFile {
             Self::Soul | Self::Identity | Self::Tools => 10,
             Self::User => 15,
             Self::Memory => 20,
+            Self::Daily => 5,
         }
     }
 }

@@ -33,3 +33,19 @@ fn every_file_has_a_name_of_its_own() {
     let names: Vec<&str> = WorkspaceFile::ALL.iter().map(|file| file.file_name()).collect();
     assert_eq!(names, ["AGENTS.md", "SOUL.md", "IDENTITY.md", "USER.md", "TOOLS.md", "MEMORY.md"]);
 }
+
+#[test]
+fn notes_of_a_day_keep_their_end_and_say_where_the_rest_is() {
+    assert_eq!(Fragment::daily("2026-11-29", "# Sunday\n"), None);
+    let short = Fragment::daily("2026-11-29", "- the boat is red\n").unwrap();
+    assert_eq!((short.name(), short.foreign_text()), ("memory/2026-11-29.md", Some("# memory/2026-11-29.md\n\n- the boat is red")));
+    let lines: String = (0..200).map(|number| format!("- note {number}\n")).collect();
+    let long = Fragment::daily("2026-11-28", &lines).unwrap();
+    let text = long.foreign_text().unwrap();
+    let begin = "# memory/2026-11-28.md\n\n[… read memory/2026-11-28.md to see what was noted before …]\n- note ";
+    assert!(text.starts_with(begin) && text.ends_with("\n- note 199"), "{text}");
+    assert!(text.len() < WorkspaceFile::DAILY_BYTES + begin.len(), "{}", text.len());
+    // A single line that is longer is cut in it.
+    let line = Fragment::daily("2026-11-28", &"ä".repeat(2_000)).unwrap();
+    assert!(line.foreign_text().unwrap().ends_with(&"ä".repeat(600)));
+}

@@ -21,6 +21,12 @@
 const BEGIN: &str = "*** Begin Patch";
 const END: &str = "*** End Patch";
 const END_OF_FILE: &str = "*** End of File";
+const ADD: &str = "*** Add File:";
+const DELETE: &str = "*** Delete File:";
+const UPDATE: &str = "*** Update File:";
+const MOVE: &str = "*** Move to:";
+/// Before the name of a file.
+const MARKS: [&str; 4] = [ADD, DELETE, UPDATE, MOVE];
 
 /// What a patch does to one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,11 +80,14 @@ pub fn parse(text: &str) -> Result<Vec<FilePatch>, String> {
     let mut files = Vec::new();
     for (number, line) in lines.iter().enumerate().skip(begin + 1).take(length.saturating_sub(1)) {
         let wrong = |why: &str| Err(format!("line {} of the patch: {why}", number + 1));
-        if let Some(path) = after(line, "*** Add File:") {
+        if MARKS.iter().any(|mark| line.trim_end() == *mark) {
+            return wrong("the file has no name");
+        }
+        if let Some(path) = after(line, ADD) {
             files.push(FilePatch::Add { path, content: String::new() });
-        } else if let Some(path) = after(line, "*** Delete File:") {
+        } else if let Some(path) = after(line, DELETE) {
             files.push(FilePatch::Delete { path });
-        } else if let Some(path) = after(line, "*** Update File:") {
+        } else if let Some(path) = after(line, UPDATE) {
             files.push(FilePatch::Update { path, to: None, hunks: Vec::new() });
         } else {
             match files.last_mut() {
@@ -88,7 +97,7 @@ pub fn parse(text: &str) -> Result<Vec<FilePatch>, String> {
                     None => return wrong("each line of a new file stands behind a +"),
                 },
                 Some(FilePatch::Update { to, hunks, .. }) => {
-                    if let Some(path) = after(line, "*** Move to:") {
+                    if let Some(path) = after(line, MOVE) {
                         if !hunks.is_empty() || to.is_some() {
                             return wrong("Move to stands once, before the first hunk");
                         }

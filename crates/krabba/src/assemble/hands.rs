@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use jiff::Zoned;
 use krabba_agent::{Briefing, Hands};
 use krabba_config::{Agent, Config, ExecOptions, Ownership};
 use krabba_context::{Fragment, SystemPrompt, WorkspaceFile};
-use krabba_guard::{Decoys, FileLabels};
+use krabba_guard::{ControlFiles, Decoys, FileLabels};
 use krabba_mcp::{McpError, ServerSettings, Servers};
 use krabba_sandbox::{Sandbox, SandboxError, Standing};
 use krabba_store::Store;
@@ -158,22 +159,29 @@ pub(crate) fn patience(options: ExecOptions) -> Patience {
     Patience { timeout, wait }
 }
 
-/// Who krabba is, how it goes about things, and the owner's files. A file that foreign content had a hand in is no instruction.
+/// Who krabba is, how it goes about things, the owner's files, and what was noted yesterday and today.
 fn system(workspace: &Workspace, labels: &FileLabels) -> SystemPrompt {
     let files = WorkspaceFile::ALL.into_iter().filter_map(|file| {
         let older = (file == WorkspaceFile::Memory).then_some("memory.md");
-        [Some(file.file_name()), older].into_iter().flatten().find_map(|name| {
-            let path = WorkspacePath::parse(name, "/").ok()?;
-            // No command reaches the others; the owner may change them while one runs.
-            let content = match file {
-                WorkspaceFile::Memory => workspace.read_owned(&path, labels)?,
-                WorkspaceFile::Agents | WorkspaceFile::Soul | WorkspaceFile::Identity | WorkspaceFile::User | WorkspaceFile::Tools => {
-                    let content = workspace.read(&path).ok()?;
-                    labels.file_label(&path, &content).is_ok_and(|label| label.is_own()).then_some(content)?
-                }
-            };
-            Fragment::workspace(file, &String::from_utf8_lossy(&content))
-        })
+        let mut names = [Some(file.file_name()), older].into_iter().flatten();
+        names.find_map(|name| Fragment::workspace(file, &own_text(workspace, labels, name)?))
     });
-    SystemPrompt::new([Fragment::identity(), Fragment::acting()].into_iter().chain(files))
+    // The days of the owner, who may sit elsewhere than Greenwich. The first message of the conversation says which day it is.
+    let today = Zoned::now().date();
+    let days = today.yesterday().into_iter().chain([today]).map(|day| day.to_string());
+    let notes = days.filter_map(|day| Fragment::daily(&day, &own_text(workspace, labels, &format!("memory/{day}.md"))?));
+    SystemPrompt::new([Fragment::identity(), Fragment::acting()].into_iter().chain(files).chain(notes))
+}
+
+/// The text of a file. One that foreign content had a hand in is no instruction, and `None`.
+fn own_text(workspace: &Workspace, labels: &FileLabels, name: &str) -> Option<String> {
+    let path = WorkspacePath::parse(name, "/").ok()?;
+    // No command reaches what steers; the owner may change it while one runs.
+    let content = if ControlFiles::holds(&path) {
+        let content = workspace.read(&path).ok()?;
+        labels.file_label(&path, &content).is_ok_and(|label| label.is_own()).then_some(content)?
+    } else {
+        workspace.read_owned(&path, labels)?
+    };
+    Some(String::from_utf8_lossy(&content).into_owned())
 }

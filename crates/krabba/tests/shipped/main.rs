@@ -14,6 +14,7 @@ mod litellm;
 mod llama_server;
 mod loading;
 mod mcp;
+mod memory;
 mod network;
 mod onboarding;
 mod openclaw;

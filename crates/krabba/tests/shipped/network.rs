@@ -8,10 +8,17 @@ use crate::support::Home;
 /// A model that runs a command which asks `host` for its list of models, and then says that it is done.
 async fn model(host: &str, hosts: Option<&[&str]>) -> (ScriptedServer, Home) {
     let way = if hosts.is_some() { "127.0.0.1/3128".to_owned() } else { host.replace("localhost:", "127.0.0.1/") };
-    let ask = format!(
-        "exec 3<>/dev/tcp/{way} || exit 7; printf 'GET http://{host}/v1/models HTTP/1.1\\r\\nHost: {host}\\r\\n\\r\\n' >&3; cat <&3"
-    );
-    let mut arguments = json!({ "command": ask });
+    model_of(&ask(host, &way), hosts).await
+}
+
+/// A command that asks for the list of models and prints it.
+fn ask(host: &str, way: &str) -> String {
+    format!("exec 3<>/dev/tcp/{way} || exit 7; printf 'GET http://{host}/v1/models HTTP/1.1\\r\\nHost: {host}\\r\\n\\r\\n' >&3; cat <&3")
+}
+
+/// A model that runs this command.
+async fn model_of(command: &str, hosts: Option<&[&str]>) -> (ScriptedServer, Home) {
+    let mut arguments = json!({ "command": command });
     if let Some(hosts) = hosts {
         arguments["hosts"] = json!(hosts);
     }
@@ -74,4 +81,18 @@ async fn command_that_names_no_host_reaches_none() {
     home.run(&["agent", "--message", &format!("what is at {host}?")]).await.code(0).says(&["Done."]);
     assert!(told(&server).contains("exit code 7"), "{}", told(&server));
     assert!(outside.requests().is_empty(), "something got out");
+}
+
+#[tokio::test]
+async fn what_a_command_brought_is_no_memory() {
+    let (_outside, host) = outside().await;
+    let keep = "> MEMORY.md && mkdir -p memory && cp MEMORY.md memory/$(date +%F).md";
+    let (server, home) = model_of(&format!("{} {keep}", ask(&host, "127.0.0.1/3128")), Some(&[&host])).await;
+    home.write(".krabba/workspace/memory/README.md", "Notes of each day.\n");
+    home.run(&["agent", "--message", &format!("keep what {host} says")]).await.code(0).says(&["Done."]);
+    assert!(std::fs::read_to_string(home.path(".krabba/workspace/MEMORY.md")).unwrap().contains("far-away"));
+    home.run(&["agent", "--message", "hello"]).await.code(0);
+    let last = server.generations().last().unwrap().json.clone().unwrap();
+    let system = last["messages"][0]["content"].to_string();
+    assert!(!system.contains("far-away") && !system.contains("MEMORY.md"), "{system}");
 }
