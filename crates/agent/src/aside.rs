@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use krabba_route::{Plan, Prompt, RouteEvent, Router, Surface};
-use krabba_types::{DoneReason, ModelEvent, ModelRef};
+use krabba_types::{DoneReason, ModelEvent, ModelRef, Residency};
 
 /// What came of it.
 pub(crate) struct Told {
     /// Who answered.
-    pub(crate) by: Option<ModelRef>,
+    pub(crate) by: Option<(ModelRef, Residency)>,
     /// Without its thoughts.
     pub(crate) text: String,
     pub(crate) reason: DoneReason,
@@ -21,7 +21,7 @@ pub(crate) async fn aside(router: &Router, plan: Plan, prompt: Arc<dyn Prompt>) 
     let (mut by, mut text) = (None, String::new());
     while let Some(event) = stream.next().await {
         match event {
-            RouteEvent::Attempt(started) => by = Some(started.reference),
+            RouteEvent::Attempt(started) => by = Some((started.reference, started.residency)),
             RouteEvent::Model(ModelEvent::Text(piece)) => text.push_str(&piece),
             RouteEvent::Restarted { .. } => text.clear(),
             RouteEvent::End(end) => return end.outcome.map(|reason| Told { by, text, reason }).map_err(|fault| fault.message),

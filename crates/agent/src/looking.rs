@@ -40,8 +40,8 @@ impl Looking {
         }
         let told = aside(router, plan, Arc::new(Question { image, question })).await?;
         match told.by {
-            Some(by) if !told.text.trim().is_empty() => Ok(Seen { by, text: told.text }),
-            Some(by) => Err(format!("{by} said nothing about the picture")),
+            Some((by, residency)) if !told.text.trim().is_empty() => Ok(Seen { by, residency, text: told.text }),
+            Some((by, _)) => Err(format!("{by} said nothing about the picture")),
             None => Err("nobody looked at the picture".to_owned()),
         }
     }

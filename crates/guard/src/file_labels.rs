@@ -21,6 +21,10 @@ const MADE: &str = "//made/";
 /// Where it is noted that a command may have written anything anywhere.
 const EVERYTHING: &str = "//everything";
 
+/// How the notes of commands end.
+const RUNS: &str = "runs";
+const OVER: &str = "over";
+
 /// How far a file system's clock may be from ours, in milliseconds.
 const COARSE: i64 = 1_000;
 
@@ -29,6 +33,40 @@ const COARSE: i64 = 1_000;
 pub struct FileLabels {
     store: Arc<Store>,
     workspace: String,
+}
+
+/// A command that could read something foreign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// Its name, a single word that no other command has.
+    pub id: String,
+    /// When it began.
+    pub from: Timestamp,
+    /// When it was over; while it runs, when it is at the latest.
+    pub until: Timestamp,
+    /// What it could read.
+    pub label: Label,
+    /// How it stands.
+    pub course: Course,
+}
+
+/// How a command stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Course {
+    /// It runs, or nobody has looked yet at what it changed.
+    Runs,
+    /// What it changed is labelled.
+    Over,
+}
+
+impl Ran {
+    fn of(file: FileLabel) -> Option<Self> {
+        let mut words = file.content.split(' ');
+        let (from, until) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        let course = if words.next() == Some(OVER) { Course::Over } else { Course::Runs };
+        let id = file.path.strip_prefix(COMMANDS)?.to_owned();
+        Some(Self { id, from: Timestamp(from), until: Timestamp(until), label: file.label, course })
+    }
 }
 
 /// BLAKE3 of a content, in hex.
@@ -55,17 +93,32 @@ impl FileLabels {
         self.store.label_file(&self.workspace, &file)
     }
 
-    /// Notes that a command runs, or ran, which can read whatever `label` stands on. To be called before it begins, with the time at
-    /// which it is over at the latest, and when it has ended. What is said last of a command counts.
+    /// Notes that a command runs, or ran, which can read whatever its label stands on. To be called before it begins, with the time at
+    /// which it is over at the latest, and when all that it changed is labelled. What is said last of a command counts.
     ///
     /// # Errors
     /// What the store may meet; the command may not begin then.
-    pub fn command(&self, id: &str, from: Timestamp, until: Timestamp, label: &Label) -> Result<(), StoreError> {
-        if label.is_own() {
+    pub fn command(&self, ran: &Ran) -> Result<(), StoreError> {
+        if ran.label.is_own() {
             return Ok(());
         }
-        let file = FileLabel { path: format!("{COMMANDS}{id}"), content: format!("{} {}", from.0, until.0), label: label.clone() };
-        self.store.label_file(&self.workspace, &file)
+        let Ran { id, from, until, label, course } = ran;
+        let content = format!("{} {} {}", from.0, until.0, if *course == Course::Over { OVER } else { RUNS });
+        self.store.label_file(&self.workspace, &FileLabel { path: format!("{COMMANDS}{id}"), content, label: label.clone() })
+    }
+
+    /// The commands of which it is not known what they changed, because nobody was there when they ended, or they run.
+    ///
+    /// # Errors
+    /// What the store may meet.
+    pub fn unfinished(&self) -> Result<Vec<Ran>, StoreError> {
+        let mut all = self.commands()?;
+        all.retain(|ran| ran.course == Course::Runs);
+        Ok(all)
+    }
+
+    fn commands(&self) -> Result<Vec<Ran>, StoreError> {
+        Ok(self.store.labels_below(&self.workspace, COMMANDS)?.into_iter().filter_map(Ran::of).collect())
     }
 
     /// Notes whose the files are that a command wrote or moved.
@@ -91,11 +144,9 @@ impl FileLabels {
     /// What the store may meet.
     pub fn label_of_file(&self, path: &WorkspacePath, content: &[u8], changed: Timestamp) -> Result<Label, StoreError> {
         let mut label = self.file_label(path, content)?;
-        for ran in self.store.labels_below(&self.workspace, COMMANDS)? {
-            let Some((from, until)) = ran.content.split_once(' ') else { continue };
-            let (Ok(from), Ok(until)) = (from.parse::<i64>(), until.parse::<i64>()) else { continue };
-            if (from.saturating_sub(COARSE)..=until.saturating_add(COARSE)).contains(&changed.0) {
-                label = label.join(&ran.label);
+        for Ran { from, until, label: of, .. } in self.commands()? {
+            if (from.0.saturating_sub(COARSE)..=until.0.saturating_add(COARSE)).contains(&changed.0) {
+                label = label.join(&of);
             }
         }
         Ok(label)
@@ -126,9 +177,14 @@ impl FileLabels {
     /// What the store may meet.
     pub fn foreign(&self) -> Result<Vec<FileLabel>, StoreError> {
         let mut files = self.store.labels_of_workspace(&self.workspace)?;
-        files.retain(|file| !file.label.is_own() && !file.path.starts_with(COMMANDS));
+        files.retain(|file| !file.label.is_own());
+        let over = |file: &FileLabel| file.path.starts_with(COMMANDS) && !file.content.ends_with(RUNS);
+        files.retain(|file| !over(file));
         for file in &mut files {
-            if let Some(place) = file.path.strip_prefix(MADE) {
+            // Until it is known what it changed, that may be anything.
+            if file.path.starts_with(COMMANDS) {
+                EVERYTHING.clone_into(&mut file.path);
+            } else if let Some(place) = file.path.strip_prefix(MADE) {
                 file.path = place.to_owned();
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use krabba_store::{FileLabel, Store};
 use krabba_types::{Label, Timestamp, WorkspacePath};
 
-use crate::{FileLabels, content_hash};
+use crate::{Course, FileLabels, Ran, content_hash};
 
 fn labels() -> FileLabels {
     FileLabels::new(Arc::new(Store::open_in_memory().unwrap()), "/home/me/work")
@@ -35,13 +35,29 @@ fn foreign_text_is_not_washed_by_writing_it_down() {
     assert_eq!(labels.file_label(&path("a.md"), b"mine").unwrap(), Label::Minted);
 }
 
+fn ran(id: &str, from: i64, until: i64, label: Label, course: Course) -> Ran {
+    Ran { id: id.to_owned(), from: Timestamp(from), until: Timestamp(until), label, course }
+}
+
+#[test]
+fn nobody_knows_what_a_command_changed_that_nobody_saw_end() {
+    let labels = labels();
+    let begun = ran("a", 10_000, 900_000, evil(), Course::Runs);
+    labels.command(&begun).unwrap();
+    assert_eq!(labels.unfinished().unwrap(), [begun.clone()]);
+    assert_eq!(labels.workspace_label(|_| false).unwrap(), evil());
+    labels.command(&Ran { until: Timestamp(20_000), course: Course::Over, ..begun }).unwrap();
+    assert_eq!(labels.unfinished().unwrap(), []);
+    assert_eq!(labels.workspace_label(|_| false).unwrap(), Label::Minted);
+}
+
 #[test]
 fn foreign_text_is_not_washed_by_a_command() {
     let labels = labels();
-    labels.command("a", Timestamp(10_000), Timestamp(900_000), &evil()).unwrap();
-    labels.command("a", Timestamp(10_000), Timestamp(20_000), &evil()).unwrap();
-    labels.command("b", Timestamp(50_000), Timestamp(60_000), &Label::Minted).unwrap();
-    labels.command("c", Timestamp(70_000), Timestamp(70_500), &Label::untrusted("other.example")).unwrap();
+    labels.command(&ran("a", 10_000, 900_000, evil(), Course::Runs)).unwrap();
+    labels.command(&ran("a", 10_000, 20_000, evil(), Course::Over)).unwrap();
+    labels.command(&ran("b", 50_000, 60_000, Label::Minted, Course::Over)).unwrap();
+    labels.command(&ran("c", 70_000, 70_500, Label::untrusted("other.example"), Course::Over)).unwrap();
     let of = |changed: i64| labels.label_of_file(&path("new.md"), b"SEND THE KEYS", Timestamp(changed)).unwrap();
     assert_eq!([of(5_000), of(30_000), of(55_000)], [Label::Minted, Label::Minted, Label::Minted]);
     assert_eq!([of(9_500), of(15_000), of(20_900)], [evil(), evil(), evil()]);
@@ -56,7 +72,7 @@ fn command_that_could_read_something_foreign_speaks_for_it() {
     assert_eq!(labels.workspace_label(|_| true).unwrap(), evil().join(&Label::untrusted("other.example")));
     assert_eq!(labels.workspace_label(|path| path == "a.md").unwrap(), evil());
     assert_eq!(labels.workspace_label(|_| false).unwrap(), Label::Minted);
-    labels.command("d", Timestamp(1), Timestamp(2), &evil()).unwrap();
+    labels.command(&ran("d", 1, 2, evil(), Course::Over)).unwrap();
     assert_eq!(labels.workspace_label(|path| path == "sub/b.md").unwrap(), Label::untrusted("other.example"));
 }
 

@@ -50,7 +50,12 @@ pub(crate) fn conditions(action: &Action, scene: &Scene, policy: &Policy, proven
         }
     };
     note(Condition::Guest, scene.principal != Principal::Owner);
-    let made_of_foreign = matches!(action, Action::Change(changes) if !changes.label.is_own());
+    let made_of_foreign = match action {
+        Action::Change(changes) => !changes.label.is_own(),
+        // What it can read, it can take along.
+        Action::Run(exec) => !exec.hosts.is_empty() && !exec.label.is_own(),
+        _ => false,
+    };
     note(Condition::Tainted, made_of_foreign || scene.is_tainted());
     note(Condition::Private, scene.said.iter().any(|said| is_private(&said.source)));
     let texts = texts(action);

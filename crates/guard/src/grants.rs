@@ -37,7 +37,10 @@ impl Grant {
             // Without a host there is nothing that would tell one command from all others.
             Action::Run(exec) if exec.hosts.is_empty() => return None,
             Action::Run(exec) => exec.hosts.iter().map(|host| (host.clone(), Value::Null)).collect(),
-            Action::Fetch(fetch) => vec![("url".to_owned(), text(&fetch.url))],
+            Action::Fetch(fetch) => {
+                let key = fetch.secret.iter().map(|name| ("secret".to_owned(), text(name)));
+                std::iter::once(("url".to_owned(), text(&fetch.url))).chain(key).collect()
+            }
             Action::Call(call) => {
                 let of = [("server".to_owned(), text(&call.server)), ("tool".to_owned(), text(&call.tool))];
                 let critical: Option<&[String]> = match &call.effect {
@@ -85,7 +88,9 @@ pub(crate) fn may_cover(sink: Sink, met: &BTreeSet<Condition>) -> bool {
     match sink {
         // An approved recipient is no leave to send along what others wrote.
         Sink::CallReading | Sink::CallDeclared | Sink::CallUndeclared => plain,
-        Sink::Change | Sink::Run | Sink::Fetch => !steers,
+        Sink::Change | Sink::Fetch => !steers,
+        // Another command than the one that was shown changes nothing in place where somebody else has a say.
+        Sink::Run => !met.contains(&Condition::Tainted) || met.contains(&Condition::ThrowAway),
         Sink::Consult | Sink::Look | Sink::Observe | Sink::Type | Sink::Search => false,
     }
 }

@@ -49,7 +49,7 @@ pub use authorized::{Authorized, Terms, View};
 pub use control_files::ControlFiles;
 pub use decoys::Decoys;
 pub use error::GuardError;
-pub use file_labels::{FileLabels, content_hash};
+pub use file_labels::{Course, FileLabels, Ran, content_hash};
 pub use monitor::Monitor;
 pub use policy::{Condition, Decision, Policy, Rule, Sink, ThrowAway};
 pub use scene::{Principal, Said, Scene, Source};

@@ -18,8 +18,8 @@ use crate::grants::{self, Grant};
 use crate::policy::Sink;
 use crate::provenance::Provenance;
 use crate::{
-    Answer, Authorized, Decision, Decoys, Denial, GuardError, OpenQuestion, Policy, Question, Redeemed, Scene, Terms, Verdict, View,
-    canonical, question,
+    Answer, Authorized, Condition, Decision, Decoys, Denial, GuardError, OpenQuestion, Policy, Question, Redeemed, Scene, Terms, Verdict,
+    View, canonical, question,
 };
 
 /// How long a yes that came in time may still be used after its question ran out.
@@ -104,6 +104,8 @@ impl Monitor {
             && let Some(permit) = grant.take(&self.store, &scene.session, self.clock.now())?
         {
             self.note(&row(id, GRANTED, Some(permit)))?;
+            let apart = sink == Sink::Run && met.contains(&Condition::Tainted);
+            let terms = if apart { Terms { view: View::Discardable, ..terms.clone() } } else { terms.clone() };
             return Ok(Verdict::Allowed(Authorized::new(action, terms)));
         }
         if decision == Decision::Ask && self.is_hasty()? {

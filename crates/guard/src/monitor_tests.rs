@@ -80,6 +80,7 @@ fn command(text: &str) -> Action {
         timeout_seconds: 10,
         hosts: Vec::new(),
         changes: ExecChanges::Separable,
+        label: Label::Minted,
     })
 }
 
@@ -195,7 +196,13 @@ fn leave_for_a_host_is_not_for_others_who_have_a_say() {
     let rule = |scene: &Scene| rule_of(room.monitor.judge(install("two"), scene).unwrap());
     assert_eq!(rule(&scene("install it", &[])).0, "allowed");
     // What the host itself brought may want something of it.
-    assert_eq!(rule(&scene("install it", &[Label::untrusted("a.example")])).0, "allowed");
+    let brought = scene("install it", &[Label::untrusted("a.example")]);
+    assert_eq!(rule(&brought).0, "allowed");
+    let granted = allowed(room.monitor.judge(install("two"), &brought).unwrap());
+    assert_eq!(granted.terms().view, View::Discardable, "nobody has seen this command");
+    let Action::Run(exec) = install("two") else { unreachable!() };
+    let stays = Action::Run(Exec { changes: ExecChanges::Immediate, ..exec });
+    assert_eq!(rule_of(room.monitor.judge(stays, &brought).unwrap()).0, "asked");
     assert_eq!(rule(&tainted("install it")), ("asked", "exec-network".to_owned()));
     let both = scene("install it", &[Label::untrusted("a.example"), Label::untrusted("evil.example")]);
     assert_eq!(rule(&both), ("asked", "exec-network".to_owned()));

@@ -2,7 +2,7 @@
 
 use krabba_types::{Action, Control, Exec, FileChanges, ForeignCall};
 
-use crate::provenance::Provenance;
+use crate::provenance::{Provenance, leaves};
 use crate::{Scene, Terms, View};
 
 /// Where a value comes from that the owner wrote, or named by another name.
@@ -82,8 +82,7 @@ fn foreign(call: &ForeignCall, scene: &Scene, provenance: &Provenance, lines: &m
             other => other.to_string(),
         };
         let mut parts = text.lines();
-        let theirs = provenance.owns(value, name, call) && !provenance.knows(&text);
-        let origin = if theirs { OWNERS.to_owned() } else { origin(&text, scene, provenance) };
+        let origin = if provenance.owns(value, name, call) { owners(value, provenance).to_owned() } else { foreign_origin(&text, scene) };
         lines.push(format!("  {}: {} ({origin})", visible(name), visible(parts.next().unwrap_or_default())));
         lines.extend(parts.map(|line| format!("    {}", visible(line))));
     }
@@ -97,6 +96,17 @@ fn origin(value: &str, scene: &Scene, provenance: &Provenance) -> String {
     if provenance.knows(value) {
         return KNOWN.to_owned();
     }
+    foreign_origin(value, scene)
+}
+
+/// Whose word an argument is that counts as the owner's.
+fn owners(value: &serde_json::Value, provenance: &Provenance) -> &'static str {
+    let known = |leaf: &&serde_json::Value| leaf.as_str().is_some_and(|text| !provenance.words().hold(text) && provenance.knows(text));
+    if leaves(value).iter().any(known) { KNOWN } else { OWNERS }
+}
+
+/// Where a value comes from that is not the owner's.
+fn foreign_origin(value: &str, scene: &Scene) -> String {
     let source = scene.said.iter().rev().find(|said| !value.trim().is_empty() && !said.label.is_own() && said.text.contains(value.trim()));
     match source {
         Some(said) => format!("from {}", visible(&said.label.to_string())),

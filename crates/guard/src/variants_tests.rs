@@ -180,6 +180,7 @@ fn act_on(target: &str, dice: &mut Dice) -> Action {
             timeout_seconds: 10,
             hosts: vec![target.to_owned()],
             changes: ExecChanges::Separable,
+            label: Label::Minted,
         }),
         _ => Action::Fetch(Fetch { url: target.to_owned(), max_chars: 100, offset: 0, secret: None }),
     }

@@ -69,7 +69,7 @@ impl Caller {
 }
 
 fn outgoing(url: Url, encoded: Encoded, target: &Target) -> HttpRequest {
-    let mut request = HttpRequest::post_json(url, encoded.body.into()).connect_timeout(target.connect_timeout);
+    let mut request = HttpRequest::post_json(url, encoded.body.into()).connect_timeout(target.connect_timeout).repeatable();
     for (name, value) in encoded.headers {
         request = request.header(name, Secret::new(value));
     }

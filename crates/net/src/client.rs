@@ -7,8 +7,8 @@
 //! Idle connections. Node, uvicorn and llama-server, which are LM Studio, the Python servers and llama.cpp, close theirs after 5 s.
 //! A request sent at that instant fails without the server's fault, and whether it was received cannot be known. So ours to `http://`
 //! end after 4 s. Where a server is quicker, or a busy machine was slow to notice, the library uses a new connection if nothing was
-//! sent yet; if something was, and the connection may have been a kept one that ended at once, the request is sent a second time, on
-//! a connection of its own. Any other failure is reported and never repeated here, since a generation may be running.
+//! sent yet; if something was, and the connection may have been a kept one that ended at once, a request that does nothing but ask
+//! is sent a second time, on a connection of its own. Any other failure is reported and never repeated here, since a generation may be running.
 //!
 //! HTTP/1.1 only, to hosted services as well. One connection carries one answer: dropping it is a cancellation that
 //! every proxy in between understands, and a broken connection takes no other answer with it.
@@ -88,7 +88,7 @@ impl HttpClient {
     /// # Errors
     /// Every [`NetError`] but `Cut`. A status of 400 and above is not an error here.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, NetError> {
-        let kept = request.reuse == Reuse::Allowed && self.may_be_kept(&request.url);
+        let kept = request.repeatable && request.reuse == Reuse::Allowed && self.may_be_kept(&request.url);
         let began = Instant::now();
         match self.send_once(&request).await {
             Err(NetError::Reset { .. }) if kept && began.elapsed() < AT_ONCE => self.send_once(&request.reuse(Reuse::Fresh)).await,
@@ -103,7 +103,7 @@ impl HttpClient {
     }
 
     async fn send_once(&self, request: &HttpRequest) -> Result<HttpResponse, NetError> {
-        let HttpRequest { method, url, headers, body, connect_timeout, reuse } = request;
+        let HttpRequest { method, url, headers, body, connect_timeout, reuse, repeatable: _ } = request;
         let (connect_timeout, reuse) = (*connect_timeout, *reuse);
         if !self.inner.egress.permits(url) {
             return Err(NetError::Refused { url: display_url(url) });

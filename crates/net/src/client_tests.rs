@@ -139,11 +139,32 @@ async fn a_kept_connection_that_ends_under_a_request_is_no_failure_of_it() {
     };
     let ask = async {
         let one = client.send(post(server.url("/"))).await.unwrap().bytes(10).await.unwrap();
-        let two = client.send(post(server.url("/"))).await.unwrap().bytes(10).await.unwrap();
+        let two = client.send(post(server.url("/")).repeatable()).await.unwrap().bytes(10).await.unwrap();
         (one, two)
     };
     let (_, (one, two)) = tokio::join!(serve, ask);
     assert_eq!((&one[..], &two[..]), (&b"hi"[..], &b"ho"[..]));
+}
+
+#[tokio::test]
+async fn what_may_have_done_something_is_not_sent_twice() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let serve = async {
+        let mut first = server.accept().await;
+        first.request().await;
+        first.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
+        first.request().await;
+        drop(first);
+        tokio::time::timeout(std::time::Duration::from_millis(200), server.accept()).await.is_err()
+    };
+    let ask = async {
+        client.send(post(server.url("/"))).await.unwrap().bytes(10).await.unwrap();
+        client.send(post(server.url("/"))).await
+    };
+    let (alone, asked) = tokio::join!(serve, ask);
+    assert!(matches!(asked, Err(NetError::Reset { .. })), "{asked:?}");
+    assert!(alone, "it was sent again");
 }
 
 #[tokio::test]

@@ -25,6 +25,8 @@ pub struct HttpRequest {
     pub connect_timeout: Duration,
     /// Whether an idle connection may serve it.
     pub reuse: Reuse,
+    /// Whether it does no harm to send it a second time when nobody knows whether it was read.
+    pub repeatable: bool,
 }
 
 impl std::fmt::Debug for HttpRequest {
@@ -92,12 +94,20 @@ impl HttpRequest {
         self
     }
 
+    /// A request whose work is an answer and nothing else, such as a question to a model.
+    #[must_use]
+    pub fn repeatable(mut self) -> Self {
+        self.repeatable = true;
+        self
+    }
+
     fn new(method: Method, url: Url, body: Bytes) -> Self {
         let connect_timeout = match reach(&url) {
             Reach::Loopback => Duration::from_secs(2),
             Reach::Private => Duration::from_secs(5),
             Reach::Public => Duration::from_secs(10),
         };
-        Self { method, url, headers: Vec::new(), body, connect_timeout, reuse: Reuse::Allowed }
+        let repeatable = method == Method::GET;
+        Self { method, url, headers: Vec::new(), body, connect_timeout, reuse: Reuse::Allowed, repeatable }
     }
 }

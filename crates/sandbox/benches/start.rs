@@ -87,6 +87,7 @@ fn allowed(monitor: &Monitor, label: &Label) -> Authorized<Exec> {
         timeout_seconds: 30,
         hosts: Vec::new(),
         changes: ExecChanges::Separable,
+        label: Label::Minted,
     };
     let scene = Scene {
         agent: AgentId::new("main"),

@@ -71,6 +71,7 @@ fn exec(command: &str) -> Exec {
         timeout_seconds: 30,
         hosts: Vec::new(),
         changes: ExecChanges::Separable,
+        label: Label::Minted,
     }
 }
 

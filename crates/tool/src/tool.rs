@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use krabba_guard::Authorized;
-use krabba_types::{Action, Image, JsonObject, Label, ModelRef, SessionId, ToolSpec};
+use krabba_types::{Action, Image, JsonObject, Label, ModelRef, Residency, SessionId, ToolSpec};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -72,6 +72,8 @@ pub trait Eyes: std::fmt::Debug + Send + Sync {
 pub struct Seen {
     /// Who looked.
     pub by: ModelRef,
+    /// How far the picture travelled.
+    pub residency: Residency,
     /// What it says.
     pub text: String,
 }

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use krabba_guard::{Authorized, View};
 use krabba_sandbox::{SandboxError, host};
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
-use krabba_types::{Action, Exec as Command, ExecChanges, ExecMode, ExecStdio, SessionId, ToolSpec};
+use krabba_types::{Action, Exec as Command, ExecChanges, ExecMode, ExecStdio, Label, SessionId, ToolSpec};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -105,6 +105,7 @@ impl Exec {
         if !hosts.is_empty() && !standing.hosts {
             return Err(Refusal(SandboxError::NoHosts.to_string()));
         }
+        let label = if hosts.is_empty() { Label::Minted } else { self.files.whole_label().map_err(|Failed(why)| Refusal(why))? };
         let milliseconds = || yield_ms.unwrap_or_else(|| u32::try_from(self.patience.wait.as_millis()).unwrap_or(u32::MAX));
         Ok(Action::Run(Command {
             command,
@@ -115,6 +116,7 @@ impl Exec {
             timeout_seconds: timeout.unwrap_or_else(|| u32::try_from(self.patience.timeout.as_secs()).unwrap_or(u32::MAX)).max(1),
             hosts: hosts.into_iter().collect(),
             changes: if standing.discardable { ExecChanges::Separable } else { ExecChanges::Immediate },
+            label,
         }))
     }
 

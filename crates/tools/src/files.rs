@@ -48,6 +48,14 @@ impl Files {
     }
 }
 
+impl Files {
+    /// The least that stands on whatever is made of files that are there now.
+    pub(crate) fn whole_label(&self) -> Result<Label, Failed> {
+        let exists = |path: &str| WorkspacePath::parse(path, "/").is_ok_and(|path| self.workspace.is_there(&path));
+        Ok(self.labels.workspace_label(exists)?)
+    }
+}
+
 /// Why nothing came of it, for the model.
 pub(crate) struct Failed(pub(crate) String);
 

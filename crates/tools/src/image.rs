@@ -55,7 +55,7 @@ impl LookAtImage {
             text.push_str("\n[… the rest is left out; ask something narrower …]");
         }
         // It is a model that says so, of whatever stands in the picture.
-        Ok(Outcome::done(text.clone(), label.join(&Label::Minted)).showing(format!("{}: {text}", seen.by)))
+        Ok(Outcome::done(text.clone(), label.join(&Label::Minted)).showing(format!("{} ({}): {text}", seen.by, seen.residency)))
     }
 
     async fn read(&self, look: Look) -> Result<(Image, Label), Failed> {

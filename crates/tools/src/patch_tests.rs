@@ -57,6 +57,7 @@ fn patch_that_was_cut_or_makes_no_sense_is_refused_with_its_line() {
         ("*** Begin Patch\n+x\n*** End Patch", "line 2 of the patch: Add File, Delete File or Update File is missing above it"),
         ("*** Begin Patch\n*** Add File: a\nx\n*** End Patch", "line 3 of the patch: each line of a new file stands behind a +"),
         ("*** Begin Patch\n*** Update File: a\n@@\nx\n*** End Patch", "line 4 of the patch: a line of a hunk begins with a blank, - or +"),
+        ("*** Begin Patch\n*** Add File: \n+x\n*** End Patch", "line 2 of the patch: the file has no name"),
         ("*** Begin Patch\n*** Update File: a\n*** End Patch", "nothing is said about what becomes of a"),
     ] {
         assert_eq!(parse(text).unwrap_err(), why, "{text}");

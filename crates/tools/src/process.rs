@@ -115,6 +115,10 @@ impl Process {
             Control::Log { process, offset, limit } => self.log(&process, offset, limit, &run),
             Control::Write { process, text } => {
                 let Some(job) = self.jobs.get(&run.session, &process) else { return gone(&process) };
+                // What is typed may be written down by it.
+                if let Err(Failed(why)) = job.reading.add(&action.terms().label) {
+                    return Outcome::failed(why);
+                }
                 match job.write(&text).await {
                     Ok(()) => self.poll(&process, &run).await,
                     Err(why) => Outcome::failed(why),

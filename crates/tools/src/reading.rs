@@ -10,14 +10,15 @@ use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use krabba_guard::{ControlFiles, FileLabels, content_hash};
+use krabba_guard::{ControlFiles, Course, FileLabels, Ran, content_hash};
+use krabba_sandbox::Protected;
 use krabba_store::FileLabel;
 use krabba_types::{Clock as _, Label, SystemClock, Timestamp, WorkspacePath};
 use uuid::Uuid;
 
 use crate::Workspace;
 use crate::files::{Failed, Files};
-use crate::workspace::{Entry, Kind};
+use crate::workspace::{Entry, Kind, MAX_FILE};
 
 /// How far the clock of a file system may be behind ours: two ticks of a slow kernel, and something.
 const TICK: Duration = Duration::from_millis(50);
@@ -55,6 +56,7 @@ impl Reading {
     /// Notes that a command begins, which is made from `label` and is ended after `limit`.
     pub(crate) fn begin(files: &Files, label: &Label, limit: Duration, changes: Changes) -> Result<Self, Failed> {
         let from = SystemClock.now();
+        catch_up(files, from)?;
         let rows = files.labels.foreign()?;
         let gone = rows.into_iter().filter(|row| !is_there(&files.workspace, row)).map(|row| (row.path, row.content)).collect();
         let reading = Self {
@@ -75,16 +77,21 @@ impl Reading {
         self.add(&Label::Minted)
     }
 
-    fn add(&self, label: &Label) -> Result<Label, Failed> {
+    /// The same, when it gets `label` to read as well.
+    pub(crate) fn add(&self, label: &Label) -> Result<Label, Failed> {
         let rows = self.files.labels.foreign()?;
         let read = rows.iter().filter(|row| self.may_have_read(row)).map(|row| &row.label);
         let mut noted = self.noted();
         let label = Label::join_all(read.chain([&*noted, label]));
         if label != *noted {
-            self.files.labels.command(&self.id, self.from, self.latest, &label)?;
+            self.files.labels.command(&self.ran(self.latest, &label, Course::Runs))?;
             noted.clone_from(&label);
         }
         Ok(label)
+    }
+
+    fn ran(&self, until: Timestamp, label: &Label, course: Course) -> Ran {
+        Ran { id: self.id.clone(), from: self.from, until, label: label.clone(), course }
     }
 
     fn noted(&self) -> MutexGuard<'_, Label> {
@@ -104,27 +111,35 @@ impl Reading {
         if self.changes == Changes::InPlace {
             let rows = self.files.labels.foreign()?;
             let moved = rows.iter().any(|row| self.may_have_read(row) && !is_there(&self.files.workspace, row));
-            let mut found = Found {
-                files: &self.files,
-                since: self.from.minus(TICK),
-                moved,
-                label: &label,
-                rows: Vec::new(),
-                left: MOST_ENTRIES,
-                bytes: 0,
-                known: rows,
-            };
-            match found.directory(&WorkspacePath::root(), 0)? {
-                ControlFlow::Continue(()) => self.files.labels.label_made(found.rows)?,
-                ControlFlow::Break(()) => self.files.labels.label_everything(&label)?,
-            }
+            label_changed(&self.files, self.from, &label, moved)?;
         }
-        Ok(self.files.labels.command(&self.id, self.from, SystemClock.now(), &label)?)
+        Ok(self.files.labels.command(&self.ran(SystemClock.now(), &label, Course::Over))?)
+    }
+}
+
+/// Labels what commands changed whose end nobody saw.
+fn catch_up(files: &Files, now: Timestamp) -> Result<(), Failed> {
+    for ran in files.labels.unfinished()?.into_iter().filter(|ran| ran.until < now) {
+        label_changed(files, ran.from, &ran.label, true)?;
+        files.labels.command(&Ran { course: Course::Over, ..ran })?;
+    }
+    Ok(())
+}
+
+/// Labels what was changed since `from`; and where something foreign was `moved`, all that holds what something foreign held.
+fn label_changed(files: &Files, from: Timestamp, label: &Label, moved: bool) -> Result<(), Failed> {
+    let known = files.labels.foreign()?;
+    let protected = Protected::usual().into_iter().map(|protected| protected.path).collect();
+    let mut found =
+        Found { files, since: from.minus(TICK), moved, label, rows: Vec::new(), left: MOST_ENTRIES, bytes: 0, known, protected };
+    match found.directory(&WorkspacePath::root(), 0)? {
+        ControlFlow::Continue(()) => Ok(files.labels.label_made(found.rows)?),
+        ControlFlow::Break(()) => Ok(files.labels.label_everything(label)?),
     }
 }
 
 fn is_there(workspace: &Workspace, row: &FileLabel) -> bool {
-    FileLabels::is_everything(row) || WorkspacePath::parse(&row.path, "/").is_ok_and(|path| workspace.exists(&path))
+    FileLabels::is_everything(row) || WorkspacePath::parse(&row.path, "/").is_ok_and(|path| workspace.is_there(&path))
 }
 
 /// Looks for what a command changed, and for foreign contents that it moved.
@@ -139,19 +154,26 @@ struct Found<'f> {
     bytes: u64,
     /// What was foreign before.
     known: Vec<FileLabel>,
+    /// What no command can change.
+    protected: Vec<WorkspacePath>,
 }
 
 impl Found<'_> {
     /// Breaks off when there is too much.
     fn directory(&mut self, at: &WorkspacePath, depth: usize) -> Result<ControlFlow<()>, Failed> {
-        let Ok(entries) = self.files.workspace.list(at) else { return Ok(ControlFlow::Continue(())) };
-        if entries.is_empty() && self.is_new(at) && self.files.workspace.changed(at).is_ok_and(|(changed, _)| changed >= self.since) {
+        let workspace = &self.files.workspace;
+        let changed = workspace.changed(at).is_ok_and(|(changed, _)| changed >= self.since);
+        let (Ok(entries), Ok(false)) = (workspace.list(at), workspace.has_odd_names(at)) else {
+            // What cannot be seen, or named, may be anything, if it was there before or not.
+            return Ok(if changed { ControlFlow::Break(()) } else { ControlFlow::Continue(()) });
+        };
+        if entries.is_empty() && changed && self.is_new(at) {
             self.note(at, NO_CONTENT.to_owned(), self.label.clone());
         }
         for Entry { name, kind } in entries {
             let Ok(path) = at.join(&name) else { continue };
             // What steers stands there read-only for every command; it is the owner who changes it meanwhile.
-            if depth == 0 && ControlFiles::holds(&path) && name != ".git" {
+            if self.protected.contains(&path) {
                 continue;
             }
             self.left = self.left.saturating_sub(1);
@@ -164,7 +186,11 @@ impl Found<'_> {
                         return Ok(ControlFlow::Break(()));
                     }
                 }
-                Kind::File | Kind::Link | Kind::Other => self.entry(&path, kind)?,
+                Kind::File | Kind::Link | Kind::Other => {
+                    if self.entry(&path, kind)?.is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                }
             }
         }
         Ok(ControlFlow::Continue(()))
@@ -177,11 +203,15 @@ impl Found<'_> {
         !ControlFiles::holds(directory) && !self.known.iter().any(below)
     }
 
-    fn entry(&mut self, path: &WorkspacePath, kind: Kind) -> Result<(), Failed> {
-        let Ok((changed, size)) = self.files.workspace.changed(path) else { return Ok(()) };
+    fn entry(&mut self, path: &WorkspacePath, kind: Kind) -> Result<ControlFlow<()>, Failed> {
+        let Ok((changed, size)) = self.files.workspace.changed(path) else { return Ok(ControlFlow::Continue(())) };
         let is_changed = changed >= self.since;
         if !(is_changed || self.moved && kind == Kind::File) {
-            return Ok(());
+            return Ok(ControlFlow::Continue(()));
+        }
+        // Too long to be compared.
+        if !is_changed && size > MAX_FILE {
+            return Ok(ControlFlow::Break(()));
         }
         self.bytes = self.bytes.saturating_add(size);
         let content = if kind == Kind::File { self.files.workspace.read(path).ok() } else { None };
@@ -194,7 +224,7 @@ impl Found<'_> {
                 self.note(path, hash, label);
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     fn note(&mut self, path: &WorkspacePath, content: String, label: Label) {

@@ -154,6 +154,10 @@ impl WebFetch {
     }
 }
 
+fn host(url: &str) -> String {
+    Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_else(|| "web".to_owned())
+}
+
 /// The part of a text from a character on, as far as it fits; and how to go on.
 fn part(text: &str, offset: u32, max_chars: u32, budget: usize) -> Result<String, String> {
     let total = text.chars().count();
@@ -197,7 +201,8 @@ impl Tool for WebFetch {
                 Ok(Ok(kept)) => part(&kept.text, fetch.offset, fetch.max_chars, run.budget).map(|text| (text, kept.from)),
             };
             match told {
-                Err(why) => Outcome::failed(why),
+                // Whoever was asked has a say in what went wrong.
+                Err(why) => Outcome { label: Label::untrusted(host(&fetch.url)), ..Outcome::failed(why) },
                 Ok((text, from)) => {
                     let sent_on = if from.as_str() == fetch.url { String::new() } else { format!("[sent on to {from}]\n") };
                     Outcome::done(format!("{sent_on}{text}"), Label::untrusted(from.host_str().unwrap_or_default()))

@@ -136,7 +136,7 @@ impl Tool for WebSearch {
             };
             match found {
                 Err(_) => Outcome::failed(format!("the search engine took longer than {} s", self.settings.timeout.as_secs())),
-                Ok(Err(Failed(why))) => Outcome::failed(why),
+                Ok(Err(Failed(why))) => Outcome { label: Label::untrusted("web search"), ..Outcome::failed(why) },
                 Ok(Ok(found)) => Outcome::done(listed(&found, search.count, run.budget), Label::untrusted("web search")),
             }
         }

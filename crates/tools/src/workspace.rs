@@ -168,6 +168,18 @@ impl Workspace {
         self.open_at(path, OFlags::PATH | OFlags::CLOEXEC, Links::Inside).is_ok()
     }
 
+    /// Whether there is anything at this place, a link that leads nowhere included. What cannot be told is there.
+    pub(crate) fn is_there(&self, path: &WorkspacePath) -> bool {
+        !matches!(self.changed(path), Err(FileError::Missing(_)))
+    }
+
+    /// Whether [`Self::list`] leaves something out.
+    pub(crate) fn has_odd_names(&self, path: &WorkspacePath) -> Result<bool, FileError> {
+        let directory = self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Links::Inside)?;
+        let mut entries = Dir::read_from(&directory).map_err(|errno| system(path, errno))?;
+        Ok(entries.any(|entry| entry.is_ok_and(|entry| entry.file_name().to_str().map_or(true, |name| name.chars().any(char::is_control)))))
+    }
+
     /// What stands in a directory, by name. Names that are not plain text are left out.
     pub(crate) fn list(&self, path: &WorkspacePath) -> Result<Vec<Entry>, FileError> {
         let directory = self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Links::Inside)?;

@@ -246,6 +246,13 @@ pub struct Exec {
     /// What can be done about its changes, where it runs.
     #[serde(default)]
     pub changes: ExecChanges,
+    /// Whose the files are that it could take to its hosts.
+    #[serde(default = "nobodys")]
+    pub label: Label,
+}
+
+fn nobodys() -> Label {
+    Label::Minted
 }
 
 /// What can be done about the changes that a command makes in the workspace.

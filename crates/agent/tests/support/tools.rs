@@ -56,6 +56,7 @@ fn action(name: &str, arguments: &JsonObject) -> Action {
             timeout_seconds: 10,
             hosts: Vec::new(),
             changes: ExecChanges::Separable,
+            label: Label::Minted,
         }),
         _ => Action::Consult(Consult { tool: name.to_owned(), query: text("query") }),
     }

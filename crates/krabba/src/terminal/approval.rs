@@ -2,6 +2,7 @@
 
 use krabba_agent::Acted;
 use krabba_guard::{Answer, Question};
+use krabba_types::Action;
 
 use super::printable_lines;
 
@@ -20,6 +21,9 @@ pub(super) fn indented(text: &str) -> String {
 pub(super) fn how_to_answer(question: &Question) -> String {
     match &question.typed {
         Some(words) => format!("it cannot be undone: type \"{words}\" to have it done, n to refuse"),
+        None if question.for_task && matches!(question.action, Action::Run(_)) => {
+            "y to have it done this once, t to let any command of this task reach these hosts, n to refuse".to_owned()
+        }
         None if question.for_task => "y to have it done this once, t to allow the same for the rest of the task, n to refuse".to_owned(),
         None => "y to have it done this once, n to refuse".to_owned(),
     }

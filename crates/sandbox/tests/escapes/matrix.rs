@@ -175,6 +175,7 @@ async fn attempt(sandbox: &Sandbox, room: &Room, attack: &Attack, until: &str) -
         timeout_seconds: if matches!(attack.setting, Setting::Brief) { 2 } else { 20 },
         hosts: Vec::new(),
         changes: ExecChanges::Separable,
+        label: Label::Minted,
     };
     let label = if matches!(attack.setting, Setting::Apart) { Label::untrusted("evil.example") } else { Label::Owner };
     let crowd = async {

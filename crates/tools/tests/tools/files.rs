@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use krabba_tool::{Eyes, Seen};
-use krabba_types::{Image, Label, ModelRef};
+use krabba_types::{Image, Label, ModelRef, Residency};
 use serde_json::json;
 
 use crate::room::{Came, Room};
@@ -59,7 +59,7 @@ struct Echo;
 impl Eyes for Echo {
     fn look<'a>(&'a self, image: Image, question: String) -> BoxFuture<'a, Result<Seen, String>> {
         let by = ModelRef::parse("box/sees").unwrap();
-        Box::pin(std::future::ready(Ok(Seen { by, text: format!("{question} {}", image.media_type) })))
+        Box::pin(std::future::ready(Ok(Seen { by, residency: Residency::Hosted, text: format!("{question} {}", image.media_type) })))
     }
 }
 
@@ -74,7 +74,7 @@ async fn model_that_sees_is_asked_about_a_picture_and_nothing_else() {
     let outcome = room.outcome("image", asked.clone()).await;
     assert_eq!(
         (outcome.text.as_str(), outcome.shown.as_deref()),
-        ("How many crabs? image/png", Some("box/sees: How many crabs? image/png"))
+        ("How many crabs? image/png", Some("box/sees (hosted): How many crabs? image/png"))
     );
     assert!(outcome.label.is_own() && outcome.images.is_empty(), "{outcome:?}");
     assert_eq!(room.said("image", json!({"path": "a.png"})).await, "Describe the image. image/png");

@@ -150,7 +150,7 @@ impl Room {
         }
     }
 
-    async fn call_after(&self, words: &str, label: &Label, name: &str, arguments: Value) -> Came {
+    pub(crate) async fn call_after(&self, words: &str, label: &Label, name: &str, arguments: Value) -> Came {
         let tool = self.tools.get(name).unwrap();
         let arguments: JsonObject = arguments.as_object().unwrap().clone();
         let action = match tool.plan(Call { session: &self.session, arguments: &arguments }).await {

@@ -56,7 +56,8 @@ async fn page_is_read_in_parts_and_is_its_hosts() {
     assert_eq!(room.refused("web_fetch", json!({"url": url("/long"), "offset": 10})).await, "it has only 10 characters");
     assert_eq!(room.said("web_fetch", json!({"url": url("/on")})).await, format!("[sent on to {}]\n## Hello\n\nthere", url("/page")));
     assert_eq!(room.refused("web_fetch", json!({"url": url("/gone")})).await, "127.0.0.1 answered 404");
-    assert_eq!(room.refused("web_fetch", json!({"url": url("/picture")})).await, "there is no text but image/png");
+    let failed = room.outcome("web_fetch", json!({"url": url("/picture")})).await;
+    assert_eq!((failed.text.as_str(), failed.label), ("there is no text but image/png", Label::untrusted("127.0.0.1")));
 }
 
 #[tokio::test]
