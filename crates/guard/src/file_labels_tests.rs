@@ -44,7 +44,7 @@ fn nobody_knows_what_a_command_changed_that_nobody_saw_end() {
     let labels = labels();
     let begun = ran("a", 10_000, 900_000, evil(), Course::Runs);
     labels.command(&begun).unwrap();
-    assert_eq!(labels.unfinished().unwrap(), [begun.clone()]);
+    assert_eq!(labels.unfinished().unwrap(), std::slice::from_ref(&begun));
     assert_eq!(labels.workspace_label(|_| false).unwrap(), evil());
     labels.command(&Ran { until: Timestamp(20_000), course: Course::Over, ..begun }).unwrap();
     assert_eq!(labels.unfinished().unwrap(), []);
