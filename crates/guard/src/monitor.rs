@@ -13,13 +13,14 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::audit::{self, Decided};
+use crate::delegation;
 use crate::findings::{self, Known};
 use crate::grants::{self, Grant};
 use crate::policy::Sink;
 use crate::provenance::Provenance;
 use crate::{
-    Answer, Authorized, Condition, Decision, Decoys, Denial, GuardError, OpenQuestion, Policy, Question, Redeemed, Scene, Terms, Verdict,
-    View, canonical, question,
+    AddressBook, Answer, Authorized, Condition, Decision, Decoys, Delegated, Delegation, Denial, GuardError, OpenQuestion, Policy,
+    Principal, Question, Redeemed, Scene, Terms, Verdict, View, canonical, question,
 };
 
 /// How long a yes that came in time may still be used after its question ran out.
@@ -34,6 +35,12 @@ const LISTED: u32 = 500;
 
 /// The word for what the owner allowed for the rest of a task.
 const GRANTED: &str = "allowed-by-grant";
+
+/// And for what somebody decided whom the owner let decide it.
+const DELEGATED: &str = "allowed-by-delegation";
+
+/// The rule under which the owner gives and takes back such leave.
+const DELEGATION: &str = "delegation";
 
 /// The rule where none applies.
 const NO_RULE: &str = "nothing-else";
@@ -106,6 +113,12 @@ impl Monitor {
             self.note(&row(id, GRANTED, Some(permit)))?;
             let apart = sink == Sink::Run && met.contains(&Condition::Tainted);
             let terms = if apart { Terms { view: View::Discardable, ..terms.clone() } } else { terms.clone() };
+            return Ok(Verdict::Allowed(Authorized::new(action, terms)));
+        }
+        if decision == Decision::Ask
+            && let Some(permit) = self.delegated(&action, scene)?
+        {
+            self.note(&row(id, DELEGATED, Some(permit)))?;
             return Ok(Verdict::Allowed(Authorized::new(action, terms)));
         }
         if decision == Decision::Ask && self.is_hasty()? {
@@ -200,6 +213,71 @@ impl Monitor {
         let stored = self.store.approvals(LISTED)?;
         let open = stored.into_iter().filter(|stored| stored.answer.is_none() && now < stored.asked.expires);
         open.map(|stored| Ok(OpenQuestion { question: read_question(&stored)?, session: stored.asked.session })).collect()
+    }
+
+    /// Uses up, once, what the owner let somebody else decide, if the action would be allowed had the owner written their words.
+    fn delegated(&self, action: &Action, scene: &Scene) -> Result<Option<String>, GuardError> {
+        let now = self.clock.now();
+        if scene.principal != Principal::Owner {
+            return Ok(None);
+        }
+        for Delegated { id, delegation, .. } in delegation::all(&self.store, now)? {
+            if !delegation.covers(action) {
+                continue;
+            }
+            let provenance = Provenance::of(&delegation.scene(scene), &AddressBook::default());
+            let met = findings::conditions(action, scene, &self.policy, &provenance, &self.known);
+            let rule = self.policy.decide(Sink::of(action), &met);
+            let allowed = rule.is_some_and(|rule| rule.decision == Decision::Allow) && !met.contains(&Condition::Irreversible);
+            if allowed && self.store.use_permit(&id, now)? {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Lets somebody else decide, so many times and for so long. `by` names the surface it came from, for the audit.
+    ///
+    /// # Errors
+    /// What the store may meet.
+    pub fn delegate(&self, delegation: &Delegation, uses: u32, lasts: Duration, by: &str) -> Result<String, GuardError> {
+        let id = question_id();
+        self.note_delegation(by, "given", canonical::hash(delegation), &id)?;
+        delegation.give(&self.store, &id, uses, self.clock.now(), lasts)?;
+        Ok(id)
+    }
+
+    /// What others may decide now, the oldest first.
+    ///
+    /// # Errors
+    /// What the store may meet.
+    pub fn delegations(&self) -> Result<Vec<Delegated>, GuardError> {
+        delegation::all(&self.store, self.clock.now())
+    }
+
+    /// Takes it back.
+    ///
+    /// # Errors
+    /// What the store may meet.
+    pub fn take_back_delegation(&self, delegated: &Delegated, by: &str) -> Result<(), GuardError> {
+        self.note_delegation(by, "taken-back", canonical::hash(&delegated.delegation), &delegated.id)?;
+        self.store.revoke_permit(&delegated.id)?;
+        Ok(())
+    }
+
+    fn note_delegation(&self, by: &str, word: &str, digest: String, id: &str) -> Result<(), GuardError> {
+        self.note(&Decided {
+            actor: by.to_owned(),
+            agent: None,
+            session: delegation::nowhere(),
+            turn: TurnId::new("-"),
+            label: Label::Owner,
+            sink: DELEGATION.to_owned(),
+            rule: DELEGATION.to_owned(),
+            decision: word.to_owned(),
+            digest,
+            question: Some(id.to_owned()),
+        })
     }
 
     /// Takes back what was allowed for the rest of a task in this conversation. The owner said stop.

@@ -340,6 +340,26 @@ pub(crate) enum ApprovalsVerb {
         /// Its id, or the beginning of it.
         id: String,
     },
+    /// Let what comes from somewhere decide about calls of a tool, as if you had written it.
+    Delegate {
+        /// Where it comes from, as questions name it (`MCP server mail`, `docs.example.org`).
+        #[arg(long, value_name = "ORIGIN")]
+        from: String,
+        /// A tool of an MCP server (`calendar__create_event`), or all of one's (`calendar__*`); may be given again.
+        #[arg(long = "tool", value_name = "TOOL", required = true)]
+        tools: Vec<String>,
+        /// How many times.
+        #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        uses: u32,
+        /// For how many hours.
+        #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=720))]
+        hours: u32,
+    },
+    /// Take back what you let somebody decide.
+    TakeBack {
+        /// Its id in the list, or the beginning of it.
+        id: String,
+    },
 }
 
 /// `krabba mcp …`

@@ -3,9 +3,10 @@
 use std::io::{IsTerminal, stdin, stdout};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use krabba_guard::{Answer, Monitor, OpenQuestion, Policy};
+use krabba_guard::{Answer, Delegated, Delegation, Monitor, OpenQuestion, Policy};
 use krabba_store::Store;
 use krabba_types::{Clock, SystemClock};
 use serde_json::json;
@@ -13,6 +14,7 @@ use serde_json::json;
 use crate::assemble::Home;
 use crate::cli::ApprovalsVerb;
 use crate::failure::Failure;
+use crate::terminal::printable_lines;
 
 /// Who answered, in the audit.
 const HERE: &str = "approvals";
@@ -49,13 +51,41 @@ pub(crate) fn run(home: &Home, verb: Option<ApprovalsVerb>) -> Result<ExitCode> 
             println!("refused");
             Ok(ExitCode::SUCCESS)
         }
+        Some(ApprovalsVerb::Delegate { from, tools, uses, hours }) => {
+            if let Some(wrong) = tools.iter().find(|tool| !tool.contains("__")) {
+                return Err(Failure::WhichQuestion(format!("\"{wrong}\" is no tool of an MCP server; krabba mcp list shows them")).into());
+            }
+            let delegation = Delegation { from, tools };
+            let lasts = Duration::from_secs(u64::from(hours) * 3600);
+            let id = monitor.delegate(&delegation, uses, lasts, HERE)?;
+            println!("{id}: {}, {uses} times in the next {hours} hours", told(&delegation));
+            println!("It covers nothing that cannot be undone. Take it back: krabba approvals take-back {id}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(ApprovalsVerb::TakeBack { id }) => {
+            let mut matching = monitor.delegations()?;
+            matching.retain(|delegated| !id.is_empty() && delegated.id.starts_with(&id));
+            let [delegated] = matching.as_slice() else {
+                return Err(Failure::WhichQuestion(format!(
+                    "\"{id}\" names nothing that you let somebody decide, or several; krabba approvals list shows all"
+                ))
+                .into());
+            };
+            monitor.take_back_delegation(delegated, HERE)?;
+            println!("taken back");
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
+fn told(delegation: &Delegation) -> String {
+    printable_lines(&format!("what comes from {} may decide about {}", delegation.from, delegation.tools.join(", ")))
+}
+
 fn list(monitor: &Monitor, clock: &dyn Clock, json: bool) -> Result<ExitCode> {
-    let open = monitor.open_questions()?;
+    let (open, delegated) = (monitor.open_questions()?, monitor.delegations()?);
     if json {
-        println!("{}", serde_json::to_string_pretty(&json!({ "count": open.len(), "approvals": open }))?);
+        println!("{}", serde_json::to_string_pretty(&json!({ "count": open.len(), "approvals": open, "delegations": delegated }))?);
         return Ok(ExitCode::SUCCESS);
     }
     if open.is_empty() {
@@ -68,6 +98,11 @@ fn list(monitor: &Monitor, clock: &dyn Clock, json: bool) -> Result<ExitCode> {
             None => println!("  → krabba approvals approve {}", open.question.id),
         }
         println!("  → krabba approvals deny {}", open.question.id);
+    }
+    for Delegated { id, delegation, uses_left, expires } in &delegated {
+        let hours = expires.since(clock.now()).as_secs().div_ceil(3600);
+        println!("{id}  {}, {uses_left} times in the next {hours} hours", told(delegation));
+        println!("  → krabba approvals take-back {id}");
     }
     Ok(ExitCode::SUCCESS)
 }

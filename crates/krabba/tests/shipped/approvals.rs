@@ -107,6 +107,24 @@ async fn approval_for_a_task_covers_the_next_one() {
 }
 
 #[tokio::test]
+async fn what_others_may_decide_is_given_listed_and_taken_back() {
+    let home = Home::new();
+    let give = ["approvals", "delegate", "--from", "MCP server mail", "--tool", "calendar__create_event", "--uses", "3"];
+    home.run(&give)
+        .await
+        .code(0)
+        .says(&["what comes from MCP server mail may decide about calendar__create_event, 3 times in the next 24 hours"]);
+    let listed = home.run(&["approvals", "list", "--json"]).await.code(0).json();
+    let id = listed["delegations"][0]["id"].as_str().unwrap().to_owned();
+    home.run(&["approvals"]).await.code(0).says(&[&id, "3 times in the next 24 hours"]);
+    home.run(&["approvals", "take-back", "nothing"]).await.code(1).warns(&["krabba approvals list shows all"]);
+    home.run(&["approvals", "take-back", &id]).await.code(0).says(&["taken back"]);
+    assert_eq!(home.run(&["approvals", "list", "--json"]).await.code(0).json()["delegations"], serde_json::json!([]));
+    home.run(&["approvals", "delegate", "--from", "x", "--tool", "exec"]).await.code(1).warns(&["no tool of an MCP server"]);
+    home.run(&["security", "audit"]).await.says(&["record"]);
+}
+
+#[tokio::test]
 async fn policy_is_printed_in_words_and_as_data() {
     let home = Home::new();
     home.run(&["explain", "policy"]).await.code(0).says(&[
