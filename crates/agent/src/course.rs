@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use krabba_route::{Attempt, Temper, Timing};
+use krabba_route::{Attempt, Surface, Temper, Timing};
 use krabba_types::{CallProblem, DoneReason, Fault, FaultKind, Phase, ToolCall, grouped};
 use tokio::time::Instant;
 
@@ -59,6 +59,8 @@ enum Flaw {
     Empty,
     OnlyReasoning,
     BrokenCall,
+    Looping,
+    LoopingAgain,
 }
 
 /// What is done about an answer.
@@ -132,7 +134,7 @@ impl Course {
     }
 
     /// What is done about an answer.
-    pub(crate) fn next(&mut self, asked: &Asked) -> Next {
+    pub(crate) fn next(&mut self, asked: &Asked, surface: Surface) -> Next {
         self.temper = Temper::Usual;
         match &asked.outcome {
             // What was cut off is no whole call, whatever it looks like.
@@ -159,6 +161,16 @@ impl Course {
                 }),
                 None => Next::End,
             },
+            // What was shown of it has to be taken back.
+            Outcome::Failed(fault) if fault.kind == FaultKind::Looping && (surface.can_retract || asked.answer.text.is_empty()) => {
+                let first =
+                    self.repair(Flaw::Looping, "Your last answer repeated itself without end and was stopped. Answer again, in few words.");
+                first.unwrap_or_else(|| {
+                    self.patience = Patience::AnswerNow;
+                    let second = self.repair(Flaw::LoopingAgain, "It did so again. Answer in one sentence, without tools.");
+                    second.unwrap_or_else(|| Next::EndAs(Outcome::Failed(nothing_again(fault))))
+                })
+            }
             Outcome::Failed(fault) if asked.answer.text.is_empty() => {
                 let repair = match fault.kind {
                     FaultKind::Empty => self.repair(Flaw::Empty, "Your last answer was empty. Answer now."),
@@ -179,7 +191,7 @@ impl Course {
         }
         // The router has tried it without thinking before it gave up, and need not find out again that thinking leads nowhere.
         self.temper = match flaw {
-            Flaw::Empty | Flaw::OnlyReasoning => Temper::Calm,
+            Flaw::Empty | Flaw::OnlyReasoning | Flaw::Looping | Flaw::LoopingAgain => Temper::Calm,
             Flaw::BrokenCall => Temper::Usual,
         };
         Some(Next::Repair(words.to_owned()))

@@ -167,6 +167,17 @@ impl Asked {
         Self { outcome, answer, notices: Vec::new(), report, numbered: last.numbered, cut_by: None }
     }
 
+    /// Takes back what was shown of an answer that repeats itself: neither the person nor the model is to read it again.
+    pub(crate) fn drop_loop(&mut self, speaker: &mut Speaker) {
+        if let Outcome::Failed(fault) = &self.outcome
+            && fault.kind == FaultKind::Looping
+            && !self.answer.text.is_empty()
+        {
+            speaker.say(TurnEvent::Restarted { why: fault.message.clone() });
+            self.answer.restart();
+        }
+    }
+
     /// The end of a turn in which nobody was asked.
     pub(crate) fn nothing(outcome: Outcome) -> Self {
         Self { outcome, answer: Answer::default(), notices: Vec::new(), report: Report::default(), numbered: 0, cut_by: None }

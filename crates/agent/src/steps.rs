@@ -43,7 +43,7 @@ impl TurnTask {
                 self.tell(line, &mut course.notices);
             }
             course.add(&mut asked);
-            let halted = match course.next(&asked) {
+            let halted = match course.next(&asked, self.input.surface) {
                 Next::End => {
                     asked.explain(&mut self.speaker, &mut course.notices);
                     return Ok(self.finish(asked, course, prompt.cuts(), &history, began).await);
@@ -53,6 +53,7 @@ impl TurnTask {
                     return Ok(self.finish(asked, course, prompt.cuts(), &history, began).await);
                 }
                 Next::Repair(words) => {
+                    asked.drop_loop(&mut self.speaker);
                     history = self.write_flawed(&asked, &mut course, prompt.cuts(), &history, words).await?;
                     None
                 }

@@ -66,6 +66,31 @@ async fn answer_that_is_none_is_pointed_out_once_and_then_told_to_the_person() {
 }
 
 #[tokio::test]
+async fn answer_that_repeats_itself_is_pointed_out_then_wanted_without_tools_and_then_given_up() {
+    let round = "{text: 'and so it goes, and so it goes on. '}";
+    let looping = vec![round; 400].join(", ");
+    let words = "[krabba: Your last answer repeated itself without end";
+    for (answers, said, requests) in [
+        (vec![looping.as_str(), &looping, "{text: 'Short.'}"], Some("Short."), 3),
+        (vec![&looping, &looping, &looping, ONE, "{text: 'At last.'}"], Some("At last."), 5),
+        (vec![looping.as_str()], None, 4),
+    ] {
+        let server = playing(&answers).await;
+        let state = tempfile::tempdir().unwrap();
+        let (agent, journal) = acting_agent(state.path(), &server, |_| {});
+        let events = listen(agent.new_session().turn(say("go"))).await;
+        assert_eq!((server.generations().len(), told(&server, words)), (requests, 1), "{:?}", end(&events).outcome);
+        assert_eq!(journal.lock().unwrap().len(), 0, "no tools when only an answer is wanted");
+        match said {
+            Some(said) => assert_eq!((end(&events).text.as_str(), support::text(&events).as_str()), (said, said)),
+            None => assert_eq!((&fault(&events).kind, fault(&events).message.ends_with(TOLD)), (&FaultKind::Looping, true)),
+        }
+        let last = messages(&server, server.generations().len() - 1);
+        assert!(!last.iter().any(|(_, text)| text.contains("so it goes")), "a loop is not read again");
+    }
+}
+
+#[tokio::test]
 async fn each_thing_that_can_be_wrong_with_an_answer_is_pointed_out_once() {
     let broken = "{text: '<tool_call>{\"name\": \"fly\", \"arguments\": {}}</tool_call>'}";
     let (empty, thinking) = ("{text: ''}", "{reasoning: 'hm'}");

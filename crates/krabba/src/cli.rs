@@ -67,7 +67,7 @@ pub(crate) enum Verb {
         #[command(flatten)]
         output: Output,
     },
-    /// What waits for your word: list, approve, deny.
+    /// What waits for your word, and what others may decide: list, approve, deny, delegate, take-back.
     Approvals {
         /// What to do with it.
         #[command(subcommand)]
