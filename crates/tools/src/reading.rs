@@ -6,7 +6,7 @@
 //! labelled by its place and content, before anybody hears of the end.
 
 use std::collections::HashSet;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -83,10 +83,11 @@ impl Reading {
         let read = rows.iter().filter(|row| self.may_have_read(row)).map(|row| &row.label);
         let mut noted = self.noted();
         let label = Label::join_all(read.chain([&*noted, label]));
-        if label != *noted {
+        // What is kept apart is in nobody's way until it is taken over, with its label.
+        if label != *noted && self.changes == Changes::InPlace {
             self.files.labels.command(&self.ran(self.latest, &label, Course::Runs))?;
-            noted.clone_from(&label);
         }
+        noted.clone_from(&label);
         Ok(label)
     }
 
@@ -105,33 +106,32 @@ impl Reading {
     /// Labels what it changed. Where that fails, what was noted at the beginning stays.
     pub(crate) fn end(&self) -> Result<(), Failed> {
         let label = self.label()?;
-        if label.is_own() {
+        if label.is_own() || self.changes == Changes::Apart {
             return Ok(());
         }
-        if self.changes == Changes::InPlace {
-            let rows = self.files.labels.foreign()?;
-            let moved = rows.iter().any(|row| self.may_have_read(row) && !is_there(&self.files.workspace, row));
-            label_changed(&self.files, self.from, &label, moved)?;
-        }
-        Ok(self.files.labels.command(&self.ran(SystemClock.now(), &label, Course::Over))?)
+        let rows = self.files.labels.foreign()?;
+        let moved = rows.iter().any(|row| self.may_have_read(row) && !is_there(&self.files.workspace, row));
+        let over = self.ran(SystemClock.now(), &label, Course::Over);
+        label_changed(&self.files, &over, moved)?;
+        Ok(self.files.labels.command(&over)?)
     }
 }
 
 /// Labels what commands changed whose end nobody saw.
 fn catch_up(files: &Files, now: Timestamp) -> Result<(), Failed> {
     for ran in files.labels.unfinished()?.into_iter().filter(|ran| ran.until < now) {
-        label_changed(files, ran.from, &ran.label, true)?;
+        label_changed(files, &ran, true)?;
         files.labels.command(&Ran { course: Course::Over, ..ran })?;
     }
     Ok(())
 }
 
-/// Labels what was changed since `from`; and where something foreign was `moved`, all that holds what something foreign held.
-fn label_changed(files: &Files, from: Timestamp, label: &Label, moved: bool) -> Result<(), Failed> {
+/// Labels what was changed while a command ran; and where something foreign was `moved`, all that holds what something foreign held.
+fn label_changed(files: &Files, ran: &Ran, moved: bool) -> Result<(), Failed> {
+    let (label, time) = (&ran.label, ran.from.minus(TICK)..=ran.until.plus(TICK));
     let known = files.labels.foreign()?;
     let protected = Protected::usual().into_iter().map(|protected| protected.path).collect();
-    let mut found =
-        Found { files, since: from.minus(TICK), moved, label, rows: Vec::new(), left: MOST_ENTRIES, bytes: 0, known, protected };
+    let mut found = Found { files, time, moved, label, rows: Vec::new(), left: MOST_ENTRIES, bytes: 0, known, protected };
     match found.directory(&WorkspacePath::root(), 0)? {
         ControlFlow::Continue(()) => Ok(files.labels.label_made(found.rows)?),
         ControlFlow::Break(()) => Ok(files.labels.label_everything(label)?),
@@ -145,7 +145,7 @@ fn is_there(workspace: &Workspace, row: &FileLabel) -> bool {
 /// Looks for what a command changed, and for foreign contents that it moved.
 struct Found<'f> {
     files: &'f Files,
-    since: Timestamp,
+    time: RangeInclusive<Timestamp>,
     /// Whether something foreign is not where it was.
     moved: bool,
     label: &'f Label,
@@ -162,7 +162,7 @@ impl Found<'_> {
     /// Breaks off when there is too much.
     fn directory(&mut self, at: &WorkspacePath, depth: usize) -> Result<ControlFlow<()>, Failed> {
         let workspace = &self.files.workspace;
-        let changed = workspace.changed(at).is_ok_and(|(changed, _)| changed >= self.since);
+        let changed = workspace.changed(at).is_ok_and(|(changed, _)| self.time.contains(&changed));
         let (Ok(entries), Ok(false)) = (workspace.list(at), workspace.has_odd_names(at)) else {
             // What cannot be seen, or named, may be anything, if it was there before or not.
             return Ok(if changed { ControlFlow::Break(()) } else { ControlFlow::Continue(()) });
@@ -205,7 +205,7 @@ impl Found<'_> {
 
     fn entry(&mut self, path: &WorkspacePath, kind: Kind) -> Result<ControlFlow<()>, Failed> {
         let Ok((changed, size)) = self.files.workspace.changed(path) else { return Ok(ControlFlow::Continue(())) };
-        let is_changed = changed >= self.since;
+        let is_changed = self.time.contains(&changed);
         if !(is_changed || self.moved && kind == Kind::File) {
             return Ok(ControlFlow::Continue(()));
         }
