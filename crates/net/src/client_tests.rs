@@ -122,17 +122,20 @@ async fn an_idle_connection_that_the_server_closed_does_not_fail_the_next_reques
     }
 }
 
+/// Whether the second request was read, nothing tells.
+async fn answer_one_and_end_under_the_next(server: &TestServer) {
+    let mut kept = server.accept().await;
+    kept.request().await;
+    kept.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
+    kept.request().await;
+}
+
 #[tokio::test]
 async fn a_kept_connection_that_ends_under_a_request_is_no_failure_of_it() {
     let server = TestServer::start().await;
     let client = server.client();
     let serve = async {
-        let mut first = server.accept().await;
-        first.request().await;
-        first.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
-        // The second request was read, or not: nothing tells.
-        first.request().await;
-        drop(first);
+        answer_one_and_end_under_the_next(&server).await;
         let mut second = server.accept().await;
         second.request().await;
         second.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nho").await;
@@ -151,11 +154,7 @@ async fn what_may_have_done_something_is_not_sent_twice() {
     let server = TestServer::start().await;
     let client = server.client();
     let serve = async {
-        let mut first = server.accept().await;
-        first.request().await;
-        first.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
-        first.request().await;
-        drop(first);
+        answer_one_and_end_under_the_next(&server).await;
         tokio::time::timeout(std::time::Duration::from_millis(200), server.accept()).await.is_err()
     };
     let ask = async {
