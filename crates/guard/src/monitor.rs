@@ -426,7 +426,7 @@ fn terms(action: &Action, scene: &Scene, view: View) -> Terms {
 /// a page elsewhere wants sent.
 fn others_have_a_say(action: &Action, scene: &Scene) -> bool {
     let Action::Run(exec) = action else { return false };
-    let labels = [&scene.label].into_iter().chain(scene.said.iter().map(|said| &said.label));
+    let labels = [&scene.label, &exec.label].into_iter().chain(scene.said.iter().map(|said| &said.label));
     labels.flat_map(Label::origins).any(|origin| !exec.hosts.contains(&origin))
 }
 

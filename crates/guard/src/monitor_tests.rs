@@ -258,6 +258,8 @@ fn leave_for_a_host_is_not_for_others_who_have_a_say() {
     let granted = allowed(room.monitor.judge(install("two"), &brought).unwrap());
     assert_eq!(granted.terms().view, View::Discardable, "nobody has seen this command");
     let Action::Run(exec) = install("two") else { unreachable!() };
+    let script = Action::Run(Exec { label: Label::untrusted("evil.example"), ..exec.clone() });
+    assert_eq!(rule_of(room.monitor.judge(script, &brought).unwrap()).0, "asked", "somebody else's file has a say");
     let stays = Action::Run(Exec { changes: ExecChanges::Immediate, ..exec });
     assert_eq!(rule_of(room.monitor.judge(stays, &brought).unwrap()).0, "asked");
     assert_eq!(rule(&tainted("install it")), ("asked", "exec-network".to_owned()));
