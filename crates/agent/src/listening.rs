@@ -26,8 +26,8 @@ pub(crate) struct Listening {
     pub(crate) introduced: bool,
     /// Whether there are tools to call.
     acts: Acts,
-    /// The attempt that is going on, and since when.
-    current: Option<(AttemptStarted, Instant)>,
+    /// The attempt that is going on, since when, and how long was waited in queues before.
+    current: Option<(AttemptStarted, Instant, Duration)>,
     /// How long was waited in queues, and since when it is waited now.
     queued: Duration,
     queued_since: Option<Instant>,
@@ -84,7 +84,7 @@ impl Listening {
     /// Another route is asked, or the same one again.
     pub(crate) fn attempt(&mut self, started: &AttemptStarted) {
         self.answer.attempt(started);
-        self.current = Some((started.clone(), Instant::now()));
+        self.current = Some((started.clone(), Instant::now(), self.queued));
     }
 
     /// The model does something, or is about to.
@@ -98,7 +98,7 @@ impl Listening {
 
     /// Who is asked now.
     pub(crate) fn asking(&self) -> Option<&ModelRef> {
-        self.current.as_ref().map(|(started, _)| &started.reference)
+        self.current.as_ref().map(|(started, ..)| &started.reference)
     }
 
     /// The router was dropped before it could give its account; of the attempt that went on we know this much.
@@ -120,13 +120,13 @@ impl Listening {
     fn dropped(mut self, outcome: Outcome, why: &str, context: ContextMeter) -> Asked {
         let waiting = self.queued_since.take().map(|since| since.elapsed()).unwrap_or_default();
         self.queued += waiting;
-        let attempt = self.current.take().map(|(started, since)| Attempt {
+        let attempt = self.current.take().map(|(started, since, queued_before)| Attempt {
             reference: started.reference,
             endpoint: started.endpoint,
             residency: started.residency,
             outcome: if self.answer.text.is_empty() { AttemptOutcome::Failed } else { AttemptOutcome::BrokeOff },
             fault: Some(Fault::new(FaultKind::Cancelled, Phase::Streaming, why)),
-            ms: millis(since.elapsed().saturating_sub(self.queued)),
+            ms: millis(since.elapsed().saturating_sub(self.queued.saturating_sub(queued_before))),
         });
         let timing = Timing { queued_ms: millis(self.queued), ..Timing::default() };
         self.with(outcome, Report { attempts: attempt.into_iter().collect(), timing, context })
