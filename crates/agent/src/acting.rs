@@ -16,17 +16,14 @@ use std::time::Duration;
 
 use krabba_context::{CALL_TOOL, FIND_TOOLS, Toolset};
 use krabba_guard::{Answer, Authorized, Denial, Question, Redeemed, Scene, Verdict};
-use krabba_redact::Redactor;
-use krabba_route::Ask;
-use krabba_tool::{Call, Outcome as Brought, Repeat, Run, Tool};
-use krabba_types::{Action, Image, JsonObject, Label, ModelRef, Structured, ToolCall};
+use krabba_tool::Call;
+use krabba_types::{Action, Image, JsonObject, Label, ModelRef, SessionId, Structured, ToolCall};
 use serde_json::Value;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
+use crate::doing::Aids;
+use crate::helping::Spent;
 use crate::history::History;
-use crate::looking::Looking;
 use crate::record::{Change, Outcome, Record};
 use crate::scene::scene;
 use crate::turn::{Keeper, TurnTask};
@@ -34,15 +31,6 @@ use crate::{Acted, AgentError, Status, TurnEvent};
 
 /// How often it is looked whether the owner has answered, perhaps in another process.
 const ANSWER_POLL: Duration = Duration::from_millis(200);
-
-/// How long a tool that was stopped has to give what it has, before what it left running is ended.
-const GRACE: Duration = Duration::from_millis(400);
-
-/// Lines of a tool's output that wait for the listener.
-const LINES: usize = 64;
-
-/// The most data of one result that is kept for the monitor, in bytes of JSON. More of it ties no handle to a name.
-const STRUCTURED: usize = 256 * 1024;
 
 /// How much a model is told of what is wrong with its arguments, in characters.
 const MISFIT: usize = 300;
@@ -63,6 +51,8 @@ pub(crate) struct Done {
     pub(crate) images: Vec<Image>,
     /// What a person is shown instead of the text's beginning.
     pub(crate) shown: Option<String>,
+    /// By sub-agents.
+    pub(crate) spent: Spent,
     /// Set when nothing more is done in this turn.
     pub(crate) halts: Option<Outcome>,
 }
@@ -70,7 +60,17 @@ pub(crate) struct Done {
 impl Done {
     /// In our words, and without anything having been done.
     pub(crate) fn refused(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_error: true, label: Label::System, structured: None, images: Vec::new(), shown: None, halts: None }
+        let spent = Spent::default();
+        Self {
+            text: text.into(),
+            is_error: true,
+            label: Label::System,
+            structured: None,
+            images: Vec::new(),
+            shown: None,
+            spent,
+            halts: None,
+        }
     }
 
     fn stopped() -> Self {
@@ -115,7 +115,7 @@ impl TurnTask {
             let why = format!("the arguments of {} are wrong: {misfit}; make the call again", printable(&name));
             return Ok(self.told(&name, &name, Done { label: tool.spec_label(), ..Done::refused(why) }));
         }
-        let session = self.lane.id.clone();
+        let session = self.acts_in().clone();
         let planned = self.meanwhile(keeper, tool.plan(Call { session: &session, arguments: &arguments })).await;
         let action = match planned {
             None => return Ok(Done::stopped()),
@@ -123,10 +123,17 @@ impl TurnTask {
             Some(Ok(action)) => action,
         };
         let what = action.title();
-        let scene = scene(&self.shared.settings.id, &session, &self.turn, history, route, &self.input.label);
-        let done = match self.decide(action, scene, keeper).await? {
+        let own = scene(&self.shared.settings.id, &session, &self.turn, history, route, &self.input.label);
+        let scene = match &self.behalf {
+            Some(behalf) => behalf.scene(own),
+            None => own,
+        };
+        let done = match self.decide(action, scene.clone(), keeper).await? {
             Decided::Not(done) => done,
-            Decided::Do(authorized) => self.run_tool(call, &*tool, authorized, (&what, self.eyes(history)), keeper).await?,
+            Decided::Do(authorized) => {
+                let aids = Aids { eyes: self.eyes(history), scene, changes: history.settings().for_successor() };
+                self.run_tool(call, &*tool, authorized, (&what, aids), keeper).await?
+            }
         };
         Ok(self.told(&name, &what, done))
     }
@@ -151,10 +158,7 @@ impl TurnTask {
             Verdict::Allowed(authorized) => Decided::Do(authorized),
             Verdict::Denied(denial) => Decided::Not(Done::refused(denial.message)),
             Verdict::Stopped(Denial { message, rule }) => {
-                let halted = Record::Changed(Change::Halted { rule: rule.clone() });
-                let event = halted.event(Some(&self.turn), Label::System, self.shared.clock.now())?;
-                let lane = Arc::clone(&self.lane);
-                self.shared.stored(move |store| Ok(store.append(&lane.id, &event)?)).await?;
+                self.halt(&rule).await?;
                 let outcome = Outcome::Broken(halted_words(&rule));
                 Decided::Not(Done { halts: Some(outcome), ..Done::refused(message) })
             }
@@ -189,80 +193,18 @@ impl TurnTask {
         }
     }
 
-    /// Does what was authorised. That it begins is on the disk before it does.
-    async fn run_tool(
-        &mut self,
-        call: &ToolCall,
-        tool: &dyn Tool,
-        authorized: Authorized<Action>,
-        (what, eyes): (&str, Looking),
-        keeper: &mut Keeper,
-    ) -> Result<Done, AgentError> {
-        if tool.repeat() == Repeat::Never && !self.begin_effect(call, what).await? {
-            return Ok(Done::refused("not done: a call of this id was begun before"));
-        }
-        self.speaker.say(TurnEvent::Status(Status::Acting { what: what.to_owned() }));
-        let least = authorized.terms().label.clone();
-        let asked = if let Action::Call(call) = authorized.action() { Some((call.server.clone(), call.tool.clone())) } else { None };
-        let looks_at = if let Action::Look(look) = authorized.action() { Some(look.path.name().to_owned()) } else { None };
-        let cancel = CancellationToken::new();
-        let (progress, mut lines) = mpsc::channel(LINES);
-        let run = Run {
-            session: self.lane.id.clone(),
-            cancel: cancel.clone(),
-            budget: self.shared.hands.limits.result_bytes,
-            progress,
-            eyes: Some(Arc::new(eyes)),
-        };
-        let redactor = self.shared.hands.redactor.clone();
-        let mut running = pin!(tool.run(authorized, run));
-        let (stop, deadline) = (self.stop.clone(), self.deadline);
-        let brought = loop {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => break Err(Some(Outcome::Stopped)),
-                // Not the owner's word: the turn goes on to an answer.
-                () = deadline.over() => break Err(None),
-                brought = &mut running => break Ok(brought),
-                Some(line) = lines.recv() => self.speaker.say(TurnEvent::Output(redactor.hide(&line).into_owned())),
-                () = keeper.keep(&self.shared) => {}
-                () = self.speaker.catch_up() => {}
-            }
-        };
-        let (brought, halts) = match brought {
-            Ok(brought) => (brought, None),
-            Err(halts) => {
-                cancel.cancel();
-                let late = tokio::time::timeout(GRACE, running).await;
-                let why = if halts.is_some() { "stopped by the owner".to_owned() } else { format!("ended: {}", deadline.words()) };
-                (late.unwrap_or_else(|_| Brought::failed(why)), halts)
-            }
-        };
-        let Brought { text, is_error, label, structured, images, shown } = brought;
-        let structured = asked.zip(structured).map(|((server, tool), value)| Structured { server, tool, value });
-        let structured = structured.filter(|structured| structured.value.to_string().len() <= STRUCTURED);
-        // A file that is made to hold secrets teaches them before anybody reads it.
-        looks_at.iter().for_each(|name| redactor.learn(name, &text));
-        let shown = shown.map(|shown| redactor.hide(&shown).into_owned());
-        let text = redactor.hide(&text).into_owned();
-        let structured = structured.map(|mut structured| {
-            hide_in(&mut structured.value, &redactor);
-            structured
-        });
-        let text = if text.is_empty() { "(no output)".to_owned() } else { text };
-        Ok(Done { text, is_error, label: label.join(&least), structured, images, shown, halts })
+    /// The conversation that what is done belongs to.
+    pub(crate) fn acts_in(&self) -> &SessionId {
+        self.behalf.as_ref().map_or(&self.lane.id, |behalf| &behalf.scene.session)
     }
 
-    /// A model that sees is asked as far as this conversation may go, whoever was chosen to hold it.
-    fn eyes(&self, history: &History) -> Looking {
-        let ask = Ask { images: true, model: None, sticky: None, profile: None, ..self.wishes(history) };
-        Looking { shared: Arc::clone(&self.shared), ask }
-    }
-
-    async fn begin_effect(&self, call: &ToolCall, what: &str) -> Result<bool, AgentError> {
-        let (session, id, turn, intent) = (self.lane.id.clone(), call.id.clone(), self.turn.clone(), what.to_owned());
-        let now = self.shared.clock.now();
-        self.shared.stored(move |store| Ok(store.begin_effect(&session, id.as_str(), &turn, &intent, now)?)).await
+    /// Nothing more is done in this conversation.
+    pub(crate) async fn halt(&self, rule: &str) -> Result<(), AgentError> {
+        let halted = Record::Changed(Change::Halted { rule: rule.to_owned() });
+        let event = halted.event(Some(&self.turn), Label::System, self.shared.clock.now())?;
+        let lane = Arc::clone(&self.lane);
+        self.shared.stored(move |store| Ok(store.append(&lane.id, &event)?)).await?;
+        Ok(())
     }
 
     /// Waits for `work` while the lease is kept and the listener catches up; `None` when the turn was stopped meanwhile.
@@ -294,16 +236,6 @@ impl TurnTask {
 /// What a person is told of a conversation in which nothing more is done.
 pub(crate) fn halted_words(rule: &str) -> String {
     format!("this conversation is stopped for good ({rule}, see krabba explain policy); look at what it read, and begin a new one")
-}
-
-/// Keeps secrets out of the texts in a value.
-fn hide_in(value: &mut Value, redactor: &Redactor) {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        Value::String(text) => *text = redactor.hide(text).into_owned(),
-        Value::Array(items) => items.iter_mut().for_each(|item| hide_in(item, redactor)),
-        Value::Object(members) => members.values_mut().for_each(|member| hide_in(member, redactor)),
-    }
 }
 
 /// Which tool a call means, and its arguments: those inside, when it goes through [`CALL_TOOL`].

@@ -82,19 +82,12 @@ impl Agent {
 
     /// The lane of a session, which need not exist yet. Two lanes of one session share one queue.
     pub fn session(&self, id: SessionId) -> Lane {
-        let mut lanes = self.shared.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(state) = lanes.get(&id).and_then(Weak::upgrade) {
-            return Lane::new(Arc::clone(&self.shared), state);
-        }
-        lanes.retain(|_, state| state.strong_count() > 0);
-        let state = Arc::new(LaneState::new(id.clone()));
-        lanes.insert(id, Arc::downgrade(&state));
-        Lane::new(Arc::clone(&self.shared), state)
+        self.shared.lane(id)
     }
 
     /// A lane for a conversation that has not begun. Nothing is written before its first turn.
     pub fn new_session(&self) -> Lane {
-        self.session(SessionId::new(Uuid::now_v7().to_string()))
+        self.shared.new_lane()
     }
 
     /// A new session with the choices of `before` (model, thinking, how far it may go), but none of its words.
@@ -126,6 +119,21 @@ impl Agent {
 }
 
 impl Shared {
+    pub(crate) fn lane(self: &Arc<Self>, id: SessionId) -> Lane {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = lanes.get(&id).and_then(Weak::upgrade) {
+            return Lane::new(Arc::clone(self), state);
+        }
+        lanes.retain(|_, state| state.strong_count() > 0);
+        let state = Arc::new(LaneState::new(id.clone()));
+        lanes.insert(id, Arc::downgrade(&state));
+        Lane::new(Arc::clone(self), state)
+    }
+
+    pub(crate) fn new_lane(self: &Arc<Self>) -> Lane {
+        self.lane(SessionId::new(Uuid::now_v7().to_string()))
+    }
+
     /// Runs `work` where it may wait for the disk.
     pub(crate) async fn stored<T: Send + 'static>(
         &self,

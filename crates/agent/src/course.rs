@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::deadline::Deadline;
 use crate::hands::Limits;
+use crate::helping::Spent;
 use crate::listening::Asked;
 use crate::record::Outcome;
 
@@ -126,6 +127,21 @@ impl Course {
         self.queued_ms = self.queued_ms.saturating_add(asked.report.timing.queued_ms);
         self.first_token_ms = self.first_token_ms.or(asked.report.timing.first_token_ms);
         self.output_tokens = self.output_tokens.saturating_add(asked.answer.usage.output_tokens.unwrap_or(0));
+    }
+
+    /// What is left of the limits while a step is done.
+    pub(crate) fn left(&self) -> Limits {
+        Limits {
+            steps: self.limits.steps.saturating_sub(self.steps.saturating_add(1)).max(1),
+            output_tokens: self.limits.output_tokens.map(|limit| limit.saturating_sub(self.output_tokens)),
+            ..self.limits
+        }
+    }
+
+    /// Takes what sub-agents came to.
+    pub(crate) fn spend(&mut self, spent: &Spent) {
+        self.steps = self.steps.saturating_add(spent.steps);
+        self.output_tokens = self.output_tokens.saturating_add(spent.output_tokens);
     }
 
     /// Where the time of all steps went.

@@ -14,6 +14,7 @@ use crate::OpeningRecord;
 use crate::agent::Shared;
 use crate::deadline::Deadline;
 use crate::hands::Arriving;
+use crate::helping::Behalf;
 use crate::history::{History, SessionSettings};
 use crate::queue::Queue;
 use crate::record::{Change, CutRecord, EndRecord, Record};
@@ -94,9 +95,18 @@ impl Lane {
 
     /// Begins a turn, or queues it behind those that are there. Needs a tokio runtime around it.
     pub fn turn(&self, input: Input) -> TurnHandle {
+        self.begin(input, None)
+    }
+
+    /// Begins a turn of a sub-agent.
+    pub(crate) fn turn_for(&self, input: Input, behalf: Arc<Behalf>) -> TurnHandle {
+        self.begin(input, Some(behalf))
+    }
+
+    fn begin(&self, input: Input, behalf: Option<Arc<Behalf>>) -> TurnHandle {
         let turn = TurnId::new(Uuid::now_v7().to_string());
         let stop = self.shared.closing.child_token();
-        let give_way = CancellationToken::new();
+        let give_way = behalf.as_ref().map(|behalf| behalf.give_way.clone()).unwrap_or_default();
         let (sender, events) = mpsc::channel(CHANNEL);
         self.state.queue.stop_those_who_stand_by();
         if self.shared.hands.arriving == Arriving::Interrupt {
@@ -112,6 +122,8 @@ impl Lane {
             give_way: give_way.clone(),
             speaker: Speaker::new(sender),
             deadline: Deadline::default(),
+            left: behalf.as_ref().map_or(self.shared.hands.limits, |behalf| behalf.limits),
+            behalf,
         };
         // Owned by the agent, whose `close` waits for it; ended by the handle.
         self.shared.tasks.spawn(task.run(place));

@@ -13,6 +13,10 @@
 //! Every request is worked out from the session's events alone ([`History`]), so that the request of the next turn
 //! extends this one, and the model's server can go on from what it has already read.
 //!
+//! # Sub-agents
+//! A model may have a task done in a conversation of its own, by a turn like any other, which has no authority but that of the turn
+//! that began it (`helping.rs`).
+//!
 //! # Tasks
 //! There is one task for each turn. It is owned by the agent, whose [`Agent::close`] stops all of them and waits until
 //! each has stored what it has.
@@ -28,10 +32,12 @@ mod asking;
 mod compacting;
 mod course;
 mod deadline;
+mod doing;
 mod ending;
 mod error;
 mod event;
 mod hands;
+mod helping;
 mod history;
 mod inspection;
 mod lane;

@@ -29,7 +29,7 @@ impl TurnTask {
         began: Timestamp,
     ) -> Result<TurnEnd, AgentError> {
         let thinking = self.input.thinking.or(history.settings().thinking).unwrap_or(self.shared.settings.thinking);
-        let mut course = Course::new(self.shared.hands.limits);
+        let mut course = Course::new(self.left);
         loop {
             let prompt = Arc::new(SessionPrompt::new(Arc::clone(&self.shared), Arc::clone(&history), self.turn.clone(), thinking));
             let mut asked = self.ask(&history, &prompt, course.temper, keeper).await;
@@ -73,7 +73,8 @@ impl TurnTask {
         if self.stop.is_cancelled() {
             return Some(Outcome::Stopped);
         }
-        let steered = self.shared.hands.arriving == Arriving::Steer && place.behind() > 0;
+        let waits = place.behind() > 0 || self.behalf.as_ref().is_some_and(|behalf| behalf.is_steered());
+        let steered = self.shared.hands.arriving == Arriving::Steer && waits;
         (steered || self.give_way.is_cancelled()).then_some(Outcome::Steered)
     }
 
@@ -92,8 +93,10 @@ impl TurnTask {
             if self.stop.is_cancelled() {
                 return Ok(Some(Outcome::Stopped));
             }
+            self.left = course.left();
             let refused = course.refuses() || self.deadline.is_over();
             let mut done = if refused { Done::refused(REFUSED) } else { self.act(call, route, history, keeper).await? };
+            course.spend(&done.spent);
             results.push(done.text.clone());
             if index + 1 == calls.len() {
                 let (advice, line) = course.acted(calls, &results, &self.deadline);
@@ -154,7 +157,7 @@ impl TurnTask {
     }
 
     async fn write_result(&self, call: &ToolCall, done: Done) -> Result<Arc<History>, AgentError> {
-        let Done { text, is_error, label, structured, images, shown: _, halts: _ } = done;
+        let Done { text, is_error, label, structured, images, shown: _, spent: _, halts: _ } = done;
         let result = ToolResult { call: call.id.clone(), name: call.name.clone(), text, is_error, images };
         let now = self.shared.clock.now();
         let event = Record::Result(ResultRecord { result, structured }).event(Some(&self.turn), label, now)?;

@@ -29,6 +29,8 @@ use crate::agent::Shared;
 use crate::course::Course;
 use crate::deadline::Deadline;
 use crate::ending::{Closing, close_interrupted};
+use crate::hands::Limits;
+use crate::helping::Behalf;
 use crate::history::History;
 use crate::lane::{LaneState, first_status};
 use crate::listening::Asked;
@@ -81,6 +83,10 @@ pub(crate) struct TurnTask {
     pub(crate) give_way: CancellationToken,
     pub(crate) speaker: Speaker,
     pub(crate) deadline: Deadline,
+    /// What is left of the limits of the turn.
+    pub(crate) left: Limits,
+    /// For whom a sub-agent works.
+    pub(crate) behalf: Option<Arc<Behalf>>,
 }
 
 impl TurnTask {
@@ -164,9 +170,9 @@ impl TurnTask {
         let history = self.begin().await?;
         if let Some(rule) = &history.settings().halted {
             let outcome = Outcome::Broken(halted_words(rule));
-            return Ok(self.finish(Asked::nothing(outcome), Course::new(self.shared.hands.limits), Vec::new(), &history, began).await);
+            return Ok(self.finish(Asked::nothing(outcome), Course::new(self.left), Vec::new(), &history, began).await);
         }
-        self.deadline = Deadline::begin(self.shared.hands.limits.seconds);
+        self.deadline = self.behalf.as_ref().map_or_else(|| Deadline::begin(self.left.seconds), |behalf| behalf.deadline);
         self.steps(history, place, keeper, began).await
     }
 

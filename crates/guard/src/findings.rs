@@ -62,7 +62,7 @@ pub(crate) fn conditions(action: &Action, scene: &Scene, policy: &Policy, proven
     note(Condition::Decoy, known.decoys.as_ref().is_some_and(|decoys| texts.iter().any(|text| decoys.are_in(text))));
     note(Condition::Secret, texts.iter().any(|text| known.secrets.finds(text)));
     match action {
-        Action::Consult(_) | Action::Look(_) => {}
+        Action::Consult(_) | Action::Look(_) | Action::Spawn(_) => {}
         Action::Change(changes) => {
             note(Condition::ControlFile, changes.changes.iter().any(|change| ControlFiles::holds(&change.path)));
             note(Condition::Memory, changes.changes.iter().any(|change| ControlFiles::is_memory(&change.path)));
@@ -102,6 +102,7 @@ pub(crate) fn conditions(action: &Action, scene: &Scene, policy: &Policy, proven
 fn texts(action: &Action) -> Vec<String> {
     match action {
         Action::Consult(consult) => vec![consult.query.clone()],
+        Action::Spawn(spawn) => vec![spawn.task.clone()],
         Action::Look(look) => vec![look.path.to_string(), Value::Object(look.arguments.clone()).to_string()],
         Action::Change(changes) => changes.changes.iter().flat_map(|change| [change.path.to_string(), added(&change.diff)]).collect(),
         Action::Run(exec) => {

@@ -51,7 +51,7 @@ impl Grant {
                 let arguments = call.arguments.iter().filter(|(name, _)| decides(name));
                 of.into_iter().chain(arguments.map(|(name, value)| (format!("argument {name}"), value.clone()))).collect()
             }
-            Action::Consult(_) | Action::Look(_) | Action::Control(_) | Action::Search(_) => return None,
+            Action::Consult(_) | Action::Look(_) | Action::Control(_) | Action::Search(_) | Action::Spawn(_) => return None,
         };
         Some(Self { sink: Sink::of(action), target: target.into_iter().collect() })
     }
@@ -91,7 +91,7 @@ pub(crate) fn may_cover(sink: Sink, met: &BTreeSet<Condition>) -> bool {
         Sink::Change | Sink::Fetch => !steers,
         // Another command than the one that was shown changes nothing in place where somebody else has a say.
         Sink::Run => !met.contains(&Condition::Tainted) || met.contains(&Condition::ThrowAway),
-        Sink::Consult | Sink::Look | Sink::Observe | Sink::Type | Sink::Search => false,
+        Sink::Consult | Sink::Look | Sink::Observe | Sink::Type | Sink::Search | Sink::Spawn => false,
     }
 }
 

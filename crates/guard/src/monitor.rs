@@ -408,7 +408,8 @@ fn terms(action: &Action, scene: &Scene, view: View) -> Terms {
         | Action::Control(_)
         | Action::Fetch(_)
         | Action::Search(_)
-        | Action::Call(_) => Vec::new(),
+        | Action::Call(_)
+        | Action::Spawn(_) => Vec::new(),
     };
     let said = scene.said.iter().map(|said| &said.label);
     // The model wrote the action, so that at best it is made from the owner's own.
@@ -445,8 +446,12 @@ fn typed_words(action: &Action) -> String {
             format!("remove {}", gone.map(|change| question::visible(change.path.as_str())).collect::<Vec<_>>().join(" "))
         }
         Action::Call(call) => question::visible(&call.tool),
-        Action::Consult(_) | Action::Look(_) | Action::Run(_) | Action::Control(_) | Action::Fetch(_) | Action::Search(_) => {
-            "do it".to_owned()
-        }
+        Action::Consult(_)
+        | Action::Look(_)
+        | Action::Run(_)
+        | Action::Control(_)
+        | Action::Fetch(_)
+        | Action::Search(_)
+        | Action::Spawn(_) => "do it".to_owned(),
     }
 }

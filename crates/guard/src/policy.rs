@@ -130,6 +130,8 @@ pub enum Sink {
     CallDeclared,
     /// Calls a tool of an MCP server that nobody said anything about.
     CallUndeclared,
+    /// Has a sub-agent do something.
+    Spawn,
 }
 
 impl Decision {
@@ -148,7 +150,7 @@ impl Decision {
 
 impl Sink {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Consult,
         Self::Look,
         Self::Change,
@@ -160,6 +162,7 @@ impl Sink {
         Self::CallReading,
         Self::CallDeclared,
         Self::CallUndeclared,
+        Self::Spawn,
     ];
 
     /// For a person.
@@ -176,6 +179,7 @@ impl Sink {
             Self::CallReading => "Calling a tool of an MCP server that only reads",
             Self::CallDeclared => "Calling a tool of an MCP server whose critical arguments are declared",
             Self::CallUndeclared => "Calling any other tool of an MCP server",
+            Self::Spawn => "Having a sub-agent do something",
         }
     }
 
@@ -183,6 +187,7 @@ impl Sink {
     pub fn of(action: &Action) -> Self {
         match action {
             Action::Consult(_) => Self::Consult,
+            Action::Spawn(_) => Self::Spawn,
             Action::Look(_) => Self::Look,
             Action::Change(_) => Self::Change,
             Action::Run(_) => Self::Run,
@@ -214,6 +219,7 @@ impl Sink {
             Self::CallReading => "call-reading",
             Self::CallDeclared => "call-declared",
             Self::CallUndeclared => "call-undeclared",
+            Self::Spawn => "spawn",
         }
     }
 }

@@ -40,6 +40,10 @@ pub(crate) fn lines(action: &Action, terms: &Terms, scene: &Scene, provenance: &
             lines.push(format!("  question: {} ({})", visible(&search.query), origin(&search.query)));
         }
         Action::Call(call) => foreign(call, scene, provenance, &mut lines),
+        Action::Spawn(spawn) => {
+            lines.push("have a sub-agent do:".to_owned());
+            lines.extend(spawn.task.lines().map(|line| format!("  {}", visible(line))));
+        }
     }
     lines
 }

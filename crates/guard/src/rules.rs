@@ -5,7 +5,7 @@ use crate::policy::Condition::{
     Tainted, ThrowAway, Vouched,
 };
 use crate::policy::Decision::{Allow, AllowApart, Ask, AskTyped, Deny, Stop};
-use crate::policy::Sink::{CallDeclared, CallReading, CallUndeclared, Change, Consult, Fetch, Look, Observe, Run, Search, Type};
+use crate::policy::Sink::{CallDeclared, CallReading, CallUndeclared, Change, Consult, Fetch, Look, Observe, Run, Search, Spawn, Type};
 use crate::policy::{Condition, Decision, Rule, Sink};
 
 const OUTSIDE: &[Sink] = &[CallDeclared, CallReading, CallUndeclared, Fetch, Search];
@@ -23,7 +23,7 @@ const fn rule(
     Rule { id, about, when, unless, decision, why }
 }
 
-pub(crate) static RULES: [Rule; 39] = [
+pub(crate) static RULES: [Rule; 40] = [
     rule("guest-answers-only", &[], &[Guest], &[], Deny, "a guest gets answers; nothing is done for them"),
     rule("decoy", &[], &[Decoy], &[], Stop, "a decoy that nothing honest uses is in it: something is after your keys"),
     rule("secret-leaves", OUTSIDE, &[Secret], &[], Deny, "one of the owner's keys or passwords is in it"),
@@ -37,6 +37,14 @@ pub(crate) static RULES: [Rule; 39] = [
     ),
     rule("consult", &[Consult], &[], &[], Allow, "it looks into what krabba itself holds"),
     rule("workspace-read", &[Look], &[], &[], Allow, "what is read keeps its label"),
+    rule(
+        "sub-agent",
+        &[Spawn],
+        &[],
+        &[],
+        Allow,
+        "it may do no more than this conversation may: each of its actions is judged as one of this",
+    ),
     // Files.
     rule(
         "hidden-secret",

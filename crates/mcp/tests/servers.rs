@@ -125,7 +125,7 @@ impl Opened {
     async fn call_until(&self, name: &str, arguments: Value, cancel: &CancellationToken) -> Outcome {
         let action = self.allowed(self.plan(name, arguments).await);
         let (progress, _lines) = tokio::sync::mpsc::channel(8);
-        let run = Run { session: SessionId::new("s"), cancel: cancel.clone(), budget: 10_000, progress, eyes: None };
+        let run = Run { session: SessionId::new("s"), cancel: cancel.clone(), budget: 10_000, progress, eyes: None, helper: None };
         self.catalogue.get(name).unwrap().run(action, run).await
     }
 

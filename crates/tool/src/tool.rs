@@ -59,6 +59,8 @@ pub struct Run {
     pub progress: mpsc::Sender<String>,
     /// A model that sees, where one may be asked.
     pub eyes: Option<Arc<dyn Eyes>>,
+    /// A sub-agent, where there may be one.
+    pub helper: Option<Arc<dyn Helper>>,
 }
 
 /// A model that sees pictures, asked within the limits of the conversation.
@@ -76,6 +78,21 @@ pub struct Seen {
     pub residency: Residency,
     /// What it says.
     pub text: String,
+}
+
+/// A sub-agent: a conversation of its own that may do no more than the one that begins it.
+pub trait Helper: std::fmt::Debug + Send + Sync {
+    /// What came of a task; the error is one line for the model that asked. Dropping the future stops the work.
+    fn work(&self, task: String) -> BoxFuture<'_, Result<Worked, String>>;
+}
+
+/// What a sub-agent brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worked {
+    /// Its answer.
+    pub text: String,
+    /// No cleaner than anything that it read.
+    pub label: Label,
 }
 
 /// Whether work whose end is unknown may be done again.

@@ -15,6 +15,7 @@ use crate::image::LookAtImage;
 use crate::ls::Ls;
 use crate::process::Process;
 use crate::read::Read;
+use crate::sessions_spawn::SessionsSpawn;
 use crate::web_fetch::WebFetch;
 use crate::web_search::WebSearch;
 use crate::write::Write;
@@ -55,5 +56,6 @@ pub fn builtin(settings: &Settings) -> Vec<Arc<dyn Tool>> {
     ];
     tools.extend(search.map(|settings| Arc::new(WebSearch::new(settings)) as Arc<dyn Tool>));
     tools.extend(fetch.map(|settings| Arc::new(WebFetch::new(settings)) as Arc<dyn Tool>));
+    tools.push(Arc::new(SessionsSpawn::new()));
     tools
 }

@@ -32,6 +32,7 @@ mod picture;
 mod process;
 mod read;
 mod reading;
+mod sessions_spawn;
 mod text;
 mod walk;
 mod web_fetch;

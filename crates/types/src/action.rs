@@ -28,6 +28,8 @@ pub enum Action {
     Search(Search),
     /// Calls a tool of an MCP server.
     Call(ForeignCall),
+    /// Has a sub-agent do something, with no more authority than who asks for it.
+    Spawn(Spawn),
 }
 
 impl Action {
@@ -49,6 +51,7 @@ impl Action {
             Self::Fetch(fetch) => format!("get {}", fetch.url),
             Self::Search(search) => format!("search the web for \"{}\"", search.query),
             Self::Call(call) => format!("{} at {}", call.tool, call.server),
+            Self::Spawn(spawn) => format!("have a sub-agent do \"{}\"", spawn.task),
         };
         one_line(&text)
     }
@@ -72,6 +75,15 @@ pub struct Consult {
     pub tool: String,
     /// What is looked for.
     pub query: String,
+}
+
+/// What a sub-agent is to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spawn {
+    /// In the words of the model that asks for it.
+    pub task: String,
+    /// How long it may take, in seconds; `None` for as long as the turn.
+    pub timeout_seconds: Option<u64>,
 }
 
 /// A place in the workspace, relative to its root, without `.`, `..`, empty or absolute parts. The root itself is the empty

@@ -22,7 +22,7 @@ mod usage;
 
 pub use action::{
     Action, Consult, Control, Encoding, Exec, ExecChanges, ExecMode, ExecStdio, Fetch, FileChange, FileChanges, ForeignCall, ForeignEffect,
-    Look, PathError, Search, Structured, WorkspacePath, World,
+    Look, PathError, Search, Spawn, Structured, WorkspacePath, World,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use event::{BrokenCall, CallProblem, DoneReason, ModelEvent, Progress, ToolCallPart};

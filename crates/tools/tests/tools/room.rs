@@ -116,7 +116,14 @@ impl Room {
 
     fn run(&self) -> Run {
         let progress = self.watch.clone();
-        Run { session: self.session.clone(), cancel: self.cancel.clone(), budget: self.budget, progress, eyes: self.eyes.clone() }
+        Run {
+            session: self.session.clone(),
+            cancel: self.cancel.clone(),
+            budget: self.budget,
+            progress,
+            eyes: self.eyes.clone(),
+            helper: None,
+        }
     }
 
     pub(crate) fn scratch(&self) -> PathBuf {
