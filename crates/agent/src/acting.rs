@@ -24,13 +24,18 @@ use tokio::time::Instant;
 use crate::doing::Aids;
 use crate::helping::Spent;
 use crate::history::History;
-use crate::record::{Change, Outcome, Record};
+use crate::record::{Change, Maker, Outcome, Record};
 use crate::scene::scene;
 use crate::turn::{Keeper, TurnTask};
 use crate::{Acted, AgentError, Status, TurnEvent};
 
 /// How often it is looked whether the owner has answered, perhaps in another process.
 const ANSWER_POLL: Duration = Duration::from_millis(200);
+
+/// How often the owner says no in one turn before nothing else is asked in it.
+const NOES: u32 = 3;
+
+const ENOUGH: &str = "not done: the owner has said no to this and other things; no more is asked in this turn, answer with what is known";
 
 /// How much a model is told of what is wrong with its arguments, in characters.
 const MISFIT: usize = 300;
@@ -48,6 +53,7 @@ pub(crate) struct Done {
     pub(crate) is_error: bool,
     pub(crate) label: Label,
     pub(crate) structured: Option<Structured>,
+    pub(crate) maker: Option<Maker>,
     pub(crate) images: Vec<Image>,
     /// What a person is shown instead of the text's beginning.
     pub(crate) shown: Option<String>,
@@ -66,6 +72,7 @@ impl Done {
             is_error: true,
             label: Label::System,
             structured: None,
+            maker: None,
             images: Vec::new(),
             shown: None,
             spent,
@@ -162,6 +169,11 @@ impl TurnTask {
                 let outcome = Outcome::Broken(halted_words(&rule));
                 Decided::Not(Done { halts: Some(outcome), ..Done::refused(message) })
             }
+            Verdict::Asked(question) if self.noes >= NOES => {
+                let monitor = Arc::clone(&self.shared.hands.monitor);
+                self.shared.stored(move |_| Ok(monitor.settle(&question.id, &Answer::Deny, "enough")?)).await?;
+                Decided::Not(Done::refused(ENOUGH))
+            }
             Verdict::Asked(question) => self.wait_for_answer(*question, keeper).await?,
         })
     }
@@ -181,7 +193,10 @@ impl TurnTask {
             let (monitor, asked) = (Arc::clone(&self.shared.hands.monitor), id.clone());
             match self.shared.stored(move |_| Ok(monitor.redeem(&asked)?)).await? {
                 Redeemed::Allowed(authorized) => return Ok(Decided::Do(authorized)),
-                Redeemed::Denied(denial) => return Ok(Decided::Not(Done::refused(denial.message))),
+                Redeemed::Denied(denial) => {
+                    self.noes = self.noes.saturating_add(1);
+                    return Ok(Decided::Not(Done::refused(denial.message)));
+                }
                 Redeemed::Pending => {}
             }
             if self.meanwhile(keeper, tokio::time::sleep(ANSWER_POLL)).await.is_none() {

@@ -18,7 +18,7 @@ use crate::acting::{Done, halted_words};
 use crate::helping::{Behalf, Helping, Spent};
 use crate::history::History;
 use crate::looking::Looking;
-use crate::record::{Change, Outcome};
+use crate::record::{Change, Maker, Outcome};
 use crate::turn::{Keeper, TurnTask};
 use crate::{AgentError, Input, Status, TurnEvent};
 
@@ -84,6 +84,8 @@ impl TurnTask {
             halts = Some(Outcome::Broken(halted_words(rule)));
         }
         let Brought { text, is_error, label, structured, images, shown } = brought;
+        let server = asked.as_ref().map(|(server, _)| server.clone());
+        let maker = Some(Maker { tool: tool.spec().name.clone(), server });
         let structured = asked.zip(structured).map(|((server, tool), value)| Structured { server, tool, value });
         let structured = structured.filter(|structured| structured.value.to_string().len() <= STRUCTURED);
         // A file that is made to hold secrets teaches them before anybody reads it.
@@ -95,7 +97,7 @@ impl TurnTask {
             structured
         });
         let text = if text.is_empty() { "(no output)".to_owned() } else { text };
-        Ok(Done { text, is_error, label: label.join(&least), structured, images, shown, spent, halts })
+        Ok(Done { text, is_error, label: label.join(&least), structured, maker, images, shown, spent, halts })
     }
 
     /// Passes on what there is to see of a tool at work, until it is done, the owner stops it, or there is no more time.

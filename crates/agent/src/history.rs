@@ -259,9 +259,9 @@ impl History {
             Record::Call(call) => {
                 self.turn(event).say(event, Message { role: Role::Assistant, parts: vec![Part::ToolCall(call)] });
             }
-            Record::Result(ResultRecord { result, structured }) => {
+            Record::Result(ResultRecord { result, structured, maker }) => {
                 self.structured.extend(structured);
-                self.material.extend(Material::of_result(event.seq, &event.label, &result));
+                self.material.extend(Material::of_result(event.seq, &event.label, &result, maker));
                 self.turn(event).say(event, Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] });
             }
             Record::Started(_) => self.turn(event).at = Some(event.at),

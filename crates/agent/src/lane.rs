@@ -123,6 +123,7 @@ impl Lane {
             speaker: Speaker::new(sender),
             deadline: Deadline::default(),
             left: behalf.as_ref().map_or(self.shared.hands.limits, |behalf| behalf.limits),
+            noes: 0,
             behalf,
         };
         // Owned by the agent, whose `close` waits for it; ended by the handle.

@@ -73,7 +73,7 @@ pub use inspection::Inspection;
 pub use lane::{Lane, SessionView, TurnHandle};
 pub use opening::{Briefing, OpeningRecord};
 pub use record::{
-    AssistantRecord, AttemptRecord, Change, ContextRecord, Counted, CutRecord, EndRecord, Extent, NoticeRecord, Outcome, Record,
+    AssistantRecord, AttemptRecord, Change, ContextRecord, Counted, CutRecord, EndRecord, Extent, Maker, NoticeRecord, Outcome, Record,
     StartRecord, TimingRecord, UnreadableRecord, UserRecord,
 };
 pub use status::Status;

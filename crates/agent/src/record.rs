@@ -95,11 +95,24 @@ pub struct ResultRecord {
     /// What the server gave as data, for the monitor alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub structured: Option<Structured>,
+    /// Whose tool it was, where that is not what the model called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maker: Option<Maker>,
+}
+
+/// Who made a result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Maker {
+    /// The tool, whichever way it was called.
+    pub tool: String,
+    /// The MCP server that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
 }
 
 impl From<ToolResult> for ResultRecord {
     fn from(result: ToolResult) -> Self {
-        Self { result, structured: None }
+        Self { result, structured: None, maker: None }
     }
 }
 

@@ -1,10 +1,11 @@
 //! From a session's history to the scene in which an action would happen.
 
+use krabba_context::Fragment;
 use krabba_guard::{Principal, Said, Scene, Source};
 use krabba_types::{AgentId, Label, ModelRef, Part, SessionId, ToolResult, TurnId};
 
 use crate::History;
-use crate::record::{AssistantRecord, UserRecord};
+use crate::record::{AssistantRecord, Maker, UserRecord};
 
 /// A piece of the context, and where it stands in the log.
 #[derive(Clone, Debug)]
@@ -29,12 +30,13 @@ impl Material {
 
     /// What a model noted of earlier turns.
     pub(crate) fn of_note(seq: u64, label: &Label, text: &str) -> Option<Self> {
-        Self::new(seq, Source::Model, label, text.to_owned())
+        Self::new(seq, Source::Summary, label, text.to_owned())
     }
 
     /// What a tool brought.
-    pub(crate) fn of_result(seq: u64, label: &Label, result: &ToolResult) -> Option<Self> {
-        Self::new(seq, Source::Tool { name: result.name.clone() }, label, result.text.clone())
+    pub(crate) fn of_result(seq: u64, label: &Label, result: &ToolResult, maker: Option<Maker>) -> Option<Self> {
+        let Maker { tool, server } = maker.unwrap_or_else(|| Maker { tool: result.name.clone(), server: None });
+        Self::new(seq, Source::Tool { name: tool, server }, label, result.text.clone())
     }
 
     /// What somebody else than the owner wrote to the model.
@@ -52,6 +54,9 @@ impl Material {
 pub(crate) fn scene(agent: &AgentId, session: &SessionId, turn: &TurnId, history: &History, route: &ModelRef, speaker: &Label) -> Scene {
     let cut = history.cut_for(route);
     let kept = history.material().iter().filter(|material| material.seq >= cut || material.said.label.is_own());
+    // What foreign content had a hand in does not stand there.
+    let files = history.opening().into_iter().flat_map(|opening| opening.system.fragments()).filter_map(Fragment::foreign_text);
+    let profile = files.map(|text| Said { source: Source::Profile, label: Label::System, text: text.to_owned() });
     let principal = match speaker {
         Label::Owner | Label::System | Label::Minted => Principal::Owner,
         Label::Guest { person } => Principal::Guest { person: person.clone() },
@@ -63,7 +68,7 @@ pub(crate) fn scene(agent: &AgentId, session: &SessionId, turn: &TurnId, history
         turn: turn.clone(),
         principal,
         label: history.label_of_answer(route),
-        said: kept.map(|material| material.said.clone()).collect(),
+        said: profile.chain(kept.map(|material| material.said.clone())).collect(),
         structured: history.structured().to_vec(),
     }
 }

@@ -157,10 +157,10 @@ impl TurnTask {
     }
 
     async fn write_result(&self, call: &ToolCall, done: Done) -> Result<Arc<History>, AgentError> {
-        let Done { text, is_error, label, structured, images, shown: _, spent: _, halts: _ } = done;
+        let Done { text, is_error, label, structured, maker, images, shown: _, spent: _, halts: _ } = done;
         let result = ToolResult { call: call.id.clone(), name: call.name.clone(), text, is_error, images };
         let now = self.shared.clock.now();
-        let event = Record::Result(ResultRecord { result, structured }).event(Some(&self.turn), label, now)?;
+        let event = Record::Result(ResultRecord { result, structured, maker }).event(Some(&self.turn), label, now)?;
         let (lane, id) = (Arc::clone(&self.lane), call.id.clone());
         self.shared
             .stored(move |store| {

@@ -85,6 +85,8 @@ pub(crate) struct TurnTask {
     pub(crate) deadline: Deadline,
     /// What is left of the limits of the turn.
     pub(crate) left: Limits,
+    /// How often the owner said no in it.
+    pub(crate) noes: u32,
     /// For whom a sub-agent works.
     pub(crate) behalf: Option<Arc<Behalf>>,
 }
@@ -182,12 +184,16 @@ impl TurnTask {
         let user =
             UserRecord { parts: self.input.parts.clone(), circumstances: self.input.circumstances.as_ref().map(ToString::to_string) };
         let started = StartRecord { model: self.input.model.clone(), thinking: self.input.thinking.unwrap_or_default() };
-        let shared = Arc::clone(&self.shared);
+        let (shared, monitor) = (Arc::clone(&self.shared), Arc::clone(&self.shared.hands.monitor));
         let (label, row) = (self.input.label.clone(), self.shared.new_session_row(&self.lane.id, title(&user.parts)));
         let (history, lines) = self
             .shared
             .stored(move |store| {
                 let before = lane.refresh(store)?;
+                // A task goes on where the person only added to it.
+                if before.last_end().is_none_or(|end| end.outcome != Outcome::Steered) {
+                    monitor.take_back_grants(&lane.id)?;
+                }
                 store.get_or_create_session(&row)?;
                 let Closing { mut events, mut lines, begun } = close_interrupted(store, &lane.id, &before, now)?;
                 if before.opening().is_none() {

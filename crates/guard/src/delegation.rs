@@ -73,7 +73,13 @@ impl Delegation {
         for said in &mut scene.said {
             let origins = said.label.origins();
             let theirs = !said.label.is_own() && origins.iter().all(|origin| *origin == self.from) && !origins.is_empty();
-            if theirs && matches!(said.source, Source::Tool { .. }) {
+            // What another tool made of it, or the model with that tool, is not their word.
+            let made = match &said.source {
+                Source::Tool { server: Some(server), .. } => self.from == format!("MCP server {server}"),
+                Source::Tool { name, server: None } => name == "web_fetch",
+                Source::Typed | Source::Model | Source::Summary | Source::Profile => false,
+            };
+            if theirs && made {
                 (said.source, said.label) = (Source::Typed, Label::Owner);
             }
         }

@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use crate::owner_words::OwnerWords;
 use crate::policy::Condition;
-use crate::provenance::{Provenance, leaves, text_of};
-use crate::{ControlFiles, Decoys, Policy, Principal, Scene, Source, ThrowAway};
+use crate::provenance::{Provenance, keys, leaves, text_of};
+use crate::{ControlFiles, Decoys, Principal, Scene, Source, handles};
 
 /// Tools whose results are public: what they bring cannot be the owner's secret.
 const PUBLIC_TOOLS: [&str; 2] = ["web_search", "web_fetch"];
 
 /// Words in the name of a tool that nobody described, after which nothing can be taken back.
-const IRREVERSIBLE: [&str; 16] = [
+const IRREVERSIBLE: [&str; 26] = [
     "delete",
     "remove",
     "destroy",
@@ -29,9 +29,19 @@ const IRREVERSIBLE: [&str; 16] = [
     "buy",
     "purchase",
     "order",
-    "send_money",
+    "money",
+    "transaction",
     "withdraw",
     "password",
+    "credential",
+    "credentials",
+    "share",
+    "sharing",
+    "permission",
+    "permissions",
+    "grant",
+    "revoke",
+    "publish",
 ];
 
 /// What is known beside the scene.
@@ -41,7 +51,7 @@ pub(crate) struct Known {
     pub(crate) decoys: Option<Decoys>,
 }
 
-pub(crate) fn conditions(action: &Action, scene: &Scene, policy: &Policy, provenance: &Provenance, known: &Known) -> BTreeSet<Condition> {
+pub(crate) fn conditions(action: &Action, scene: &Scene, provenance: &Provenance, known: &Known) -> BTreeSet<Condition> {
     let words = provenance.words();
     let mut met = BTreeSet::new();
     let mut note = |condition: Condition, holds: bool| {
@@ -58,6 +68,7 @@ pub(crate) fn conditions(action: &Action, scene: &Scene, policy: &Policy, proven
     };
     note(Condition::Tainted, made_of_foreign || scene.is_tainted());
     note(Condition::Private, scene.said.iter().any(|said| is_private(&said.source)));
+    note(Condition::Profile, scene.said.iter().any(|said| said.source == Source::Profile));
     let texts = texts(action);
     note(Condition::Decoy, known.decoys.as_ref().is_some_and(|decoys| texts.iter().any(|text| decoys.are_in(text))));
     note(Condition::Secret, texts.iter().any(|text| known.secrets.finds(text)));
@@ -69,14 +80,12 @@ pub(crate) fn conditions(action: &Action, scene: &Scene, policy: &Policy, proven
             note(Condition::NewNote, is_new_note(changes));
             note(Condition::LosesSecret, changes.changes.iter().any(|change| loses_secret(&change.diff)));
             note(Condition::Removes, changes.changes.iter().any(|change| change.after.is_none()));
-            note(Condition::ThrowAway, policy.throw_away == ThrowAway::CommandsAndFiles);
             note(Condition::Vouched, vouched(changes.changes.iter().map(|change| change.path.as_str()), words));
         }
         Action::Run(exec) => {
             note(Condition::Network, !exec.hosts.is_empty());
-            let separable = exec.changes == ExecChanges::Separable;
-            note(Condition::ThrowAway, separable && policy.throw_away != ThrowAway::Nothing);
-            note(Condition::Vouched, vouched(exec.hosts.iter().map(String::as_str), words));
+            note(Condition::ThrowAway, exec.changes == ExecChanges::Separable);
+            note(Condition::Vouched, exec.hosts.iter().all(|host| words.hold_host(host)));
         }
         Action::Control(Control::Write { text, .. }) => note(Condition::Vouched, words.hold(text)),
         Action::Control(Control::List | Control::Poll { .. } | Control::Log { .. } | Control::Kill { .. } | Control::Discard) => {}
@@ -141,8 +150,10 @@ fn vouched<'a>(mut values: impl Iterator<Item = &'a str>, words: &OwnerWords) ->
 fn is_private(source: &Source) -> bool {
     match source {
         Source::Typed | Source::Model => false,
-        Source::Tool { name } => !PUBLIC_TOOLS.contains(&name.as_str()),
+        Source::Tool { name, .. } => !PUBLIC_TOOLS.contains(&name.as_str()),
         Source::Summary => true,
+        // A condition of its own.
+        Source::Profile => false,
     }
 }
 
@@ -152,30 +163,36 @@ fn is_new_note(changes: &FileChanges) -> bool {
 
 fn found(url: &str, scene: &Scene) -> bool {
     scene.said.iter().any(|said| {
-        let search = matches!(&said.source, Source::Tool { name } if name == "web_search");
+        let search = matches!(&said.source, Source::Tool { name, .. } if name == "web_search");
         search && said.text.split(|character: char| character.is_whitespace() || "<>()[]\"'".contains(character)).any(|word| word == url)
     })
 }
 
 /// The critical arguments of a call.
-fn critical(call: &ForeignCall) -> Vec<(&str, &Value)> {
+pub(crate) fn critical(call: &ForeignCall) -> Vec<(&str, &Value)> {
     let decides = |name: &String| match &call.effect {
         ForeignEffect::ReadOnly { critical, .. } | ForeignEffect::Declared { critical } => critical.contains(name),
-        ForeignEffect::Undeclared => !call.usual.contains(name),
+        ForeignEffect::Undeclared => true,
     };
+    let decides = |name: &String| decides(name) && !call.usual.contains(name);
     call.arguments.iter().filter(|(name, _)| decides(name)).map(|(name, value)| (name.as_str(), value)).collect()
 }
 
 fn call_vouched(call: &ForeignCall, provenance: &Provenance) -> bool {
     let critical = critical(call);
     let all = critical.iter().all(|(name, value)| provenance.owns(value, name, call));
-    let somebody = || critical.iter().flat_map(|(_, value)| leaves(value)).any(|leaf| !text_of(leaf).trim().is_empty());
+    // A server may take an argument that is empty for everything there is.
+    let telling = |value: &Value| leaves(value).iter().any(|leaf| !text_of(leaf).trim().is_empty());
     match &call.effect {
         ForeignEffect::ReadOnly { .. } => all,
         // The owner said that nothing about it needs their word.
         ForeignEffect::Declared { critical } if critical.is_empty() => true,
         // Something happens, and nothing in the call says to whom: the owner cannot have named it.
-        ForeignEffect::Declared { .. } | ForeignEffect::Undeclared => all && somebody(),
+        ForeignEffect::Declared { .. } => all && !critical.is_empty() && critical.iter().all(|(_, value)| telling(value)),
+        ForeignEffect::Undeclared => {
+            let named = call.arguments.keys().filter(|name| !call.fields.contains(*name)).all(|name| provenance.owns_key(name, name, call));
+            all && named && !critical.is_empty() && critical.iter().all(|(_, value)| telling(value))
+        }
     }
 }
 
@@ -184,11 +201,14 @@ fn call_plain(call: &ForeignCall, provenance: &Provenance) -> bool {
         return true;
     }
     let critical = critical(call);
-    let rest = call.arguments.iter().filter(|(name, _)| critical.iter().all(|(decides, _)| decides != name));
-    rest.flat_map(|(_, value)| leaves(value)).all(|leaf| provenance.is_plain(&text_of(leaf)))
+    let mut rest = call.arguments.iter().filter(|(name, _)| critical.iter().all(|(decides, _)| decides != name));
+    let own = |key: &str| call.fields.contains(key) || provenance.is_plain(key);
+    let whole = |(name, value): (&String, &Value)| {
+        own(name) && keys(value).into_iter().all(own) && leaves(value).into_iter().all(|leaf| provenance.is_plain(&text_of(leaf)))
+    };
+    rest.all(whole)
 }
 
 fn is_irreversible(tool: &str) -> bool {
-    let name = tool.to_lowercase();
-    name.split(|character: char| !character.is_alphanumeric()).any(|word| IRREVERSIBLE.contains(&word))
+    handles::words(tool).iter().any(|word| IRREVERSIBLE.contains(&word.as_str()))
 }

@@ -17,7 +17,7 @@ use crate::delegation;
 use crate::findings::{self, Known};
 use crate::grants::{self, Grant};
 use crate::policy::Sink;
-use crate::provenance::Provenance;
+use crate::provenance::{Provenance, leaves, text_of};
 use crate::{
     AddressBook, Answer, Authorized, Condition, Decision, Decoys, Delegated, Delegation, Denial, GuardError, OpenQuestion, Policy,
     Principal, Question, Redeemed, Scene, Terms, Verdict, View, canonical, question,
@@ -87,11 +87,14 @@ impl Monitor {
     pub fn judge(&self, action: Action, scene: &Scene) -> Result<Verdict, GuardError> {
         let provenance = Provenance::of(scene, &self.policy.people);
         let sink = Sink::of(&action);
-        let met = findings::conditions(&action, scene, &self.policy, &provenance, &self.known);
+        let met = findings::conditions(&action, scene, &provenance, &self.known);
         let rule = self.policy.decide(sink, &met);
         let (id, mut decision, why) =
             rule.map_or((NO_RULE, Decision::Deny, "no rule allows it"), |rule| (rule.id, rule.decision, rule.why));
-        let terms = terms(&action, scene, if decision == Decision::AllowApart { View::Discardable } else { View::Direct });
+        // Also what the owner allows is kept apart where somebody else has a say: a command is not known by its text.
+        let apart = decision == Decision::AllowApart || (sink == Sink::Run && met.contains(&Condition::Tainted));
+        let apart = apart && met.contains(&Condition::ThrowAway);
+        let terms = terms(&action, scene, if apart { View::Discardable } else { View::Direct });
         let digest = self.digest(&action, &terms);
         let row = |rule: &str, word: &str, question: Option<String>| Decided {
             actor: audit::actor(&scene.principal),
@@ -111,8 +114,6 @@ impl Monitor {
             && let Some(permit) = grant.take(&self.store, &scene.session, self.clock.now())?
         {
             self.note(&row(id, GRANTED, Some(permit)))?;
-            let apart = sink == Sink::Run && met.contains(&Condition::Tainted);
-            let terms = if apart { Terms { view: View::Discardable, ..terms.clone() } } else { terms.clone() };
             return Ok(Verdict::Allowed(Authorized::new(action, terms)));
         }
         if decision == Decision::Ask
@@ -226,7 +227,7 @@ impl Monitor {
                 continue;
             }
             let provenance = Provenance::of(&delegation.scene(scene), &AddressBook::default());
-            let met = findings::conditions(action, scene, &self.policy, &provenance, &self.known);
+            let met = findings::conditions(action, scene, &provenance, &self.known);
             let rule = self.policy.decide(Sink::of(action), &met);
             let allowed = rule.is_some_and(|rule| rule.decision == Decision::Allow) && !met.contains(&Condition::Irreversible);
             if allowed && self.store.use_permit(&id, now)? {
@@ -438,6 +439,9 @@ fn question_id() -> String {
     id
 }
 
+/// The longest text that somebody is asked to type.
+const TYPED: usize = 80;
+
 /// What has to be typed: what is affected, so that it was read.
 fn typed_words(action: &Action) -> String {
     match action {
@@ -445,7 +449,11 @@ fn typed_words(action: &Action) -> String {
             let gone = changes.changes.iter().filter(|change| change.after.is_none());
             format!("remove {}", gone.map(|change| question::visible(change.path.as_str())).collect::<Vec<_>>().join(" "))
         }
-        Action::Call(call) => question::visible(&call.tool),
+        Action::Call(call) => {
+            let leaves = findings::critical(call).into_iter().flat_map(|(_, value)| leaves(value)).map(text_of);
+            let telling = leaves.map(|text| question::visible(text.trim())).find(|text| !text.is_empty() && text.len() <= TYPED);
+            telling.unwrap_or_else(|| question::visible(&call.tool))
+        }
         Action::Consult(_)
         | Action::Look(_)
         | Action::Run(_)

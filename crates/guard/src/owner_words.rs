@@ -1,9 +1,11 @@
 //! What the owner wrote in this conversation, and whether a value is among it.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 
 use krabba_types::Label;
 
+use crate::payload;
 use crate::spelling::{fold, has_span, is_hidden, is_word};
 use crate::{Principal, Scene, Source};
 
@@ -123,10 +125,23 @@ impl OwnerWords {
     pub(crate) fn hold_address(&self, address: &str) -> bool {
         let lower = address.to_ascii_lowercase();
         let bare = ["https://", "http://"].iter().find_map(|scheme| lower.starts_with(scheme).then(|| address.get(scheme.len()..))?);
-        [Some(address), bare]
-            .into_iter()
-            .flatten()
-            .any(|address| self.hold(address) || address.strip_suffix('/').is_some_and(|address| self.hold(address)))
+        let held = |address: &str| self.hold(address) || address.strip_suffix('/').is_some_and(|address| self.hold(address));
+        // A bare name may be that of a file.
+        held(address) || bare.is_some_and(|bare| held(bare) && !payload::may_be_file(bare.trim_end_matches('/')))
+    }
+
+    /// Whether the owner wrote this host as one: "summarise notes.md" names a file, though there is a host of that name.
+    pub(crate) fn hold_host(&self, host: &str) -> bool {
+        let name = host.split(':').next().unwrap_or_default();
+        let last = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+        // Resolvers take a single number, or two, for an address.
+        let number = last.starts_with("0x") || last.chars().all(|character| character.is_ascii_digit());
+        if number && name.parse::<Ipv4Addr>().is_err() {
+            return false;
+        }
+        let file = payload::may_be_file(name);
+        let as_host = || ["https://", "http://", "www."].iter().any(|before| self.hold(&format!("{before}{host}")));
+        (self.hold(host) && !file) || as_host() || self.texts.iter().any(|text| begins_address(text, &fold(host), file))
     }
 
     /// Whether a number of this value stands alone in the owner's words.
@@ -153,6 +168,15 @@ impl OwnerWords {
     fn spell(&self, value: &str, folded: &str) -> bool {
         !is_hidden(value) && self.texts.iter().any(|text| has_span(text, folded))
     }
+}
+
+/// Whether an address stands in a text that begins with this host, if need be with a scheme before it.
+fn begins_address(text: &str, host: &str, scheme: bool) -> bool {
+    text.match_indices(host).any(|(at, _)| {
+        let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at + host.len()..).unwrap_or_default());
+        let begins = before.ends_with("://") || (!scheme && before.chars().next_back().is_none_or(|near| " (<\"'".contains(near)));
+        begins && after.starts_with(['/', ':'])
+    })
 }
 
 /// ASCII letters and digits alone, small.

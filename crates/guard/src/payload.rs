@@ -4,6 +4,7 @@
 //! found here.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 
 use crate::owner_words::squeeze;
 use crate::spelling::is_word;
@@ -14,11 +15,14 @@ const SCHEMES: [&str; 7] = ["mailto:", "tel:", "sms:", "data:", "javascript:", "
 /// The longest scheme that a link has, in characters.
 const LONGEST_SCHEME: usize = 16;
 
+/// Endings of file names that are also those of hosts.
+const HOSTS_TOO: [&str; 12] = ["md", "rs", "py", "sh", "zip", "pl", "so", "ai", "app", "mov", "ps", "cc"];
+
 /// Endings of file names that look like hosts.
-const FILES: [&str; 44] = [
-    "txt", "md", "pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "odt", "csv", "tsv", "json", "json5", "yaml", "yml", "xml", "html",
-    "htm", "log", "png", "jpg", "jpeg", "gif", "webp", "svg", "zip", "gz", "tar", "rs", "py", "js", "ts", "c", "h", "cpp", "java", "go",
-    "sh", "toml", "ini", "db", "sqlite", "lock",
+const FILES: [&str; 39] = [
+    "txt", "pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "odt", "csv", "tsv", "json", "json5", "yaml", "yml", "xml", "html", "htm",
+    "log", "png", "jpg", "jpeg", "gif", "webp", "svg", "gz", "tar", "js", "ts", "c", "h", "cpp", "java", "go", "toml", "ini", "db",
+    "sqlite", "lock",
 ];
 
 /// The links in a text, as chat programs recognise them: also a bare host becomes one.
@@ -73,7 +77,8 @@ fn host_at(characters: &[char], start: usize, before: Option<char>) -> Option<us
     let name: String = characters.iter().skip(start).take(end - start).collect();
     let labels: Vec<&str> = name.trim_start_matches(is_dot).split(is_dot).collect();
     let (last, others) = labels.split_last()?;
-    let top = (2..=24).contains(&last.chars().count()) && last.chars().all(char::is_alphabetic);
+    let top = (2..=24).contains(&last.chars().count()) && last.chars().all(char::is_alphabetic) || last.starts_with("xn--");
+    let top = top || name.parse::<Ipv4Addr>().is_ok();
     if others.is_empty() || !top || others.iter().any(|label| label.is_empty()) {
         return None;
     }
@@ -89,6 +94,13 @@ fn is_dot(character: char) -> bool {
 fn is_file(link: &str) -> bool {
     let lower = link.to_lowercase();
     !link.contains([':', '/', '?', '#']) && !lower.starts_with("www.") && lower.rsplit('.').next().is_some_and(|end| FILES.contains(&end))
+}
+
+/// Whether a bare name may mean a file, though there are hosts that end like that.
+pub(crate) fn may_be_file(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    let end = lower.rsplit('.').next().unwrap_or_default();
+    !name.contains(['/', ':', '?', '#']) && (FILES.contains(&end) || HOSTS_TOO.contains(&end))
 }
 
 fn tail(characters: &[char], start: usize) -> usize {

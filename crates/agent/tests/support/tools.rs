@@ -65,7 +65,8 @@ fn action(name: &str, arguments: &JsonObject) -> Action {
 
 fn call(tool: &str, arguments: &JsonObject, effect: ForeignEffect) -> Action {
     let (server, tool) = ("office".to_owned(), tool.to_owned());
-    Action::Call(ForeignCall { server, tool, arguments: arguments.clone(), usual: Vec::new(), effect })
+    let fields = arguments.keys().cloned().collect();
+    Action::Call(ForeignCall { server, tool, arguments: arguments.clone(), usual: Vec::new(), fields, effect })
 }
 
 impl Tool for Scripted {

@@ -52,6 +52,7 @@ fn mail() -> Action {
         tool: "send".to_owned(),
         arguments: json!({ "to": "mallory@evil.example" }).as_object().unwrap().clone(),
         usual: Vec::new(),
+        fields: ["to".to_owned()].into(),
         effect: ForeignEffect::Declared { critical: vec!["to".to_owned()] },
     })
 }
