@@ -57,6 +57,10 @@ pub(crate) struct Done {
     pub(crate) images: Vec<Image>,
     /// What a person is shown instead of the text's beginning.
     pub(crate) shown: Option<String>,
+    /// What two results have in common that differ in nothing but names and times.
+    pub(crate) gist: Option<String>,
+    /// Whether the call was none that could have been made.
+    pub(crate) misfit: bool,
     /// By sub-agents.
     pub(crate) spent: Spent,
     /// Set when nothing more is done in this turn.
@@ -75,9 +79,16 @@ impl Done {
             maker: None,
             images: Vec::new(),
             shown: None,
+            gist: None,
+            misfit: false,
             spent,
             halts: None,
         }
+    }
+
+    /// A call that is none.
+    fn misfit(text: impl Into<String>) -> Self {
+        Self { misfit: true, ..Self::refused(text) }
     }
 
     fn stopped() -> Self {
@@ -102,25 +113,25 @@ impl TurnTask {
     ) -> Result<Done, AgentError> {
         let (name, mut arguments) = match target(call) {
             Ok(target) => target,
-            Err(why) => return Ok(self.told(&call.name, &call.name, Done::refused(why))),
+            Err(why) => return Ok(self.told(&call.name, &call.name, Done::misfit(why))),
         };
         if name == FIND_TOOLS {
             let done = self.find_tools(&arguments, route);
             return Ok(self.told(&name, &name, done));
         }
         if let Some(place) = self.shared.hands.selection.off_for(&name, route) {
-            let done = Done::refused(format!("the tool \"{}\" is off ({place})", printable(&name)));
+            let done = Done::misfit(format!("the tool \"{}\" is off ({place})", printable(&name)));
             return Ok(self.told(&name, &name, done));
         }
         let Some(tool) = self.shared.hands.tools.get(&name) else {
-            let done = Done::refused(format!("there is no tool \"{}\"", printable(&name)));
+            let done = Done::misfit(format!("there is no tool \"{}\"", printable(&name)));
             return Ok(self.told(&name, &name, done));
         };
         // What goes through another tool was held to that one's schema, not to its own.
         if let Err(misfit) = krabba_markup::fit(&mut arguments, &tool.spec().parameters) {
             let misfit: String = misfit.to_string().chars().take(MISFIT).collect();
             let why = format!("the arguments of {} are wrong: {misfit}; make the call again", printable(&name));
-            return Ok(self.told(&name, &name, Done { label: tool.spec_label(), ..Done::refused(why) }));
+            return Ok(self.told(&name, &name, Done { label: tool.spec_label(), ..Done::misfit(why) }));
         }
         let session = self.acts_in().clone();
         let planned = self.meanwhile(keeper, tool.plan(Call { session: &session, arguments: &arguments })).await;

@@ -4,17 +4,20 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use krabba_route::Router;
-use krabba_store::{LeaseOwner, NewSession, Session, Store};
+use krabba_store::{LeaseOwner, Leasing, NewSession, Session, Store};
 use krabba_types::{AgentId, Clock, SessionId, Thinking};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::AgentError;
+use crate::ending::close;
 use crate::hands::Hands;
+use crate::history::History;
 use crate::lane::{Lane, LaneState};
 use crate::meters::Meters;
 use crate::opening::Briefing;
+use crate::turn::LEASE;
 
 /// What an agent is told once, at the start.
 #[derive(Clone, Debug)]
@@ -31,6 +34,15 @@ pub struct AgentSettings {
 #[derive(Clone)]
 pub struct Agent {
     shared: Arc<Shared>,
+}
+
+/// A conversation that was left in the middle of a turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deserted {
+    /// Which.
+    pub session: Session,
+    /// What is to be said of it.
+    pub lines: Vec<String>,
 }
 
 /// What lanes and turns need of their agent.
@@ -107,6 +119,31 @@ impl Agent {
     /// When the store fails.
     pub async fn sessions(&self) -> Result<Vec<Session>, AgentError> {
         self.shared.stored(|store| Ok(store.list_sessions()?)).await
+    }
+
+    /// Closes the turns that a dead process left open in other conversations than `but`, and gives what is to be said of each.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn close_deserted(&self, but: Option<&SessionId>) -> Result<Vec<Deserted>, AgentError> {
+        let (but, shared) = (but.cloned(), Arc::clone(&self.shared));
+        let now = self.shared.clock.now();
+        self.shared
+            .stored(move |store| {
+                let mut deserted = Vec::new();
+                for id in store.deserted_sessions(now)?.into_iter().filter(|id| but.as_ref() != Some(id)) {
+                    let Some(session) = store.session(&id)?.filter(|session| session.agent == shared.settings.id) else { continue };
+                    let Leasing::Taken(lease) = store.take_lease(&id, &shared.owner, now, now.plus(LEASE))? else { continue };
+                    let history = History::of(&store.events(&id, 0)?);
+                    let lines = close(store, &id, &history, now)?;
+                    store.release_lease(&lease)?;
+                    if !lines.is_empty() {
+                        deserted.push(Deserted { session, lines });
+                    }
+                }
+                Ok(deserted)
+            })
+            .await
     }
 
     /// Ends: stops every turn, waits until each has stored what it has and given its session free. Turns that are asked

@@ -3,9 +3,11 @@
 use krabba_redact::{Redactor, Veil};
 use krabba_route::AttemptStarted;
 use krabba_types::{
-    BrokenCall, Fault, FaultKind, JsonObject, ModelEvent, ModelId, ModelRef, Part, Phase, Reasoning, ReasoningOrigin, ToolCall, Usage,
+    BrokenCall, CallProblem, Fault, FaultKind, JsonObject, ModelEvent, ModelId, ModelRef, Part, Phase, Reasoning, ReasoningOrigin,
+    ToolCall, Usage,
 };
 
+use crate::links::Links;
 use crate::record::{AssistantRecord, Extent};
 use crate::say::Speaker;
 use crate::{Status, TurnEvent};
@@ -15,6 +17,9 @@ const PLAIN_REASONING: &str = "reasoning";
 
 /// A rough measure for the counter that a waiting person sees, no more.
 const BYTES_PER_TOKEN: usize = 4;
+
+/// The most calls of one answer that are made.
+const MOST_CALLS: usize = 16;
 
 /// Whether the person of this session asked to see reasoning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,13 +44,38 @@ pub(crate) struct Answer {
     /// Keep secrets out of what is shown and stored.
     text_veil: Veil,
     reasoning_veil: Veil,
+    links: Links,
 }
 
 impl Answer {
-    /// Nothing yet. No secret that is known to `redactor` will be in it.
-    pub(crate) fn without(redactor: &Redactor) -> Self {
+    /// Nothing yet. No secret that is known to `redactor` will be in it, and no link that `links` does not let through.
+    pub(crate) fn without(redactor: &Redactor, links: Links) -> Self {
         let veil = || Veil::new(redactor.clone());
-        Self { text_veil: veil(), reasoning_veil: veil(), ..Self::default() }
+        Self { text_veil: veil(), reasoning_veil: veil(), links, ..Self::default() }
+    }
+
+    /// Keeps of equal calls the first, and no more of all than one answer may hold. What is left out is told as other calls are that
+    /// were not made.
+    pub(crate) fn drop_calls_too_many(&mut self) {
+        let mut kept: Vec<ToolCall> = Vec::new();
+        let (mut again, mut more) = (0_usize, 0_usize);
+        for call in std::mem::take(&mut self.calls) {
+            if kept.iter().any(|before| before.name == call.name && before.arguments == call.arguments) {
+                again += 1;
+            } else if kept.len() >= MOST_CALLS {
+                more += 1;
+            } else {
+                kept.push(call);
+            }
+        }
+        self.calls = kept;
+        let told = [
+            (again, format!("{again} calls that repeat another one of the same answer were not made")),
+            (more, format!("{more} more calls were not made: one answer may hold {MOST_CALLS}")),
+        ];
+        for (_, message) in told.into_iter().filter(|(count, _)| *count > 0) {
+            self.broken.push(BrokenCall { name: None, problem: CallProblem::OneTooMany, message, written: String::new() });
+        }
     }
 
     /// Another route is asked, or the same one again.
@@ -60,16 +90,19 @@ impl Answer {
     /// All of it is void.
     pub(crate) fn restart(&mut self) {
         let before = std::mem::take(self);
-        let (mut text_veil, mut reasoning_veil) = (before.text_veil, before.reasoning_veil);
+        let (mut text_veil, mut reasoning_veil, mut links) = (before.text_veil, before.reasoning_veil, before.links);
         text_veil.clear();
         reasoning_veil.clear();
-        *self = Self { route: before.route, text_veil, reasoning_veil, ..Self::default() };
+        links.clear();
+        *self = Self { route: before.route, text_veil, reasoning_veil, links, ..Self::default() };
     }
 
     /// Nothing more comes: says what was held back.
     pub(crate) fn close(&mut self, shown: ReasoningShown, speaker: &mut Speaker) {
         let (text, reasoning) = (self.text_veil.finish(), self.reasoning_veil.finish());
         self.think(reasoning, shown, speaker);
+        let mut text = self.links.push(text);
+        text.push_str(&self.links.finish());
         self.speak(text, speaker);
     }
 
@@ -99,7 +132,7 @@ impl Answer {
     pub(crate) fn take(&mut self, event: ModelEvent, shown: ReasoningShown, speaker: &mut Speaker) {
         match event {
             ModelEvent::Text(text) => {
-                let text = self.text_veil.push(&text);
+                let text = self.links.push(self.text_veil.push(&text));
                 self.speak(text, speaker);
             }
             ModelEvent::Reasoning(text) => {
@@ -121,6 +154,7 @@ impl Answer {
             ModelEvent::Retracted => {
                 self.text.clear();
                 self.text_veil.clear();
+                self.links.clear();
                 speaker.say(TurnEvent::Restarted { why: "the model was only thinking aloud; its answer begins now".to_owned() });
             }
             // The parts of a call are for display and there is nothing to display; the router turns final events into its own end.

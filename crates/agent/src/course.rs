@@ -21,6 +21,9 @@ use crate::record::Outcome;
 /// The longest cycle of steps that is looked for.
 const LONGEST_CYCLE: usize = 4;
 
+/// How many steps in a row may hold no call that can be made; what was wrong is told each time.
+const USELESS: u32 = 2;
+
 /// How many reminders there are before the model is asked to answer.
 const REMINDERS: u32 = 1;
 
@@ -36,6 +39,8 @@ pub(crate) struct Course {
     first_token_ms: Option<u64>,
     steps: u32,
     seen: Vec<u64>,
+    /// Steps until now, without a break, in which there was no call that could be made.
+    useless: u32,
     reminders: u32,
     patience: Patience,
     repaired: HashSet<Flaw>,
@@ -60,6 +65,7 @@ enum Flaw {
     Empty,
     OnlyReasoning,
     BrokenCall,
+    BrokenCallAgain,
     Looping,
     LoopingAgain,
 }
@@ -77,12 +83,22 @@ pub(crate) enum Next {
     Repair(String),
 }
 
+/// Whether a call of a step could be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    Some,
+    /// No such tools, or arguments that do not fit them.
+    None,
+}
+
 /// What is added to the last result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Advice {
     Nothing,
     /// It was so before.
     Remind,
+    /// Again there was no call that could be made.
+    RemindOfTools,
     /// Calls are refused from now on.
     AnswerNow,
 }
@@ -93,6 +109,9 @@ impl Advice {
         match self {
             Self::Nothing => None,
             Self::Remind => Some("[krabba: this was done before and came to the same. Do something else, or answer.]"),
+            Self::RemindOfTools => {
+                Some("[krabba: again no call that can be made. Use the tools that there are, as they are described, or answer.]")
+            }
             Self::AnswerNow => Some("[krabba: no more tools in this turn. Answer now with what is known.]"),
         }
     }
@@ -113,6 +132,7 @@ impl Course {
             first_token_ms: None,
             steps: 0,
             seen: Vec::new(),
+            useless: 0,
             reminders: 0,
             patience: Patience::Full,
             repaired: HashSet::new(),
@@ -173,7 +193,12 @@ impl Course {
                     }
                 }
                 Some(broken) => self.repair(Flaw::BrokenCall, &broken.message).unwrap_or_else(|| {
-                    if asked.answer.text.is_empty() { Next::EndAs(Outcome::Failed(unreadable_calls())) } else { Next::End }
+                    self.patience = Patience::AnswerNow;
+                    let words = "That was no call either. No more tools in this turn: answer in words, with what is known.";
+                    let last = self.repair(Flaw::BrokenCallAgain, words);
+                    last.unwrap_or_else(|| {
+                        if asked.answer.text.is_empty() { Next::EndAs(Outcome::Failed(unreadable_calls())) } else { Next::End }
+                    })
                 }),
                 None => Next::End,
             },
@@ -208,7 +233,7 @@ impl Course {
         // The router has tried it without thinking before it gave up, and need not find out again that thinking leads nowhere.
         self.temper = match flaw {
             Flaw::Empty | Flaw::OnlyReasoning | Flaw::Looping | Flaw::LoopingAgain => Temper::Calm,
-            Flaw::BrokenCall => Temper::Usual,
+            Flaw::BrokenCall | Flaw::BrokenCallAgain => Temper::Usual,
         };
         Some(Next::Repair(words.to_owned()))
     }
@@ -219,25 +244,40 @@ impl Course {
     }
 
     /// Takes what the calls of a step came to, and says what to tell the model about it; and the person, where a limit was reached.
-    pub(crate) fn acted(&mut self, calls: &[ToolCall], results: &[String], deadline: &Deadline) -> (Advice, Option<String>) {
+    pub(crate) fn acted(
+        &mut self,
+        calls: &[ToolCall],
+        results: &[String],
+        use_of_it: Use,
+        deadline: &Deadline,
+    ) -> (Advice, Option<String>) {
         if self.refuses() {
             return (Advice::Nothing, None);
         }
         self.steps = self.steps.saturating_add(1);
         self.seen.push(fingerprint(calls, results));
+        match use_of_it {
+            Use::None => self.useless = self.useless.saturating_add(1),
+            Use::Some => {
+                self.useless = 0;
+                self.repaired.remove(&Flaw::BrokenCall);
+            }
+        }
         if let Some(limit) = self.reached(deadline) {
             self.patience = Patience::AnswerNow;
             return (Advice::AnswerNow, Some(format!("{limit}; the model is asked to answer with what it has")));
         }
-        if !self.came_round() {
+        let useless = self.useless >= USELESS;
+        if !self.came_round() && !useless {
             return (Advice::Nothing, None);
         }
         if self.reminders < REMINDERS {
             self.reminders += 1;
-            return (Advice::Remind, None);
+            return (if useless { Advice::RemindOfTools } else { Advice::Remind }, None);
         }
         self.patience = Patience::AnswerNow;
-        (Advice::AnswerNow, Some("the model repeats itself; it is asked to answer with what it has".to_owned()))
+        let what = if useless { "makes calls that are none" } else { "repeats itself" };
+        (Advice::AnswerNow, Some(format!("the model {what}; it is asked to answer with what it has")))
     }
 
     fn reached(&self, deadline: &Deadline) -> Option<String> {
@@ -287,6 +327,6 @@ fn copied_call() -> Fault {
 }
 
 fn unreadable_calls() -> Fault {
-    let message = "the model tried to use a tool twice in a form that cannot be read; try again, or another model with /model";
+    let message = "the model tried again and again to use a tool in a form that cannot be read; try again, or another model with /model";
     Fault::new(FaultKind::Malformed, Phase::Streaming, message)
 }

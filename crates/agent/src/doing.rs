@@ -83,7 +83,7 @@ impl TurnTask {
             self.halt(rule).await?;
             halts = Some(Outcome::Broken(halted_words(rule)));
         }
-        let Brought { text, is_error, label, structured, images, shown } = brought;
+        let Brought { text, is_error, label, structured, images, shown, gist } = brought;
         let server = asked.as_ref().map(|(server, _)| server.clone());
         let maker = Some(Maker { tool: tool.spec().name.clone(), server });
         let structured = asked.zip(structured).map(|((server, tool), value)| Structured { server, tool, value });
@@ -97,7 +97,7 @@ impl TurnTask {
             structured
         });
         let text = if text.is_empty() { "(no output)".to_owned() } else { text };
-        Ok(Done { text, is_error, label: label.join(&least), structured, maker, images, shown, spent, halts })
+        Ok(Done { text, is_error, label: label.join(&least), structured, maker, images, shown, gist, misfit: false, spent, halts })
     }
 
     /// Passes on what there is to see of a tool at work, until it is done, the owner stops it, or there is no more time.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use krabba_route::{ContextMeter, Timing};
-use krabba_store::{NewEvent, Store};
+use krabba_store::{EffectState, NewEvent, Store};
 use krabba_types::{Label, SessionId, Timestamp, ToolCall, ToolResult};
 
 use crate::account::{end_record, millis, usage_rows};
@@ -57,7 +57,7 @@ impl TurnTask {
     }
 
     async fn write_end(
-        &self,
+        &mut self,
         asked: &Asked,
         course: &mut Course,
         cuts: Vec<CutRecord>,
@@ -77,14 +77,14 @@ impl TurnTask {
             records.iter().map(|(record, label)| record.event(Some(&self.turn), label.clone(), now)).collect::<Result<Vec<_>, _>>()?;
         let usage = usage_rows(&self.account(asked, &asked.report.attempts), now);
         let lane = Arc::clone(&self.lane);
-        self.shared
-            .stored(move |store| {
-                store.append_all(&lane.id, &events)?;
-                store.record_usages(&usage)?;
-                lane.refresh(store)?;
-                Ok(())
-            })
-            .await
+        self.stored_in_time(move |store| Ok(store.append_all(&lane.id, &events)?)).await?;
+        let lane = Arc::clone(&self.lane);
+        self.stored_in_time(move |store| {
+            store.record_usages(&usage)?;
+            lane.refresh(store)?;
+            Ok(())
+        })
+        .await
     }
 
     pub(crate) fn end_without_answer(&self, outcome: Outcome) -> TurnEnd {
@@ -125,7 +125,7 @@ pub(crate) fn close_interrupted(store: &Store, session: &SessionId, history: &Hi
             let effect = begun.iter().find(|effect| effect.id == call.id.as_str());
             if let Some(effect) = effect {
                 lines.push(format!(
-                    "krabba was ended while this was done, so that nobody knows whether it happened: {}; look before you have it done again",
+                    "krabba ended, or could write nothing down, while this was done, so that nobody knows whether it happened: {}; look before you have it done again",
                     effect.intent
                 ));
             }
@@ -145,7 +145,20 @@ pub(crate) fn close_interrupted(store: &Store, session: &SessionId, history: &Hi
     Ok(Closing { events, lines, begun: begun.into_iter().map(|effect| effect.id).collect() })
 }
 
-const UNKNOWN: &str = "krabba was ended while this was being done; nobody knows whether it happened. Look before you do it again.";
+/// Writes that, where no turn begins after it. What is to be told.
+pub(crate) fn close(store: &Store, session: &SessionId, history: &History, now: Timestamp) -> Result<Vec<String>, AgentError> {
+    let Closing { events, lines, begun } = close_interrupted(store, session, history, now)?;
+    if !events.is_empty() {
+        store.append_all(session, &events)?;
+    }
+    for id in begun {
+        store.end_effect(session, &id, EffectState::Unknown, now)?;
+    }
+    Ok(lines)
+}
+
+const UNKNOWN: &str =
+    "krabba ended, or could write nothing down, while this was done; nobody knows whether it happened. Look before you do it again.";
 const NOT_DONE: &str = "not done: krabba was ended before";
 
 fn unanswered(call: &ToolCall, text: &str) -> ToolResult {

@@ -41,6 +41,7 @@ mod helping;
 mod history;
 mod inspection;
 mod lane;
+mod links;
 mod listening;
 mod looking;
 mod meters;
@@ -63,7 +64,7 @@ mod queue_tests;
 #[cfg(test)]
 mod say_tests;
 
-pub use agent::{Agent, AgentSettings};
+pub use agent::{Agent, AgentSettings, Deserted};
 pub use compacting::{CompactEvent, Compacted, Compacting, Sizes};
 pub use error::AgentError;
 pub use event::{Acted, Input, TurnEnd, TurnEvent, Waiting};

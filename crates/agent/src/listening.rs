@@ -12,6 +12,7 @@ use crate::account::millis;
 use crate::answer::{Answer, ReasoningShown};
 use crate::deadline::Deadline;
 use crate::history::History;
+use crate::links::Links;
 use crate::record::Outcome;
 use crate::say::Speaker;
 
@@ -62,10 +63,10 @@ pub(crate) struct Report {
 }
 
 impl Listening {
-    pub(crate) fn new(history: &History, acts: Acts, redactor: &Redactor) -> Self {
+    pub(crate) fn new(history: &History, acts: Acts, redactor: &Redactor, links: Links) -> Self {
         let shown = if history.settings().shows_reasoning { ReasoningShown::Yes } else { ReasoningShown::No };
         Self {
-            answer: Answer::without(redactor),
+            answer: Answer::without(redactor, links),
             notices: Vec::new(),
             shown,
             left_home: history.settings().left_home,

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use krabba_route::Attempt;
+use krabba_store::Store;
 use krabba_types::{Label, Message, ModelRef, Part, Role, Timestamp, ToolCall, ToolResult};
 
 use crate::account::{Account, usage_rows};
 use crate::acting::Done;
-use crate::course::{Advice, Course, Next, REFUSED};
+use crate::course::{Advice, Course, Next, REFUSED, Use};
 use crate::hands::Arriving;
 use crate::history::History;
 use crate::listening::Asked;
@@ -15,7 +16,7 @@ use crate::prompt::SessionPrompt;
 use crate::queue::Place;
 use crate::record::{AssistantRecord, CutRecord, Extent, NoticeRecord, Outcome, Record, ResultRecord, UserRecord};
 use crate::turn::{Keeper, TurnTask};
-use crate::{AgentError, TurnEnd};
+use crate::{AgentError, TurnEnd, TurnEvent};
 
 /// Stands for an answer with nothing in it that a reader could use. It never varies, so that the prompt after it does not either.
 const NO_ANSWER: &str = "[no answer]";
@@ -58,6 +59,7 @@ impl TurnTask {
                     None
                 }
                 Next::Act => {
+                    asked.answer.drop_calls_too_many();
                     history = self.write_step(&asked, &mut course, prompt.cuts(), &history).await?;
                     self.act_all(&asked, &mut history, keeper, &mut course).await?
                 }
@@ -89,6 +91,7 @@ impl TurnTask {
         let Some(route) = &asked.answer.route else { return Ok(None) };
         let calls = &asked.answer.calls;
         let mut results = Vec::with_capacity(calls.len());
+        let mut misfits = 0;
         for (index, call) in calls.iter().enumerate() {
             if self.stop.is_cancelled() {
                 return Ok(Some(Outcome::Stopped));
@@ -97,9 +100,11 @@ impl TurnTask {
             let refused = course.refuses() || self.deadline.is_over();
             let mut done = if refused { Done::refused(REFUSED) } else { self.act(call, route, history, keeper).await? };
             course.spend(&done.spent);
-            results.push(done.text.clone());
+            results.push(done.gist.take().unwrap_or_else(|| done.text.clone()));
+            misfits += usize::from(done.misfit);
             if index + 1 == calls.len() {
-                let (advice, line) = course.acted(calls, &results, &self.deadline);
+                let use_of_it = if misfits == calls.len() { Use::None } else { Use::Some };
+                let (advice, line) = course.acted(calls, &results, use_of_it, &self.deadline);
                 if advice == Advice::AnswerNow && self.deadline.is_over() {
                     self.deadline.grant_last_words();
                 }
@@ -156,20 +161,41 @@ impl TurnTask {
         self.write(records, asked).await
     }
 
-    async fn write_result(&self, call: &ToolCall, done: Done) -> Result<Arc<History>, AgentError> {
-        let Done { text, is_error, label, structured, maker, images, shown: _, spent: _, halts: _ } = done;
+    async fn write_result(&mut self, call: &ToolCall, done: Done) -> Result<Arc<History>, AgentError> {
+        let Done { text, is_error, label, structured, maker, images, shown: _, gist: _, misfit: _, spent: _, halts: _ } = done;
         let result = ToolResult { call: call.id.clone(), name: call.name.clone(), text, is_error, images };
         let now = self.shared.clock.now();
         let event = Record::Result(ResultRecord { result, structured, maker }).event(Some(&self.turn), label, now)?;
         let (lane, id) = (Arc::clone(&self.lane), call.id.clone());
-        self.shared
-            .stored(move |store| {
-                store.append(&lane.id, &event)?;
-                // Nothing where the tool is harmless and nothing was begun.
-                store.end_effect(&lane.id, id.as_str(), krabba_store::EffectState::Done, now)?;
-                lane.refresh(store)
-            })
-            .await
+        self.stored_in_time(move |store| Ok(store.append(&lane.id, &event)?)).await?;
+        let lane = Arc::clone(&self.lane);
+        self.stored_in_time(move |store| {
+            // Nothing where the tool is harmless and nothing was begun.
+            store.end_effect(&lane.id, id.as_str(), krabba_store::EffectState::Done, now)?;
+            lane.refresh(store)
+        })
+        .await
+    }
+
+    /// Writes down what was done. Another program that keeps the database is waited for until the owner stops: what happened is not
+    /// to be forgotten for that. `work` is one step, and may be tried again whole.
+    pub(crate) async fn stored_in_time<T: Send + 'static>(
+        &mut self,
+        work: impl Fn(&Store) -> Result<T, AgentError> + Send + Sync + 'static,
+    ) -> Result<T, AgentError> {
+        let work = Arc::new(work);
+        let mut told = false;
+        loop {
+            let again = Arc::clone(&work);
+            match self.shared.stored(move |store| again(store)).await {
+                Err(AgentError::Store(error)) if error.passes_by_itself() && !self.stop.is_cancelled() => {
+                    if !std::mem::replace(&mut told, true) {
+                        self.speaker.say(TurnEvent::Notice(format!("{error}; waiting until what was done can be written down")));
+                    }
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Writes down a step with what its answer cost.

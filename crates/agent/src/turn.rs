@@ -40,7 +40,7 @@ use crate::say::Speaker;
 use crate::{AgentError, Input, OpeningRecord, TurnEnd, TurnEvent};
 
 /// How long a lease lasts without being renewed: longer than a machine under load may sleep, shorter than a person's patience.
-const LEASE: Duration = Duration::from_secs(30);
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
 
 /// How often it is renewed.
 const RENEWAL: Duration = Duration::from_secs(10);

@@ -6,11 +6,11 @@ mod support;
 
 use std::sync::Arc;
 
-use krabba_agent::{Arriving, Hands, Input, Outcome, Status, TurnEvent};
+use krabba_agent::{Agent, Arriving, Hands, Input, Outcome, Status, TurnEvent};
 use krabba_guard::{Answer, Decoys, Monitor, Policy};
 use krabba_redact::Redactor;
 use krabba_route::{Configured, ResidencyPolicy};
-use krabba_store::{EventKind, Store, StoredEvent};
+use krabba_store::{EventKind, LeaseOwner, Store, StoredEvent};
 use krabba_testkit::ScriptedServer;
 use krabba_types::{DoneReason, FaultKind, Label, Residency, SessionId, SystemClock, Timestamp, TurnId};
 use serde_json::{Value, json};
@@ -285,13 +285,14 @@ async fn call_in_the_text_is_made_and_never_shown() {
 }
 
 #[tokio::test]
-async fn broken_call_is_told_to_the_model_once() {
+async fn broken_call_is_told_to_the_model_once_and_then_an_answer_is_wanted() {
     let broken = "{text: '<tool_call>{\"name\": \"fly\", \"arguments\": {}}</tool_call>'}";
-    let server = server(&rules(&[broken, broken])).await;
+    let server = server(&rules(&[broken, broken, broken])).await;
     let state = tempfile::tempdir().unwrap();
     let (agent, journal) = acting_agent(state.path(), &server, |_| {});
     let events = listen(agent.new_session().turn(say("go"))).await;
-    assert_eq!(server.generations().len(), 2);
+    assert_eq!(server.generations().len(), 3);
+    assert!(sent(&server, 2).last().unwrap()["content"].as_str().unwrap().contains("answer in words"));
     let told = sent(&server, 1).last().unwrap()["content"].as_str().unwrap().to_owned();
     assert!(told.contains("there is no tool \"fly\""), "{told}");
     assert!(matches!(&end(&events).outcome, Outcome::Failed(fault) if fault.kind == FaultKind::Malformed), "{:?}", end(&events).outcome);
@@ -354,7 +355,25 @@ async fn thinking_alone_is_pointed_out_once() {
     assert_eq!(last[last.len() - 2], ("assistant".to_owned(), "[no answer]".to_owned()));
 }
 
-/// What `kill -9` leaves at each durable step, as the next process finds it.
+/// What `kill -9` leaves in the middle of a call: the events, the call as begun or not, and a lease that nobody prolongs.
+fn killed(store: &Store, agent: &Agent, session: &SessionId, begun: bool) {
+    let (turn, call) = (TurnId::new("t1"), json!({"id": "c1", "name": "run", "arguments": {"command": "ls"}}));
+    store
+        .create_session(&krabba_store::NewSession { id: session.clone(), agent: agent.id().clone(), title: None, at: Timestamp(1) })
+        .unwrap();
+    let event = |kind, body| krabba_store::NewEvent { turn: Some(turn.clone()), kind, body, label: Label::Owner, at: Timestamp(1) };
+    let events = [
+        event(EventKind::UserMessage, json!({"parts": [{"type": "text", "value": "go"}]})),
+        event(EventKind::TurnStarted, json!({})),
+        event(EventKind::ToolCall, call),
+    ];
+    store.append_all(session, &events).unwrap();
+    if begun {
+        assert!(store.begin_effect(session, "c1", &turn, "run `ls`", Timestamp(1)).unwrap());
+    }
+    store.take_lease(session, &LeaseOwner::new(), Timestamp(1), Timestamp(2)).unwrap();
+}
+
 #[tokio::test]
 async fn killed_turn_is_closed_with_what_is_known_of_its_calls() {
     for begun in [false, true] {
@@ -363,26 +382,7 @@ async fn killed_turn_is_closed_with_what_is_known_of_its_calls() {
         let (agent, journal) = acting_agent(state.path(), &server, |_| {});
         let lane = agent.new_session();
         let store = Store::open(state.path()).unwrap();
-        let (turn, call) = (TurnId::new("t1"), json!({"id": "c1", "name": "run", "arguments": {"command": "ls"}}));
-        store
-            .create_session(&krabba_store::NewSession { id: lane.id().clone(), agent: agent.id().clone(), title: None, at: Timestamp(1) })
-            .unwrap();
-        let event = |kind, body| krabba_store::NewEvent {
-            turn: Some(turn.clone()),
-            kind,
-            body,
-            label: krabba_types::Label::Owner,
-            at: Timestamp(1),
-        };
-        let events = [
-            event(EventKind::UserMessage, json!({"parts": [{"type": "text", "value": "go"}]})),
-            event(EventKind::TurnStarted, json!({})),
-            event(EventKind::ToolCall, call),
-        ];
-        store.append_all(lane.id(), &events).unwrap();
-        if begun {
-            assert!(store.begin_effect(lane.id(), "c1", &turn, "run `ls`", Timestamp(1)).unwrap());
-        }
+        killed(&store, &agent, lane.id(), begun);
         let heard = listen(lane.turn(say("what happened?"))).await;
         let lines = notices(&heard);
         assert_eq!(lines.iter().any(|line| line.contains("nobody knows whether it happened: run `ls`")), begun, "{lines:?}");
@@ -395,6 +395,25 @@ async fn killed_turn_is_closed_with_what_is_known_of_its_calls() {
         let again = listen(lane.turn(say("and?"))).await;
         assert!(!notices(&again).iter().any(|line| line.contains("ended")), "it is told once");
     }
+}
+
+#[tokio::test]
+async fn killed_turn_is_told_of_by_whoever_starts_next() {
+    let server = server(&rules(&["{text: 'ok'}"])).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, _) = acting_agent(state.path(), &server, |_| {});
+    let store = Store::open(state.path()).unwrap();
+    let ids = ["begun", "not-begun", "mine"].map(SessionId::new);
+    ids.iter().for_each(|id| killed(&store, &agent, id, *id == ids[0]));
+    let deserted = agent.close_deserted(Some(&ids[2])).await.unwrap();
+    assert_eq!(deserted.iter().map(|left| &left.session.id).collect::<Vec<_>>(), [&ids[0], &ids[1]]);
+    assert!(deserted[0].lines.iter().any(|line| line.contains("nobody knows whether it happened: run `ls`")), "{deserted:?}");
+    assert_eq!(deserted[1].lines.len(), 1, "nothing was begun: {deserted:?}");
+    assert_eq!(store.open_effects(&ids[0]).unwrap(), []);
+    assert_eq!(agent.close_deserted(Some(&ids[2])).await.unwrap(), [], "it is told once");
+    let heard = listen(agent.session(ids[0].clone()).turn(say("go on"))).await;
+    assert!(!notices(&heard).iter().any(|line| line.contains("ended")), "{heard:?}");
+    assert!(sent(&server, 0).iter().any(|message| message["role"] == "tool"), "the model is told too");
 }
 
 #[tokio::test]
@@ -523,4 +542,21 @@ async fn tool_asks_the_model_that_sees_and_none_that_is_too_far_away() {
     let told = sent(&blind, 3);
     assert!(told.last().unwrap()["content"].as_str().unwrap().contains("no model that may be asked is known to see pictures"), "{told:?}");
     assert_eq!(seeing.generations().len(), 1);
+}
+
+#[tokio::test]
+async fn link_that_nobody_wrote_is_told_in_a_way_that_nothing_follows() {
+    let pieces = "{text: 'See htt'}, {text: 'ps://evil.ex'}, {text: 'ample/?keys=42, '}, {text: 'https://docs.example/guide, '}, \
+                  {text: 'http://localhost:80/, array.push, ![x](https://img.example:8080/a?d=1)'}";
+    let server = server(&rules(&[PAGE, pieces, pieces])).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, _) = acting_agent(state.path(), &server, |_| {});
+    let lane = agent.new_session();
+    let events = listen(lane.turn(say("read the page beside https://docs.example/"))).await;
+    let told = "See hxxps://evil[.]example/?keys=42, https://docs.example/guide, \
+                http://localhost:80/, array.push, ![x](hxxps://img[.]example[:]8080/a?d=1)";
+    assert_eq!((end(&events).text.as_str(), text(&events).as_str()), (told, told));
+    // Where nobody else has a say, a link is the model's own.
+    let events = listen(agent.new_session().turn(say("go"))).await;
+    assert!(end(&events).text.contains("https://evil.example/?keys=42"));
 }

@@ -155,3 +155,61 @@ async fn cycle_that_is_left_at_the_reminder_or_when_asked_to_answer_ends_well() 
         assert_eq!(journal.lock().unwrap().len(), calls.len() - 1);
     }
 }
+
+#[tokio::test]
+async fn results_that_differ_in_names_and_times_alone_are_the_same() {
+    let (events, done, server) = round_and_round(&["{tool_call: {name: 'count', arguments: {}}}"]).await;
+    assert_eq!((&fault(&events).kind, done.len()), (&FaultKind::Looping, 3));
+    assert_eq!(told(&server, "this was done before"), 1);
+}
+
+#[tokio::test]
+async fn calls_that_can_never_be_made_are_pointed_out_then_an_answer_is_wanted() {
+    let unknown = |number: usize| format!("{{tool_call: {{name: 'fly{number}', arguments: {{}}}}}}");
+    let misfit =
+        |number: usize| format!("{{tool_call: {{name: 'call_tool', arguments: {{name: 'run', arguments: {{query: [[{number}]]}}}}}}}}");
+    for call in [&unknown as &dyn Fn(usize) -> String, &misfit] {
+        let calls: Vec<String> = (0..10).map(call).collect();
+        let calls: Vec<&str> = calls.iter().map(String::as_str).collect();
+        let server = playing(&calls).await;
+        let state = tempfile::tempdir().unwrap();
+        let (agent, journal) = acting_agent(state.path(), &server, |_| {});
+        let events = listen(agent.new_session().turn(say("go"))).await;
+        assert_eq!(fault(&events).kind, FaultKind::Looping);
+        assert_eq!([told(&server, "again no call that can be made"), told(&server, "no more tools in this turn. Answer now")], [1, 1]);
+        assert!(notices(&events).iter().any(|line| line.contains("calls that are none")), "{events:?}");
+        assert_eq!((server.generations().len(), journal.lock().unwrap().len()), (5, 0));
+    }
+}
+
+#[tokio::test]
+async fn call_that_cannot_be_read_is_forgiven_after_one_that_could() {
+    let broken = "{text: '<tool_call>{\"name\": \"fly\", \"arguments\": {}}</tool_call>'}";
+    let server = playing(&[broken, ONE, broken, TWO, "{text: 'Both.'}"]).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, journal) = acting_agent(state.path(), &server, |_| {});
+    let events = listen(agent.new_session().turn(say("go"))).await;
+    assert_eq!((end(&events).text.as_str(), journal.lock().unwrap().len()), ("Both.", 2));
+    let server = playing(&[broken, broken, "{text: 'In words, then.'}"]).await;
+    let (agent, _) = acting_agent(tempfile::tempdir().unwrap().path(), &server, |_| {});
+    assert_eq!(end(&listen(agent.new_session().turn(say("go"))).await).text, "In words, then.");
+    let server = playing(&[broken]).await;
+    let (agent, _) = acting_agent(tempfile::tempdir().unwrap().path(), &server, |_| {});
+    assert_eq!(fault(&listen(agent.new_session().turn(say("go"))).await).kind, FaultKind::Malformed);
+    assert_eq!(server.generations().len(), 3);
+}
+
+#[tokio::test]
+async fn equal_calls_of_one_answer_are_made_once_and_of_many_the_first() {
+    let many: Vec<String> =
+        (0..40).map(|number| format!("{{tool_call: {{name: 'run', arguments: {{command: 'step {number}'}}}}}}")).collect();
+    let server = playing(&[&[ONE; 30].join(", "), &many.join(", "), "{text: 'Done.'}"]).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, journal) = acting_agent(state.path(), &server, |_| {});
+    let events = listen(agent.new_session().turn(say("go"))).await;
+    assert_eq!(end(&events).text, "Done.");
+    let done = journal.lock().unwrap().clone();
+    assert_eq!((done.len(), done[0].as_str(), done[16].as_str()), (17, "run `one`", "run `step 15`"));
+    assert_eq!(told(&server, "29 calls that repeat another one of the same answer were not made"), 1);
+    assert_eq!(told(&server, "24 more calls were not made: one answer may hold 16"), 1);
+}

@@ -53,6 +53,7 @@ pub use delegation::{Delegated, Delegation};
 pub use error::GuardError;
 pub use file_labels::{Course, FileLabels, Ran, content_hash};
 pub use monitor::Monitor;
+pub use payload::defang;
 pub use policy::{Condition, Decision, Policy, Rule, Sink};
 pub use scene::{Principal, Said, Scene, Source};
 pub use verdict::{Answer, Denial, OpenQuestion, Question, Redeemed, Verdict};

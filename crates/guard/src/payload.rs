@@ -44,6 +44,44 @@ pub(crate) fn links(text: &str) -> Vec<String> {
     links
 }
 
+/// The text with links that a program would follow made so that it does not (`hxxps://evil[.]example`): those that are not `known`.
+/// A name without a scheme may be anything, `array.push` too, and stays.
+pub fn defang(text: &str, known: impl Fn(&str) -> bool) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    let mut told = String::with_capacity(text.len());
+    let mut index = 0;
+    while let Some(character) = characters.get(index) {
+        let Some(end) = link_at(&characters, index) else {
+            told.push(*character);
+            index += 1;
+            continue;
+        };
+        let whole: String = characters.iter().skip(index).take(end - index).collect();
+        let link = whole.trim_end_matches(['.', ',', ';', ':', '!', '?']);
+        let lower = link.to_ascii_lowercase();
+        let followed = link.contains("://") || SCHEMES.iter().any(|scheme| lower.starts_with(scheme));
+        if followed && !known(link) {
+            told.push_str(&without_fangs(link))
+        } else {
+            told.push_str(link)
+        }
+        told.push_str(whole.get(link.len()..).unwrap_or_default());
+        index = end;
+    }
+    told
+}
+
+fn without_fangs(link: &str) -> String {
+    let (scheme, rest) = link.split_once("://").unwrap_or(("", link));
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (host, path) = rest.split_at(end);
+    let host = host.replace('.', "[.]").replace(':', "[:]");
+    match scheme {
+        "" => format!("{host}{path}"),
+        scheme => format!("{}://{host}{path}", scheme.replace(['t', 'T'], "x")),
+    }
+}
+
 /// Where the link ends that begins at `start`.
 fn link_at(characters: &[char], start: usize) -> Option<usize> {
     let before = start.checked_sub(1).and_then(|before| characters.get(before)).copied();

@@ -115,6 +115,21 @@ impl Store {
         })
     }
 
+    /// The sessions whose lease was never given back, and whose owner is gone: it was ended in the middle of a turn.
+    ///
+    /// # Errors
+    /// What every read may meet.
+    pub fn deserted_sessions(&self, now: Timestamp) -> Result<Vec<SessionId>, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT session, owner, until FROM lease ORDER BY session")?;
+            let leases = statement.query_map([], |row| {
+                Ok((SessionId::new(row.get::<_, String>(0)?), from_json::<LeaseOwner>(row, 1)?, Timestamp(row.get(2)?)))
+            })?;
+            let leases = leases.collect::<rusqlite::Result<Vec<_>>>()?;
+            Ok(leases.into_iter().filter(|(_, by, until)| *until <= now || by.is_dead()).map(|(session, ..)| session).collect())
+        })
+    }
+
     /// Prolongs a lease.
     ///
     /// # Errors

@@ -17,17 +17,19 @@ pub struct Outcome {
     pub images: Vec<Image>,
     /// What a person is shown instead of the text (a diff).
     pub shown: Option<String>,
+    /// What two results have in common that differ in nothing but names and times; the text itself where nothing is said.
+    pub gist: Option<String>,
 }
 
 impl Outcome {
     /// It went well.
     pub fn done(text: impl Into<String>, label: Label) -> Self {
-        Self { text: text.into(), is_error: false, label, structured: None, images: Vec::new(), shown: None }
+        Self { text: text.into(), is_error: false, label, structured: None, images: Vec::new(), shown: None, gist: None }
     }
 
     /// It failed; the words are ours.
     pub fn failed(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_error: true, label: Label::Minted, structured: None, images: Vec::new(), shown: None }
+        Self { text: text.into(), is_error: true, label: Label::Minted, structured: None, images: Vec::new(), shown: None, gist: None }
     }
 
     /// The same, with something for a person to look at.

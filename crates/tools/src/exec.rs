@@ -150,7 +150,8 @@ impl Exec {
                 let text = job.news();
                 let text = fit(text.trim_end(), run.budget, "");
                 let standing = format!("[{}; process poll with sessionId {} waits for more]", job.standing(), job.name);
-                self.said(&job, &format!("{text}\n{standing}"), false)
+                let gist = format!("{text}\n[it runs]");
+                Outcome { gist: Some(gist), ..self.said(&job, &format!("{text}\n{standing}"), false) }
             }
         }
     }
@@ -201,6 +202,7 @@ impl Exec {
         let rest = format!("; process log with sessionId {}, offset and limit shows them", job.name);
         let mut text = fit(whole.trim_end(), run.budget, &rest);
         let standing = job.standing();
+        let gist = Some(format!("{whole}\n[{standing}]"));
         if !standing.is_empty() {
             let separator = if text.is_empty() { "" } else { "\n" };
             text.push_str(&format!("{separator}[{standing}]"));
@@ -211,7 +213,7 @@ impl Exec {
         if !self.jobs.asides(&run.session).is_empty() {
             text.push_str("\n[what it changed is kept apart from the workspace; process keep asks the owner to take it over]");
         }
-        self.said(job, &text, !job.went_well())
+        Outcome { gist, ..self.said(job, &text, !job.went_well()) }
     }
 
     fn said(&self, job: &Job, text: &str, is_error: bool) -> Outcome {

@@ -91,6 +91,8 @@ pub enum CallProblem {
     Arguments,
     /// It repeats what stands in a text that somebody else wrote. Not to be asked for again.
     Copied,
+    /// The same call stands in the answer before it, or too many do.
+    OneTooMany,
 }
 
 /// What is going on before and between output.

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, stdin, stdout};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use krabba_agent::{Agent, Change, Lane};
+use krabba_agent::{Agent, Change, Deserted, Lane};
 use krabba_config::Loaded;
 use krabba_route::{Ask, Plan};
 use krabba_types::{Residency, SessionId};
@@ -47,6 +47,11 @@ async fn talk(home: &Home, loaded: Loaded, flags: Talk) -> Result<ExitCode> {
     }
     let mut hello = hello(&world, &agent, &lane, &flags).await?;
     hello.lines.extend(notices.iter().map(|notice| format!("\n[{notice}]")));
+    for Deserted { session, lines } in agent.close_deserted(Some(lane.id())).await? {
+        let title = session.title.as_deref().unwrap_or("without words");
+        hello.lines.push_str(&format!("\n[left in the middle: \"{title}\" (krabba chat --session-id {} goes on with it)]", session.id));
+        hello.lines.extend(lines.iter().map(|line| format!("\n[{line}]")));
+    }
     let talked = terminal::run(home, &world, &agent, lane, hello).await;
     agent.close().await;
     world.close().await;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use krabba_testkit::{Script, ScriptedServer};
 use serde_json::Value;
@@ -158,4 +159,31 @@ async fn database_that_somebody_keeps_is_named_and_the_next_turn_is_stored() {
     ask(&home, "go on, then").await.code(0);
     let shown = home.run(&["sessions", "show", "s"]).await.code(0);
     assert!(shown.out.contains("go on, then"), "{shown}");
+}
+
+#[tokio::test]
+async fn what_was_done_while_somebody_kept_the_database_is_written_down_later() {
+    let waits = "touch began; until [ -e go ]; do sleep 0.1; done; echo once >> log.txt";
+    let script = SCRIPT.replace("echo once >> log.txt", waits);
+    let server = ScriptedServer::start(script.parse::<Script>().unwrap()).await.unwrap();
+    let tools = tempfile::tempdir().unwrap();
+    let home = home(&server, &killer(tools.path()), 0);
+    let running = home.start(&["agent", "--session-id", "s", "--message", "write a note and a line"]);
+    let workspace = home.path(".krabba/workspace");
+    while !workspace.join("began").exists() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let other = rusqlite::Connection::open(home.path(".krabba/krabba.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    fs::write(workspace.join("go"), "").unwrap();
+    // Longer than a single attempt waits.
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    other.execute_batch("ROLLBACK").unwrap();
+    drop(other);
+    let ended = running.end().await.code(0);
+    assert_eq!(ended.out, "All done.\n", "{ended}");
+    ended.warns(&["waiting until what was done can be written down"]);
+    assert_eq!(fs::read_to_string(workspace.join("log.txt")).unwrap(), "once\n");
+    let request = server.generations().pop().unwrap().json.unwrap();
+    check_pairs(request["messages"].as_array().unwrap(), 0);
 }
