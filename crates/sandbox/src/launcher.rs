@@ -86,7 +86,9 @@ fn supervise() -> io::Result<()> {
     // What krabba's terminal sends to its foreground group is not meant for commands.
     let _ = rustix::process::setsid();
     rustix::process::set_child_subreaper(Pid::from_raw(1))?;
-    let (plan, streams) = Incoming::default().pull_all::<Plan>(&control)?;
+    let (plan, mut streams) = Incoming::default().pull_all::<Plan>(&control)?;
+    // Until nothing of the command is left, also where krabba is gone before.
+    let _held = if plan.holds { streams.pop() } else { None };
     let started = match start(&plan, streams, &mut control) {
         Ok(started) => started,
         Err(error) => return tell(control.as_fd(), &Report::Failed { why: error.to_string() }, &[]),

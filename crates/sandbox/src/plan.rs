@@ -26,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) private: PathBuf,
     /// Whether a port is opened inside, behind which krabba listens.
     pub(crate) proxy: bool,
+    /// Whether what holds the workspace's placeholders travels with the plan, after the streams.
+    pub(crate) holds: bool,
     /// What it may use.
     pub(crate) limits: Limits,
     /// When it is ended.
@@ -61,6 +63,8 @@ pub(crate) struct Workspace {
     pub(crate) path: PathBuf,
     /// Places in it that are read-only; each of them exists, and none is reached through a link.
     pub(crate) protected: Vec<PathBuf>,
+    /// The files in it that only stand in for one that is missing.
+    pub(crate) stand_ins: Vec<PathBuf>,
     /// Where changes go.
     pub(crate) changes: Changes,
 }

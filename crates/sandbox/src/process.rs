@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -59,7 +58,7 @@ pub struct Process {
 /// What lasts as long as the command.
 #[derive(Debug)]
 pub(crate) struct Keeps {
-    pub(crate) _placeholders: Option<Arc<Placeholders>>,
+    pub(crate) placeholders: Option<Placeholders>,
     pub(crate) _private: RunDirectory,
 }
 

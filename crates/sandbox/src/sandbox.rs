@@ -5,7 +5,6 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::Stdio as Streams;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use krabba_guard::{Authorized, View};
@@ -19,7 +18,7 @@ use tokio::time::timeout;
 use crate::broker::{Broker, Granted, PORT};
 use crate::frame::{Incoming, Outgoing};
 use crate::launcher::LAUNCH;
-use crate::placeholders::{Filling, Placeholders};
+use crate::placeholders::{Filling, Guarded, Placeholders};
 use crate::plan::{Changes, How, Plan, Report, Stdio, Tree, Workspace};
 use crate::process::{Keeps, terminal};
 use crate::run_directory::{RunDirectory, sweep};
@@ -35,7 +34,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Sandbox {
     settings: Settings,
     standing: OnceCell<Standing>,
-    placeholders: Mutex<Weak<Placeholders>>,
 }
 
 /// A server that the owner configured.
@@ -78,7 +76,7 @@ struct Job {
     tree: Tree,
     granted: Vec<Granted>,
     longest: Option<Duration>,
-    placeholders: Option<Arc<Placeholders>>,
+    placeholders: Option<Placeholders>,
 }
 
 /// What came of it.
@@ -99,7 +97,9 @@ impl Sandbox {
         #[cfg(feature = "launcher-before-main")]
         crate::before_main::keep();
         sweep(&settings.scratch);
-        Ok(Self { settings, standing: OnceCell::new(), placeholders: Mutex::default() })
+        // Takes away what a crash has left in the workspace. Where that fails, the next command says why.
+        let _ = Placeholders::hold(&settings.workspace, &settings.scratch);
+        Ok(Self { settings, standing: OnceCell::new() })
     }
 
     /// What this machine offers. Tried once, with the real workspace.
@@ -227,15 +227,10 @@ impl Sandbox {
 
     /// The workspace as a command sees it. Missing protected places need no stand-in where changes are kept apart, as none of them
     /// is taken over, nor where nothing can be made beside them.
-    fn workspace(
-        &self,
-        rung: Rung,
-        aside: Option<&Aside>,
-        earlier: &[&Aside],
-    ) -> Result<(Workspace, Option<Arc<Placeholders>>), SandboxError> {
+    fn workspace(&self, rung: Rung, aside: Option<&Aside>, earlier: &[&Aside]) -> Result<(Workspace, Option<Placeholders>), SandboxError> {
         let filling = if aside.is_none() && rung != Rung::LandlockSeccomp { Filling::Fill } else { Filling::Leave };
-        let placeholders = self.placeholders()?;
-        let mut protected = placeholders.protect(&self.settings.protected, filling)?;
+        let placeholders = Placeholders::hold(&self.settings.workspace, &self.settings.scratch)?;
+        let Guarded { places: mut protected, stand_ins } = placeholders.protect(&self.settings.protected, filling)?;
         if rung == Rung::LandlockSeccomp {
             protected.extend(self.settings.protected.iter().map(|protected| PathBuf::from(protected.path.as_str())));
         }
@@ -246,18 +241,7 @@ impl Sandbox {
                 earlier: earlier.iter().map(|earlier| earlier.directory().to_owned()).collect(),
             },
         };
-        Ok((Workspace { path: self.settings.workspace.clone(), protected, changes }, Some(placeholders)))
-    }
-
-    /// Shared by all commands that run at the same time.
-    fn placeholders(&self) -> Result<Arc<Placeholders>, SandboxError> {
-        let mut shared = self.placeholders.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(placeholders) = shared.upgrade() {
-            return Ok(placeholders);
-        }
-        let placeholders = Arc::new(Placeholders::new(&self.settings.workspace)?);
-        *shared = Arc::downgrade(&placeholders);
-        Ok(placeholders)
+        Ok((Workspace { path: self.settings.workspace.clone(), protected, stand_ins, changes }, Some(placeholders)))
     }
 
     async fn find_standing(&self) -> Standing {
@@ -316,6 +300,7 @@ impl Sandbox {
             tree: job.tree,
             private: private.path().to_owned(),
             proxy,
+            holds: job.placeholders.is_some(),
             limits: self.settings.limits.clone(),
             milliseconds: job.longest.map(|longest| longest.as_millis().try_into().unwrap_or(u64::MAX)),
         };
@@ -323,7 +308,7 @@ impl Sandbox {
             Stdio::Pipes => pipes().map(|(mine, theirs)| (Some(mine), theirs)).map_err(SandboxError::Launcher)?,
             Stdio::Terminal => (None, Vec::new()),
         };
-        let keeps = Keeps { _placeholders: job.placeholders, _private: private };
+        let keeps = Keeps { placeholders: job.placeholders, _private: private };
         let work = async {
             let mut process = self.start(&plan, &theirs, keeps).await?;
             drop(theirs);
@@ -356,7 +341,8 @@ impl Sandbox {
         let mut launcher = tokio::process::Command::new(&self.settings.launcher);
         launcher.arg(LAUNCH).env_clear().current_dir("/").stdin(OwnedFd::from(theirs)).stdout(Streams::null()).stderr(Streams::null());
         let launcher = launcher.spawn().map_err(SandboxError::Launcher)?;
-        let streams: Vec<BorrowedFd<'_>> = streams.iter().map(AsFd::as_fd).collect();
+        let held = keeps.placeholders.as_ref().map(Placeholders::held);
+        let streams: Vec<BorrowedFd<'_>> = streams.iter().map(AsFd::as_fd).chain(held).collect();
         let mut outgoing = Outgoing::new(plan, &streams).map_err(SandboxError::Launcher)?;
         while !control.async_io(Interest::WRITABLE, || outgoing.push(&control)).await.map_err(SandboxError::Launcher)? {}
         Ok(Process::new(control, Incoming::default(), launcher, keeps))

@@ -1,17 +1,19 @@
 //! Commands on the best rung that this machine offers.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where its set-up fails")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test ends where its set-up fails, and says what was not run")]
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use krabba_guard::{Authorized, Monitor, Policy, Principal, Said, Scene, Source, Verdict};
-use krabba_sandbox::{ChangeKind, Child, Ended, How, Limit, Limits, Piece, Rung, Sandbox, SandboxError, Settings};
+use krabba_sandbox::{ChangeKind, Child, Ended, How, Limit, Limits, Piece, Rung, Sandbox, SandboxError, Settings, Stream};
 use krabba_store::Store;
 use krabba_types::{Action, AgentId, Exec, ExecChanges, ExecMode, ExecStdio, Label, SessionId, SystemClock, TurnId, WorkspacePath};
 
@@ -19,6 +21,7 @@ use krabba_types::{Action, AgentId, Exec, ExecChanges, ExecMode, ExecStdio, Labe
 struct Room {
     _place: tempfile::TempDir,
     root: PathBuf,
+    settings: Settings,
     sandbox: Sandbox,
 }
 
@@ -40,7 +43,29 @@ impl Room {
         settings.hidden = vec![root.join("secret")];
         settings.limits = Limits { longest: Duration::from_secs(60), output_bytes: 100_000, ..Limits::default() };
         change(&mut settings);
-        Self { sandbox: Sandbox::new(settings).unwrap(), _place: place, root }
+        Self { sandbox: Sandbox::new(settings.clone()).unwrap(), settings, _place: place, root }
+    }
+
+    /// As another process has it.
+    fn another(&self) -> Sandbox {
+        Sandbox::new(self.settings.clone()).unwrap()
+    }
+
+    /// Replaces a file as editors do.
+    fn put(&self, path: &str, content: &str) {
+        let path = self.root.join("workspace").join(path);
+        fs::write(self.root.join("put"), content).unwrap();
+        fs::rename(self.root.join("put"), path).unwrap();
+    }
+
+    /// Whether commands that may make files are kept from making some.
+    async fn fills(&self) -> bool {
+        let standing = self.sandbox.standing().await;
+        let fills = standing.rung.is_some_and(|rung| rung != Rung::LandlockSeccomp);
+        if !fills {
+            println!("not run: {standing}");
+        }
+        fills
     }
 
     async fn run(&self, command: &str) -> Done {
@@ -92,6 +117,13 @@ fn allowed(exec: Exec, label: &Label) -> Authorized<Exec> {
         Verdict::Allowed(authorized) => authorized.into_exec().unwrap(),
         other => panic!("{other:?}"),
     }
+}
+
+/// Starts one that says a word, and then waits for a line.
+async fn waiting(sandbox: &Sandbox, then: &str) -> Child {
+    let mut child = sandbox.spawn(allowed(exec(&format!("echo begun; read line; {then}")), &Label::Owner)).await.unwrap();
+    assert_eq!(child.output.next().await, Some(Piece::Bytes(Stream::Output, b"begun\n".to_vec())));
+    child
 }
 
 async fn finish(mut child: Child) -> Done {
@@ -231,6 +263,69 @@ async fn files_that_steer_the_agent_are_neither_changed_nor_made() {
     for path in ["SOUL.md", ".git/hooks/post-commit", "skills/evil", "HEARTBEAT.md"] {
         assert!(!room.root.join("workspace").join(path).exists(), "{path}");
     }
+}
+
+#[tokio::test]
+async fn command_that_ends_leaves_another_one_its_protection() {
+    let room = Room::new();
+    if !room.fills().await {
+        return;
+    }
+    let (other, paths) = (room.another(), ["SOUL.md", ".mcp.json", "skills/evil", ".git/hooks"]);
+    let first = waiting(&room.sandbox, "true").await;
+    let second = waiting(&other, "echo evil > SOUL.md; echo evil > .mcp.json; mkdir -p skills/evil .git/hooks; true").await;
+    assert_eq!(finish(first).await.ended, exited(0));
+    let done = finish(second).await;
+    assert_eq!(done.ended, exited(0), "{done:?}");
+    for path in paths {
+        assert!(!room.root.join("workspace").join(path).exists(), "{path}");
+    }
+}
+
+/// Set where this test is started once more, to be killed.
+const CRASHES: &str = "KRABBA_SANDBOX_CRASHES";
+
+#[tokio::test]
+#[allow(clippy::disallowed_methods, reason = "killed and waited for here")]
+async fn what_a_crash_leaves_is_taken_away_and_nothing_of_the_owners() {
+    if let Some(root) = std::env::var_os(CRASHES).map(PathBuf::from) {
+        let sandbox = Sandbox::new(Settings::new(root.join("workspace"), root.join("scratch"))).unwrap();
+        let _child = waiting(&sandbox, "sleep 1000").await;
+        println!("begun");
+        return std::future::pending().await;
+    }
+    let room = Room::new();
+    if !room.fills().await {
+        return;
+    }
+    let mut crashing = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "what_a_crash_leaves_is_taken_away_and_nothing_of_the_owners", "--nocapture"])
+        .env(CRASHES, &room.root)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(crashing.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("begun")));
+    crashing.kill().unwrap();
+    crashing.wait().unwrap();
+    let made = ["SOUL.md", ".envrc", "skills", ".git"];
+    assert!(made.iter().all(|path| room.root.join("workspace").join(path).exists()), "nothing was left");
+    fs::write(room.root.join("workspace/CLAUDE.md"), "mine\n").unwrap();
+    fs::write(room.root.join("workspace/.idea/mine"), "mine\n").unwrap();
+
+    // What kept the command in goes a moment after krabba.
+    for _ in 0..500 {
+        let _ = room.another();
+        if !room.root.join("workspace/SOUL.md").exists() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    for path in made {
+        assert!(!room.root.join("workspace").join(path).exists(), "{path}");
+    }
+    let kept = [("AGENTS.md", "be good\n"), ("CLAUDE.md", "mine\n"), (".idea/mine", "mine\n")];
+    kept.iter().for_each(|(path, content)| assert_eq!(room.read(path).as_deref(), Some(*content), "{path}"));
 }
 
 #[tokio::test]
