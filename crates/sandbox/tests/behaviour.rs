@@ -282,6 +282,17 @@ async fn command_that_ends_leaves_another_one_its_protection() {
     }
 }
 
+#[tokio::test]
+async fn file_that_was_replaced_at_the_last_moment_is_noticed() {
+    let room = Room::new();
+    if !room.fills().await {
+        return;
+    }
+    let child = waiting(&room.sandbox, "echo evil >> AGENTS.md").await;
+    room.put("AGENTS.md", "be better\n");
+    assert_eq!(finish(child).await.ended.limit, Some(Limit::Protection));
+}
+
 /// Set where this test is started once more, to be killed.
 const CRASHES: &str = "KRABBA_SANDBOX_CRASHES";
 

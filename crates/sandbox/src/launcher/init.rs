@@ -151,7 +151,8 @@ fn wait(command: rustix::process::Pid, socket: &OwnedFd, locks: &Locks) -> io::R
         }
         while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
             if pid == command {
-                return Ok(ended(status));
+                let Ended { how, limit } = ended(status);
+                return Ok(Ended { how, limit: if locks.hold() { limit } else { Some(Limit::Protection) } });
             }
         }
         // The launcher is gone, and nobody watches any more.
