@@ -18,6 +18,9 @@ const COMMANDS: &str = "//commands/";
 /// Before the places of what commands wrote: unlike with what we write ourselves, another content there is the owner's.
 const MADE: &str = "//made/";
 
+/// Before the places of what may be a command's where only the owner steers. No command becomes foreign by it.
+const STEERING: &str = "//steering/";
+
 /// Where it is noted that a command may have written anything anywhere.
 const EVERYTHING: &str = "//everything";
 
@@ -130,6 +133,16 @@ impl FileLabels {
         if files.is_empty() { Ok(()) } else { self.store.label_files(&self.workspace, &files) }
     }
 
+    /// Notes whose the contents are that stand where only the owner steers and may be a command's. They are not followed as the owner's
+    /// words; another content there is. For commands of the owner's own alone: what others made is told to [`FileLabels::label_made`].
+    ///
+    /// # Errors
+    /// What the store may meet.
+    pub fn keep_from_steering(&self, mut files: Vec<FileLabel>) -> Result<(), StoreError> {
+        files.iter_mut().for_each(|file| file.path.insert_str(0, STEERING));
+        if files.is_empty() { Ok(()) } else { self.store.label_files(&self.workspace, &files) }
+    }
+
     /// Notes that any file may be made from what `label` stands on, as far as commands read it.
     ///
     /// # Errors
@@ -177,7 +190,7 @@ impl FileLabels {
     /// What the store may meet.
     pub fn foreign(&self) -> Result<Vec<FileLabel>, StoreError> {
         let mut files = self.store.labels_of_workspace(&self.workspace)?;
-        files.retain(|file| !file.label.is_own());
+        files.retain(|file| !file.label.is_own() && !file.path.starts_with(STEERING));
         let over = |file: &FileLabel| file.path.starts_with(COMMANDS) && !file.content.ends_with(RUNS);
         files.retain(|file| !over(file));
         for file in &mut files {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use krabba_sandbox::{Aside, Child, Ended, How, Input, Piece};
+use krabba_sandbox::{Aside, Child, Ended, How, Input, Limit, Piece};
 use krabba_types::ExecStdio;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -130,7 +130,7 @@ impl Job {
         *self.input.lock().await = None;
         let job = Arc::clone(&self);
         // A failure leaves what was noted at the beginning, which is more and not less.
-        let _labelled = tokio::task::spawn_blocking(move || job.reading.end()).await;
+        let _labelled = tokio::task::spawn_blocking(move || job.reading.end(ended.limit)).await;
         if let Some(aside) = aside {
             keep(aside);
         }
@@ -219,6 +219,7 @@ impl Job {
     pub(crate) fn standing(&self) -> String {
         match self.state().ended {
             None => format!("{} still runs, for {} s so far", self.name, self.begun.elapsed().as_secs()),
+            Some(Ended { limit: Some(limit @ Limit::Protection), .. }) => format!("{limit}; it is not followed until the owner changes it"),
             Some(Ended { how, limit: Some(limit) }) => match how {
                 How::Exited(code) => format!("{limit}; exit code {code}"),
                 How::Signalled(_) => limit.to_string(),

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use krabba_guard::{ControlFiles, Course, FileLabels, Ran, content_hash};
-use krabba_sandbox::Protected;
+use krabba_sandbox::{Limit, Missing, Protected};
 use krabba_store::FileLabel;
 use krabba_types::{Clock as _, Label, SystemClock, Timestamp, WorkspacePath};
 use uuid::Uuid;
@@ -31,6 +31,9 @@ const DEEPEST: usize = 256;
 
 /// Stands for the content of what is no file, or too long to be read.
 const NO_CONTENT: &str = "-";
+
+/// Where that comes from which a command may have written.
+const A_COMMAND: &str = "a command";
 
 /// Whether a command's changes are apart from the workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,10 +106,16 @@ impl Reading {
         is_there(&self.files.workspace, row) || !self.gone.contains(&(row.path.clone(), row.content.clone()))
     }
 
-    /// Labels what it changed. Where that fails, what was noted at the beginning stays.
-    pub(crate) fn end(&self) -> Result<(), Failed> {
+    /// Labels what it changed, once it has ended, by a limit or not. Where that fails, what was noted at the beginning stays.
+    pub(crate) fn end(&self, limit: Option<Limit>) -> Result<(), Failed> {
         let label = self.label()?;
-        if label.is_own() || self.changes == Changes::Apart {
+        if self.changes == Changes::Apart {
+            return Ok(());
+        }
+        if limit == Some(Limit::Protection) {
+            label_unprotected(&self.files, &self.ran(SystemClock.now(), &label, Course::Over))?;
+        }
+        if label.is_own() {
             return Ok(());
         }
         let rows = self.files.labels.foreign()?;
@@ -136,6 +145,38 @@ fn label_changed(files: &Files, ran: &Ran, moved: bool) -> Result<(), Failed> {
         ControlFlow::Continue(()) => Ok(files.labels.label_made(found.rows)?),
         ControlFlow::Break(()) => Ok(files.labels.label_everything(label)?),
     }
+}
+
+/// Labels what was changed in protected places while a command ran that lost their protection: that may be its work, or the owner's,
+/// who replaced something there. Nobody can tell, so it is followed only when the owner has changed it again.
+fn label_unprotected(files: &Files, ran: &Ran) -> Result<(), Failed> {
+    let (label, time) = (ran.label.join(&Label::untrusted(A_COMMAND)), ran.from.minus(TICK)..=ran.until.plus(TICK));
+    let mut found = Found {
+        files,
+        time,
+        moved: false,
+        label: &label,
+        rows: Vec::new(),
+        left: MOST_ENTRIES,
+        bytes: 0,
+        known: Vec::new(),
+        protected: Vec::new(),
+    };
+    let protected = Protected::usual();
+    for Protected { path, .. } in &protected {
+        let flow = if files.workspace.list(path).is_ok() { found.directory(path, 0)? } else { found.entry(path, Kind::File)? };
+        if flow.is_break() {
+            return Ok(files.labels.label_everything(&label)?);
+        }
+    }
+    let mut rows = found.rows;
+    // What only stands in for a missing file is nobody's.
+    let stands_in = |row: &FileLabel, protected: &Protected| match protected.missing {
+        Missing::File(content) => row.path == protected.path.as_str() && row.content == content_hash(content.as_bytes()),
+        Missing::Directory | Missing::Nothing => false,
+    };
+    rows.retain(|row| row.content != NO_CONTENT && !protected.iter().any(|protected| stands_in(row, protected)));
+    if ran.label.is_own() { Ok(files.labels.keep_from_steering(rows)?) } else { Ok(files.labels.label_made(rows)?) }
 }
 
 fn is_there(workspace: &Workspace, row: &FileLabel) -> bool {

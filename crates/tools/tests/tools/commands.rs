@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use krabba_guard::{Answer, Redeemed};
 use krabba_sandbox::Rung;
-use krabba_types::{Action, ExecChanges, Label};
+use krabba_types::{Action, ExecChanges, Label, WorkspacePath};
 use serde_json::json;
 
 use crate::room::{Came, Room};
@@ -61,6 +61,33 @@ async fn command_goes_on_in_the_background_and_is_looked_after() {
     assert!(started.contains("p2 still runs"), "{started}");
     let text = room.said("process", json!({"action": "write", "sessionId": "p2", "data": "last\n", "eof": true})).await;
     assert!(text.starts_with("last\n"), "{text}");
+}
+
+#[tokio::test]
+async fn what_stands_where_a_protection_was_lost_is_not_followed_as_the_owners() {
+    let room = Room::new();
+    let standing = room.jobs.sandbox().standing().await;
+    if standing.rung.is_none_or(|rung| rung == Rung::LandlockSeccomp) {
+        return println!("not run: {standing}");
+    }
+    room.file("AGENTS.md", "be good\n");
+    room.file("put", "be better\n");
+    let path = WorkspacePath::parse("AGENTS.md", "/").unwrap();
+    let label = |content: &str| room.labels().file_label(&path, content.as_bytes()).unwrap();
+    room.said("exec", json!({"command": "echo ready; read x; echo evil >> AGENTS.md; sleep 60", "yieldMs": 300})).await;
+    std::fs::rename(room.root.join("put"), room.root.join("AGENTS.md")).unwrap();
+    room.said("process", json!({"action": "submit", "sessionId": "p1", "data": "go"})).await;
+    while room.said("process", json!({"action": "list"})).await.contains("still runs") {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let listed = room.said("process", json!({"action": "list"})).await;
+    assert!(listed.contains("replaced from outside while it ran; it is not followed until the owner changes it"), "{listed}");
+    let content = room.text("AGENTS.md").unwrap();
+    assert!(content.starts_with("be better\n"), "{content}");
+    assert_eq!(label(&content), Label::untrusted("a command"));
+    assert!(label("be the best\n").is_own());
+    // What commands read and write is no less the owner's for it.
+    assert!(room.labels().foreign().unwrap().is_empty());
 }
 
 #[tokio::test]
