@@ -367,6 +367,10 @@ impl Sandbox {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
+        // A git that was put in by hand looks elsewhere for it. On the last rung nothing is made in `/etc`.
+        if temporary == Path::new("/tmp") {
+            variables.insert("GIT_CONFIG_SYSTEM".to_owned(), "/etc/gitconfig".to_owned());
+        }
         if proxy {
             let address = format!("http://127.0.0.1:{PORT}");
             for name in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"] {

@@ -293,6 +293,31 @@ async fn file_that_was_replaced_at_the_last_moment_is_noticed() {
     assert_eq!(finish(child).await.ended.limit, Some(Limit::Protection));
 }
 
+#[tokio::test]
+#[allow(clippy::disallowed_methods, reason = "waited for here")]
+async fn git_commits_all_that_is_the_owners_and_nothing_that_stands_in() {
+    let room = Room::new();
+    let workspace = room.root.join("workspace");
+    let git = Command::new("git").args(["init", "-q"]).current_dir(&workspace).status();
+    if !git.is_ok_and(|status| status.success()) {
+        return println!("not run: there is no git");
+    }
+    if !room.fills().await {
+        return;
+    }
+    fs::create_dir(workspace.join("skills")).unwrap();
+    fs::write(workspace.join("skills/fish.md"), "how to fish\n").unwrap();
+    let all = "git add -A && git commit -qm first";
+    let done = room.run(&format!("git config --system --list; {all} && git log --format=%an,%ae --name-only")).await;
+    assert_eq!(done.ended, exited(0), "{done:?}");
+    assert!(done.output.contains("core.excludesfile=/etc/gitignore"), "{done:?}");
+    let log = "krabba,krabba@localhost\n\nAGENTS.md\nnotes.md\nskills/fish.md\n";
+    assert!(done.output.ends_with(log), "{done:?}");
+    fs::write(workspace.join(".git/config"), "[user]\n\tname = me\n\temail = me@example.org\n").unwrap();
+    let done = room.run(&format!("echo more >> notes.md; {all} && git log -1 --format=%an,%ae")).await;
+    assert_eq!(done.output, "me,me@example.org\n");
+}
+
 /// Set where this test is started once more, to be killed.
 const CRASHES: &str = "KRABBA_SANDBOX_CRASHES";
 
@@ -365,7 +390,8 @@ async fn nothing_of_our_environment_goes_along() {
     let done = room.run("env").await;
     let names: Vec<&str> = done.output.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
     for name in &names {
-        assert!(["PATH", "HOME", "TMPDIR", "PWD", "USER", "SHELL", "LANG", "TERM", "_", "SHLVL", "OLDPWD"].contains(name), "{name}");
+        let known = ["PATH", "HOME", "TMPDIR", "PWD", "USER", "SHELL", "LANG", "TERM", "_", "SHLVL", "OLDPWD", "GIT_CONFIG_SYSTEM"];
+        assert!(known.contains(name), "{name}");
     }
     let own = Exec { environment: BTreeMap::from([("GREETING".to_owned(), "hi".to_owned())]), ..exec("echo $GREETING") };
     let child = room.sandbox.spawn(allowed(own, &Label::Owner)).await.unwrap();

@@ -82,13 +82,16 @@ pub(super) const MASKED: [&str; 8] = ["acpi", "kallsyms", "kcore", "key-users", 
 /// Where git finds what it is not to add to a repository.
 const IGNORED: &str = "gitignore";
 
+/// Who commits where the repository says nothing about it.
+const COMMITTER: &str = "[user]\n\tname = krabba\n\temail = krabba@localhost\n";
+
 /// Files in `/etc` that are made up.
 pub(super) fn made_up(user: u32, group: u32, tree: &Tree) -> [(&'static str, String); 8] {
-    let protected = tree.workspace.iter().flat_map(|workspace| &workspace.protected);
+    let stand_ins = tree.workspace.iter().flat_map(|workspace| &workspace.stand_ins);
     // What stands in for a missing protected file would otherwise be part of the next commit.
-    let ignored: String = protected.map(|path| format!("/{}\n", path.display())).collect();
+    let ignored: String = stand_ins.map(|path| format!("/{}\n", path.display())).collect();
     [
-        ("gitconfig", format!("[core]\n\texcludesFile = /etc/{IGNORED}\n")),
+        ("gitconfig", format!("[core]\n\texcludesFile = /etc/{IGNORED}\n{COMMITTER}")),
         (IGNORED, ignored),
         ("passwd", format!("krabba:x:{user}:{group}::/tmp/home:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n")),
         ("group", format!("krabba:x:{group}:\nnogroup:x:65534:\n")),
