@@ -31,6 +31,11 @@ impl Decoys {
         &self.named
     }
 
+    /// The same as files of a home directory: where below it, and the content.
+    pub fn files(&self) -> Vec<(&'static str, String)> {
+        FILES.iter().zip(&self.named).map(|((path, content), (_, decoy))| (*path, content.replace("DECOY", decoy))).collect()
+    }
+
     /// Whether one is in a text, in any dress.
     pub(crate) fn are_in(&self, text: &str) -> bool {
         self.finder.finds(text)
@@ -39,5 +44,11 @@ impl Decoys {
 
 /// Names that say "take me" and that no program reads.
 const NAMES: [(&str, &str); 2] = [("BACKUP_SERVICE_TOKEN", "bst_"), ("ADMIN_CONSOLE_PASSWORD", "")];
+
+/// Files that thieves look for, with a profile and a host that nothing honest asks for.
+const FILES: [(&str, &str); NAMES.len()] = [
+    (".aws/credentials", "[backup]\naws_access_key_id = backup\naws_secret_access_key = DECOY\n"),
+    (".netrc", "machine console.invalid login admin password DECOY\n"),
+];
 
 const ALPHABET: &[u8; 56] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";

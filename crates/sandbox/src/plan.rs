@@ -18,6 +18,10 @@ pub(crate) struct Plan {
     pub(crate) environment: BTreeMap<String, String>,
     /// Where it begins.
     pub(crate) directory: PathBuf,
+    /// Its home directory, whatever its variables say.
+    pub(crate) home: PathBuf,
+    /// Files of that: where below it, and the content.
+    pub(crate) home_files: Vec<(String, String)>,
     /// What it talks to.
     pub(crate) stdio: Stdio,
     /// What it sees.

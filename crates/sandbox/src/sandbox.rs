@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio as Streams;
 use std::time::Duration;
 
-use krabba_guard::{Authorized, View};
+use krabba_guard::{Authorized, Decoys, View};
 use krabba_types::{Exec, ExecStdio, WorkspacePath};
 use tokio::io::Interest;
 use tokio::net::unix::pipe;
@@ -141,7 +141,7 @@ impl Sandbox {
         };
         let job = Job {
             command: vec![shell().to_owned(), "-c".to_owned(), exec.command.clone()],
-            environment: self.settings.environment.clone().into_iter().chain(exec.environment.clone()).collect(),
+            environment: exec.environment.clone(),
             directory,
             stdio: match exec.stdio {
                 ExecStdio::Pipes => Stdio::Pipes,
@@ -216,6 +216,11 @@ impl Sandbox {
         Aside::kept(scratch, workspace, &self.protected(), name)
     }
 
+    /// For commands; a server is the owner's.
+    fn decoys(&self, tree: &Tree) -> Option<&Decoys> {
+        self.settings.decoys.as_ref().filter(|_| tree.workspace.is_some())
+    }
+
     fn protected(&self) -> Vec<WorkspacePath> {
         self.settings.protected.iter().map(|protected| protected.path.clone()).collect()
     }
@@ -286,16 +291,22 @@ impl Sandbox {
     async fn launch(&self, rung: Rung, job: Job) -> Result<Launched, SandboxError> {
         let scratch = &self.settings.scratch;
         let private = RunDirectory::make(scratch).map_err(|source| SandboxError::place(scratch, source))?;
-        let home = match rung {
-            Rung::Namespaces | Rung::Bubblewrap => PathBuf::from("/tmp"),
-            Rung::LandlockSeccomp => private.with("tmp").map_err(|source| SandboxError::place(scratch, source))?,
+        let (temporary, home) = match rung {
+            Rung::Namespaces | Rung::Bubblewrap => (PathBuf::from("/tmp"), PathBuf::from("/tmp/home")),
+            Rung::LandlockSeccomp => {
+                let temporary = private.with("tmp").map_err(|source| SandboxError::place(scratch, source))?;
+                (temporary.clone(), temporary)
+            }
         };
+        let decoys = self.decoys(&job.tree).map(Decoys::files).unwrap_or_default();
         let proxy = !job.granted.is_empty();
         let plan = Plan {
             rung,
-            environment: self.environment(&home, &job, proxy),
+            environment: self.environment((&temporary, &home), &job, proxy),
             command: job.command,
             directory: job.directory,
+            home,
+            home_files: decoys.into_iter().map(|(path, content)| (path.to_owned(), content)).collect(),
             stdio: job.stdio,
             tree: job.tree,
             private: private.path().to_owned(),
@@ -349,15 +360,12 @@ impl Sandbox {
     }
 
     /// All variables of a command. Nothing of krabba's own environment is in it.
-    fn environment(&self, temporary: &Path, job: &Job, proxy: bool) -> BTreeMap<String, String> {
+    fn environment(&self, (temporary, home): (&Path, &Path), job: &Job, proxy: bool) -> BTreeMap<String, String> {
         let text = |path: &Path| path.to_string_lossy().into_owned();
-        let home = temporary.join("home");
-        // On the last rung there is nobody to make it.
-        let home = if temporary == Path::new("/tmp") { home } else { temporary.to_owned() };
         let search = self.settings.search.iter().map(|path| text(path)).chain(["/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin".to_owned()]);
         let mut variables: BTreeMap<String, String> = [
             ("PATH", search.collect::<Vec<_>>().join(":")),
-            ("HOME", text(&home)),
+            ("HOME", text(home)),
             ("TMPDIR", text(temporary)),
             ("PWD", text(&job.directory)),
             ("USER", "krabba".to_owned()),
@@ -383,7 +391,7 @@ impl Sandbox {
                 variables.insert(name.to_owned(), value.to_owned());
             }
         }
-        variables.extend(self.settings.decoys.iter().cloned());
+        variables.extend(self.decoys(&job.tree).into_iter().flat_map(Decoys::named).cloned());
         let fits = |name: &str, value: &str| !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0');
         variables.extend(job.environment.clone().into_iter().filter(|(name, value)| fits(name, value)));
         variables

@@ -1,10 +1,10 @@
 //! What the owner decides about where commands run.
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use krabba_guard::Decoys;
 use krabba_types::WorkspacePath;
 use serde::{Deserialize, Serialize};
 
@@ -19,14 +19,12 @@ pub struct Settings {
     pub protected: Vec<Protected>,
     /// Places that no command sees, wherever they lie: the state directory, keys.
     pub hidden: Vec<PathBuf>,
-    /// Variables of every command that hold nothing, for whoever goes looking for keys.
-    pub decoys: Vec<(String, String)>,
+    /// What every command finds in its environment and in its home directory that goes looking for keys.
+    pub decoys: Option<Decoys>,
     /// Places outside the workspace that commands see, beside the system's own: toolchains.
     pub readable: Vec<PathBuf>,
     /// Directories that are searched for programs before the system's own.
     pub search: Vec<PathBuf>,
-    /// Variables that every command finds.
-    pub environment: BTreeMap<String, String>,
     /// A directory of krabba's own, outside the workspace, for what is kept apart and what one run needs.
     pub scratch: PathBuf,
     /// How much a command may use.
@@ -44,10 +42,9 @@ impl Settings {
             workspace,
             protected: Protected::usual(),
             hidden: Vec::new(),
-            decoys: Vec::new(),
+            decoys: None,
             readable: Vec::new(),
             search: Vec::new(),
-            environment: BTreeMap::new(),
             scratch,
             limits: Limits::default(),
             rungs: Rung::ALL.to_vec(),

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use krabba_guard::{Authorized, Monitor, Policy, Principal, Said, Scene, Source, Verdict};
+use krabba_guard::{Authorized, Decoys, Monitor, Policy, Principal, Said, Scene, Source, Verdict};
 use krabba_sandbox::{ChangeKind, Child, Ended, How, Limit, Limits, Piece, Rung, Sandbox, SandboxError, Settings, Stream};
 use krabba_store::Store;
 use krabba_types::{Action, AgentId, Exec, ExecChanges, ExecMode, ExecStdio, Label, SessionId, SystemClock, TurnId, WorkspacePath};
@@ -400,8 +400,22 @@ async fn nothing_of_our_environment_goes_along() {
 
 #[tokio::test]
 async fn decoys_lie_where_keys_are_looked_for() {
-    let room = Room::with(|settings| settings.decoys = vec![("BACKUP_SERVICE_TOKEN".to_owned(), "bst_0".to_owned())]);
-    assert_eq!(room.run("env | grep -i token").await.output, "BACKUP_SERVICE_TOKEN=bst_0\n");
+    let decoys = Decoys::of("seed");
+    for rungs in [Rung::ALL.to_vec(), vec![Rung::LandlockSeccomp]] {
+        let room = Room::with(|settings| (settings.decoys, settings.rungs) = (Some(decoys.clone()), rungs));
+        if room.sandbox.standing().await.rung.is_none() {
+            println!("not run: {}", room.sandbox.standing().await);
+            continue;
+        }
+        let [token, password] = [0, 1].map(|at| &decoys.named()[at].1);
+        assert_eq!(room.run("env | grep -i token").await.output, format!("BACKUP_SERVICE_TOKEN={token}\n"));
+        let files = room.run("cat ~/.aws/credentials ~/.netrc; stat -c %a ~/.netrc").await.output;
+        assert!(files.contains(&format!("= {token}\n")) && files.ends_with(&format!(" password {password}\n600\n")), "{files}");
+        // Wherever a command says that its home is.
+        let elsewhere = BTreeMap::from([("HOME".to_owned(), room.settings.workspace.display().to_string())]);
+        finish(room.sandbox.spawn(allowed(Exec { environment: elsewhere, ..exec("true") }, &Label::Owner)).await.unwrap()).await;
+        assert_eq!(room.read(".netrc"), None);
+    }
 }
 
 #[tokio::test]

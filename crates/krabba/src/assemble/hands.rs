@@ -89,8 +89,7 @@ impl Ground {
     fn sandbox_of(&self, workspace: PathBuf, decoys: &Decoys) -> Result<Sandbox, SandboxError> {
         let hidden = self.hidden(&workspace);
         let settings = krabba_sandbox::Settings::new(workspace, self.scratch.clone());
-        let environment = decoys.named().iter().cloned().collect();
-        Sandbox::new(krabba_sandbox::Settings { hidden, environment, ..settings })
+        Sandbox::new(krabba_sandbox::Settings { hidden, decoys: Some(decoys.clone()), ..settings })
     }
 
     /// What this machine offers for commands, tried in the agent's workspace, or, where there is none yet, in one for this moment.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -52,6 +53,7 @@ fn begin(plan: &Plan, streams: Streams, socket: &OwnedFd, sources: Option<Source
     if plan.rung == Rung::LandlockSeccomp {
         rustix::process::set_child_subreaper(rustix::process::Pid::from_raw(1))?;
     }
+    furnish(plan).map_err(|error| named("the home directory", &error))?;
     let listener = if plan.proxy { Some(listener()?) } else { None };
     let terminal = match plan.stdio {
         Stdio::Terminal => Some(terminal().map_err(|error| named("no terminal", &error))?),
@@ -80,6 +82,16 @@ fn begin(plan: &Plan, streams: Streams, socket: &OwnedFd, sources: Option<Source
     tell(socket.as_fd(), &Report::Running { landlock }, &outside)?;
     drop((terminal, listener));
     wait(command, socket, &locks).map(Report::Ended)
+}
+
+/// Puts files into the home directory, which is new and nobody else's.
+fn furnish(plan: &Plan) -> io::Result<()> {
+    for (path, content) in &plan.home_files {
+        let path = plan.home.join(path);
+        std::fs::create_dir_all(path.parent().unwrap_or(&plan.home))?;
+        File::options().write(true).create_new(true).mode(0o600).open(path)?.write_all(content.as_bytes())?;
+    }
+    Ok(())
 }
 
 /// A terminal: krabba's end and the command's.
