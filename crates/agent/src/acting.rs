@@ -176,9 +176,7 @@ impl TurnTask {
             Verdict::Allowed(authorized) => Decided::Do(authorized),
             Verdict::Denied(denial) => Decided::Not(Done::refused(denial.message)),
             Verdict::Stopped(Denial { message, rule }) => {
-                self.halt(&rule).await?;
-                let outcome = Outcome::Broken(halted_words(&rule));
-                Decided::Not(Done { halts: Some(outcome), ..Done::refused(message) })
+                Decided::Not(Done { halts: Some(self.halt(&rule).await?), ..Done::refused(message) })
             }
             Verdict::Asked(question) if self.noes >= NOES => {
                 let monitor = Arc::clone(&self.shared.hands.monitor);
@@ -224,13 +222,13 @@ impl TurnTask {
         self.behalf.as_ref().map_or(&self.lane.id, |behalf| &behalf.scene.session)
     }
 
-    /// Nothing more is done in this conversation.
-    pub(crate) async fn halt(&self, rule: &str) -> Result<(), AgentError> {
+    /// Sees to it that nothing more is done in this conversation.
+    pub(crate) async fn halt(&self, rule: &str) -> Result<Outcome, AgentError> {
         let halted = Record::Changed(Change::Halted { rule: rule.to_owned() });
         let event = halted.event(Some(&self.turn), Label::System, self.shared.clock.now())?;
         let lane = Arc::clone(&self.lane);
         self.shared.stored(move |store| Ok(store.append(&lane.id, &event)?)).await?;
-        Ok(())
+        Ok(Outcome::Broken(halted_words(rule)))
     }
 
     /// Waits for `work` while the lease is kept and the listener catches up; `None` when the turn was stopped meanwhile.

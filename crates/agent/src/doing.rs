@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::acting::{Done, halted_words};
+use crate::acting::Done;
 use crate::helping::{Behalf, Helping, Spent};
 use crate::history::History;
 use crate::looking::Looking;
@@ -79,11 +79,10 @@ impl TurnTask {
             }
         };
         let spent = std::mem::take(&mut *spent.lock().unwrap_or_else(PoisonError::into_inner));
-        if let Some(rule) = &spent.halted {
-            self.halt(rule).await?;
-            halts = Some(Outcome::Broken(halted_words(rule)));
+        let Brought { text, is_error, label, structured, images, shown, gist, stops } = brought;
+        if let Some(rule) = stops.as_ref().or(spent.halted.as_ref()) {
+            halts = Some(self.halt(rule).await?);
         }
-        let Brought { text, is_error, label, structured, images, shown, gist } = brought;
         let server = asked.as_ref().map(|(server, _)| server.clone());
         let maker = Some(Maker { tool: tool.spec().name.clone(), server });
         let structured = asked.zip(structured).map(|((server, tool), value)| Structured { server, tool, value });

@@ -180,6 +180,20 @@ async fn moved_decoy_stops_the_conversation_for_good() {
 }
 
 #[tokio::test]
+async fn tool_that_saw_a_decoy_leave_stops_the_conversation_for_good() {
+    let server = server(&rules(&["{tool_call: {name: 'run', arguments: {command: 'leak it'}}}", "{text: 'next'}"])).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, _) = acting_agent(state.path(), &server, |_| {});
+    let lane = agent.new_session();
+    for message in ["go", "go on"] {
+        let events = listen(lane.turn(say(message))).await;
+        let Outcome::Broken(why) = &end(&events).outcome else { panic!("{events:?}") };
+        assert!(why.contains("stopped for good (decoy"), "{why}");
+    }
+    assert_eq!(server.generations().len(), 1);
+}
+
+#[tokio::test]
 async fn what_the_owner_approves_is_done_once() {
     let server = server(&rules(&[MAIL, "{text: 'Sent.'}"])).await;
     let state = tempfile::tempdir().unwrap();

@@ -37,7 +37,7 @@ impl Decoys {
     }
 
     /// Whether one is in a text, in any dress.
-    pub(crate) fn are_in(&self, text: &str) -> bool {
+    pub fn are_in(&self, text: &str) -> bool {
         self.finder.finds(text)
     }
 }

@@ -4,10 +4,16 @@
 //! which accepts there and connects here. It takes `CONNECT host:port` and absolute `http://` URLs, resolves the name itself,
 //! connects to an address that it has looked at, and counts every byte. An address that is not of the open internet is refused,
 //! unless the host was granted as that address or as `localhost`; no name of somebody else's can lead to this machine.
+//!
+//! What goes out in plain HTTP is looked through for decoys, and ends its command where one is in it. What goes through a tunnel is
+//! between the two ends.
 
+mod alarm;
 mod granted;
 mod request;
 
+#[cfg(test)]
+mod alarm_tests;
 #[cfg(test)]
 mod granted_tests;
 #[cfg(test)]
@@ -25,6 +31,8 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
+pub(crate) use alarm::Alarm;
+use alarm::Watch;
 pub(crate) use granted::Granted;
 pub use granted::host;
 use request::{Head, Request};
@@ -52,8 +60,8 @@ pub(crate) struct Broker {
 
 impl Broker {
     /// Serves `listener` until dropped.
-    pub(crate) fn start(listener: TcpListener, granted: Vec<Granted>, most: u64) -> Self {
-        let traffic = Arc::new(Traffic { bytes: AtomicU64::new(0), most, refused: Mutex::default() });
+    pub(crate) fn start(listener: TcpListener, granted: Vec<Granted>, most: u64, alarm: Option<Alarm>) -> Self {
+        let traffic = Arc::new(Traffic { bytes: AtomicU64::new(0), most, refused: Mutex::default(), alarm });
         let task = tokio::spawn(serve(listener, granted.into(), traffic.clone()));
         Self { task, traffic }
     }
@@ -61,6 +69,11 @@ impl Broker {
     /// Bytes that went through so far, both ways.
     pub(crate) fn bytes(&self) -> u64 {
         self.traffic.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether a decoy was about to leave.
+    pub(crate) fn alarmed(&self) -> bool {
+        self.traffic.alarm.as_ref().is_some_and(Alarm::rang)
     }
 
     /// Where somebody wanted to go who was not let.
@@ -80,6 +93,7 @@ struct Traffic {
     bytes: AtomicU64,
     most: u64,
     refused: Mutex<BTreeSet<String>>,
+    alarm: Option<Alarm>,
 }
 
 impl Traffic {
@@ -166,6 +180,11 @@ async fn open(head: &[u8], granted: &[Granted], traffic: &Traffic) -> Result<(Tc
 }
 
 async fn relay(mut client: TcpStream, mut server: TcpStream, request: &Request, rest: &[u8], traffic: &Traffic) {
+    let mut watch = request.forward.as_ref().and(traffic.alarm.as_ref()).map(Watch::new);
+    let mut passes = |bytes: &[u8]| watch.as_mut().is_none_or(|watch| watch.passes(bytes));
+    if !request.forward.iter().all(|head| passes(head.as_bytes())) || !passes(rest) {
+        return;
+    }
     let begun = match &request.forward {
         Some(head) => server.write_all(head.as_bytes()).await,
         None => client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await,
@@ -177,21 +196,26 @@ async fn relay(mut client: TcpStream, mut server: TcpStream, request: &Request, 
     let (mut from_client, mut to_client) = client.split();
     let (mut from_server, mut to_server) = server.split();
     // A side that is done closes its half; whoever passes the limit ends both.
-    let up = copy(&mut from_client, &mut to_server, traffic);
-    let down = copy(&mut from_server, &mut to_client, traffic);
+    let up = copy(&mut from_client, &mut to_server, |bytes| passes(bytes) && traffic.add(bytes.len()));
+    let down = copy(&mut from_server, &mut to_client, |bytes| traffic.add(bytes.len()));
     let _ = tokio::try_join!(up, down);
 }
 
-async fn copy(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + Unpin), traffic: &Traffic) -> Result<(), ()> {
+async fn copy(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    mut passes: impl FnMut(&[u8]) -> bool,
+) -> Result<(), ()> {
     let mut chunk = vec![0; 16 * 1024];
     loop {
         let read = from.read(&mut chunk).await.map_err(|_| ())?;
         if read == 0 {
             return to.shutdown().await.map_err(|_| ());
         }
-        if !traffic.add(read) {
+        let bytes = chunk.get(..read).unwrap_or_default();
+        if !passes(bytes) {
             return Err(());
         }
-        to.write_all(chunk.get(..read).unwrap_or_default()).await.map_err(|_| ())?;
+        to.write_all(bytes).await.map_err(|_| ())?;
     }
 }

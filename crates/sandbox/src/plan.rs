@@ -140,6 +140,8 @@ pub enum Limit {
     FileSize,
     /// Somebody replaced a protected file meanwhile, which undoes its protection.
     Protection,
+    /// It was about to send a decoy away, which nothing honest uses.
+    Decoy,
     /// It was ended from outside.
     Killed,
 }
@@ -154,6 +156,7 @@ impl std::fmt::Display for Limit {
             Self::Cpu => "it used too much processor time",
             Self::FileSize => "it wrote too long a file",
             Self::Protection => "a protected file was replaced from outside while it ran",
+            Self::Decoy => "it was about to send away a decoy that nothing honest uses, as one does who is after your keys",
             Self::Killed => "it was ended",
         })
     }

@@ -1,7 +1,7 @@
 //! A running command, as krabba holds it.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -81,8 +81,14 @@ impl Process {
                 // The launcher is gone, or gave up; what was inside went with it.
                 Ok((Report::Failed { .. }, _)) | Err(_) => Ended { how: How::Signalled(9), limit: Some(Limit::Killed) },
             };
-            self.ended = Some(ended);
+            let alarmed = self.broker.as_ref().is_some_and(Broker::alarmed);
+            self.ended = Some(if alarmed { Ended { limit: Some(Limit::Decoy), ..ended } } else { ended });
         }
+    }
+
+    /// What ends the command when its writing side is closed.
+    pub(crate) fn control(&self) -> io::Result<OwnedFd> {
+        self.control.as_fd().try_clone_to_owned()
     }
 
     /// The launcher's next message.

@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use crate::broker::{Broker, Granted, PORT};
+use crate::broker::{Alarm, Broker, Granted, PORT};
 use crate::frame::{Incoming, Outgoing};
 use crate::launcher::LAUNCH;
 use crate::placeholders::{Filling, Guarded, Placeholders};
@@ -298,7 +298,8 @@ impl Sandbox {
                 (temporary.clone(), temporary)
             }
         };
-        let decoys = self.decoys(&job.tree).map(Decoys::files).unwrap_or_default();
+        let decoys = self.decoys(&job.tree);
+        let home_files = decoys.map(Decoys::files).unwrap_or_default().into_iter();
         let proxy = !job.granted.is_empty();
         let plan = Plan {
             rung,
@@ -306,7 +307,7 @@ impl Sandbox {
             command: job.command,
             directory: job.directory,
             home,
-            home_files: decoys.into_iter().map(|(path, content)| (path.to_owned(), content)).collect(),
+            home_files: home_files.map(|(path, content)| (path.to_owned(), content)).collect(),
             stdio: job.stdio,
             tree: job.tree,
             private: private.path().to_owned(),
@@ -336,7 +337,9 @@ impl Sandbox {
         let terminal = if job.stdio == Stdio::Terminal { descriptors.next() } else { None };
         if let Some(listener) = descriptors.next() {
             let listener = listener_of(listener).map_err(SandboxError::Launcher)?;
-            process.broker = Some(Broker::start(listener, job.granted, self.settings.limits.network_bytes));
+            let control = process.control().map_err(SandboxError::Launcher)?;
+            let alarm = decoys.map(|decoys| Alarm::new(decoys.clone(), control));
+            process.broker = Some(Broker::start(listener, job.granted, self.settings.limits.network_bytes, alarm));
         }
         Ok(Launched { process, landlock, terminal, pipes: mine })
     }

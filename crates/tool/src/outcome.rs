@@ -19,17 +19,19 @@ pub struct Outcome {
     pub shown: Option<String>,
     /// What two results have in common that differ in nothing but names and times; the text itself where nothing is said.
     pub gist: Option<String>,
+    /// The rule for which nothing more is done in this conversation.
+    pub stops: Option<String>,
 }
 
 impl Outcome {
     /// It went well.
     pub fn done(text: impl Into<String>, label: Label) -> Self {
-        Self { text: text.into(), is_error: false, label, structured: None, images: Vec::new(), shown: None, gist: None }
+        Self { text: text.into(), is_error: false, label, structured: None, images: Vec::new(), shown: None, gist: None, stops: None }
     }
 
     /// It failed; the words are ours.
     pub fn failed(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_error: true, label: Label::Minted, structured: None, images: Vec::new(), shown: None, gist: None }
+        Self { text: text.into(), is_error: true, label: Label::Minted, structured: None, images: Vec::new(), shown: None, gist: None, stops: None }
     }
 
     /// The same, with something for a person to look at.

@@ -218,7 +218,7 @@ impl Exec {
 
     fn said(&self, job: &Job, text: &str, is_error: bool) -> Outcome {
         match job.reading.label() {
-            Ok(label) => Outcome { is_error, ..Outcome::done(text.trim_start_matches('\n'), label) },
+            Ok(label) => Outcome { is_error, stops: job.stops(), ..Outcome::done(text.trim_start_matches('\n'), label) },
             Err(Failed(why)) => Outcome::failed(why),
         }
     }

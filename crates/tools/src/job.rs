@@ -210,6 +210,11 @@ impl Job {
         self.state().ended.is_none_or(|ended| ended.how == How::Exited(0) && ended.limit.is_none())
     }
 
+    /// The rule for which it ends the conversation: a decoy that was about to leave shows that something is after keys.
+    pub(crate) fn stops(&self) -> Option<String> {
+        self.state().ended.filter(|ended| ended.limit == Some(Limit::Decoy)).map(|_| "decoy".to_owned())
+    }
+
     /// Where it wanted to go and was not let, once it has ended.
     pub(crate) fn refused_hosts(&self) -> Vec<String> {
         self.state().refused_hosts.clone()

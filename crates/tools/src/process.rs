@@ -183,7 +183,7 @@ impl Process {
 
     fn said(&self, text: &str, job: &Job) -> Outcome {
         match job.reading.label() {
-            Ok(label) => Outcome::done(text, label),
+            Ok(label) => Outcome { stops: job.stops(), ..Outcome::done(text, label) },
             Err(Failed(why)) => Outcome::failed(why),
         }
     }

@@ -92,6 +92,9 @@ impl Tool for Scripted {
                     ..Outcome::done("13: old plans, 14: keys", Label::untrusted("office"))
                 },
                 "keys" => Outcome::done("PORT=80\nAPI_KEY=tok_4f9a8b7c6d5e\n", Label::Minted).showing("API_KEY=tok_4f9a8b7c6d5e"),
+                "run" if action.action().title().contains("leak it") => {
+                    Outcome { stops: Some("decoy".to_owned()), ..Outcome::failed("it was ended") }
+                }
                 "slow" => {
                     let _sent: Result<(), _> = run.progress.try_send("working".to_owned());
                     run.cancel.cancelled().await;

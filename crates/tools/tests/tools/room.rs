@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use krabba_guard::{Answer, FileLabels, Monitor, Policy, Principal, Question, Redeemed, Said, Scene, Source, Verdict};
+use krabba_guard::{Answer, Decoys, FileLabels, Monitor, Policy, Principal, Question, Redeemed, Said, Scene, Source, Verdict};
 use krabba_sandbox::{Rung, Sandbox};
 use krabba_store::Store;
 use krabba_tool::{Call, Catalogue, Eyes, Outcome, Refusal, Run};
@@ -62,6 +62,7 @@ impl Room {
         let labels = FileLabels::new(Arc::clone(&store), workspace.root());
         let mut sandbox = krabba_sandbox::Settings::new(root.clone(), base.join("scratch"));
         sandbox.rungs = rungs.to_vec();
+        sandbox.decoys = Some(Decoys::of("seed"));
         let jobs = Jobs::new(Sandbox::new(sandbox.clone()).unwrap());
         let settings = Settings { workspace, labels, jobs: jobs.clone(), patience: Patience::default(), fetch, search };
         let tools = Catalogue::default();
