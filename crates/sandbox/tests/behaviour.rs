@@ -227,6 +227,21 @@ async fn no_network_of_any_kind() {
 }
 
 #[tokio::test]
+async fn server_and_client_meet_in_one_command_and_in_no_other() {
+    let room = Room::new();
+    if !room.fills().await {
+        return;
+    }
+    let python = "import socket, sys\ns = socket.create_server(('127.0.0.1', 3000))\nc = socket.create_connection(('127.0.0.1', 3000))\ns.accept()[0].send(b'through\\n')\nprint(c.recv(9).decode(), end='', flush=True)\nsys.stdin.readline()\n";
+    fs::write(room.root.join("workspace/meet.py"), python).unwrap();
+    let mut server = room.sandbox.spawn(allowed(exec("python3 meet.py"), &Label::Owner)).await.unwrap();
+    assert_eq!(server.output.next().await, Some(Piece::Bytes(Stream::Output, b"through\n".to_vec())));
+    let other = room.run("exec 3<>/dev/tcp/127.0.0.1/3000 && echo through").await;
+    assert!(other.output.contains("Connection refused") && !other.output.contains("through"), "{other:?}");
+    finish(server).await;
+}
+
+#[tokio::test]
 async fn nothing_outside_is_seen_or_changed() {
     let room = Room::new();
     let outside = room.root.join("outside");

@@ -49,6 +49,7 @@ fn begin(plan: &Plan, streams: Streams, socket: &OwnedFd, sources: Option<Source
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
         rustix::system::sethostname(b"krabba").map_err(|error| named("no rights in the new namespaces", &error))?;
         mounts::build(plan, sources)?;
+        loopback().map_err(|error| named("no loopback", &error))?;
     }
     if plan.rung == Rung::LandlockSeccomp {
         rustix::process::set_child_subreaper(rustix::process::Pid::from_raw(1))?;
@@ -105,10 +106,15 @@ fn terminal() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((master, slave))
 }
 
+/// Lets what a command serves be reached by itself. `bwrap` does so too.
+fn loopback() -> io::Result<()> {
+    let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    sys::switch_loopback_on(socket.as_fd())
+}
+
 /// The port behind which krabba listens. A socket stays in the network that it was made in, whoever holds it.
 fn listener() -> io::Result<OwnedFd> {
     let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    sys::switch_loopback_on(socket.as_fd()).map_err(|error| named("no loopback", &error))?;
     bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, PORT))?;
     listen(&socket, 64)?;
     Ok(socket)
