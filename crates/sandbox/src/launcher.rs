@@ -30,7 +30,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus};
 
 use crate::frame::{Incoming, Outgoing};
-use crate::plan::{Ended, How, Limit, Plan, Report};
+use crate::plan::{Ended, Limit, Plan, Report};
 use crate::{Rung, launcher::watch::Watch};
 
 /// First argument of the launcher.
@@ -192,7 +192,7 @@ fn watch_over(plan: &Plan, started: Started, control: &OwnedFd) -> io::Result<Re
     Ok(match (said, limit) {
         (Some(report), None) => report,
         (Some(Report::Failed { why }), Some(_)) => Report::Failed { why },
-        (_, Some(limit)) => Report::Ended(Ended { how: How::Signalled(Signal::KILL.as_raw()), limit: Some(limit) }),
+        (_, Some(limit)) => Report::Ended(Ended::killed(limit)),
         (None, None) => Report::Failed { why: bubblewrap::complaint(&plan.private).unwrap_or_else(|| words(status)) },
     })
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
 use crate::{Limits, Rung};
@@ -111,6 +112,15 @@ pub struct Ended {
     pub how: How,
     /// The limit that ended it, if one did.
     pub limit: Option<Limit>,
+    /// Whether it ended by itself, and something that it had started did not and was ended with it.
+    pub left_running: bool,
+}
+
+impl Ended {
+    /// By force.
+    pub(crate) fn killed(limit: Limit) -> Self {
+        Self { how: How::Signalled(Signal::KILL.as_raw()), limit: Some(limit), left_running: false }
+    }
 }
 
 /// How a program ended.

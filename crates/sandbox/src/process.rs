@@ -15,7 +15,7 @@ use crate::Aside;
 use crate::broker::Broker;
 use crate::frame::Incoming;
 use crate::placeholders::Placeholders;
-use crate::plan::{Ended, How, Limit, Report};
+use crate::plan::{Ended, Limit, Report};
 use crate::run_directory::RunDirectory;
 
 /// A command in its sandbox.
@@ -79,7 +79,7 @@ impl Process {
                 Ok((Report::Ended(ended), _)) => ended,
                 Ok((Report::Running { .. }, _)) => continue,
                 // The launcher is gone, or gave up; what was inside went with it.
-                Ok((Report::Failed { .. }, _)) | Err(_) => Ended { how: How::Signalled(9), limit: Some(Limit::Killed) },
+                Ok((Report::Failed { .. }, _)) | Err(_) => Ended::killed(Limit::Killed),
             };
             let alarmed = self.broker.as_ref().is_some_and(Broker::alarmed);
             self.ended = Some(if alarmed { Ended { limit: Some(Limit::Decoy), ..ended } } else { ended });

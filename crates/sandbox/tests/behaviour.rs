@@ -141,7 +141,7 @@ async fn finish(mut child: Child) -> Done {
 }
 
 fn exited(code: i32) -> Ended {
-    Ended { how: How::Exited(code), limit: None }
+    Ended { how: How::Exited(code), limit: None, left_running: false }
 }
 
 #[tokio::test]
@@ -440,6 +440,16 @@ async fn command_that_hangs_is_ended_with_all_that_it_started() {
     let done = finish(room.sandbox.spawn(allowed(slow, &Label::Owner)).await.unwrap()).await;
     assert_eq!(done.output, "begun\n");
     assert_eq!(done.ended.limit, Some(Limit::Time));
+}
+
+#[tokio::test]
+async fn command_that_leaves_something_running_is_known_to() {
+    let room = Room::new();
+    for (command, left_running) in
+        [("sleep 1000 >/dev/null 2>&1 & true", true), ("sleep 0 & wait; true", false), ("setsid true | cat", false)]
+    {
+        assert_eq!(room.run(command).await.ended, Ended { left_running, ..exited(0) }, "{command}");
+    }
 }
 
 #[tokio::test]

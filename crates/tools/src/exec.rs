@@ -77,7 +77,7 @@ impl Exec {
         let spec = arguments::spec(
             "exec",
             &format!(
-                "Run a shell command in the workspace, with no network but hosts. timeout is in seconds. A command that takes longer than {wait} s \
+                "Run a shell command in the workspace, with a network of its own that reaches only hosts. timeout is in seconds. A command that takes longer than {wait} s \
                  (or yieldMs) goes on in the background; look after it with process. hosts are names such as github.com."
             ),
             json!({
@@ -207,6 +207,9 @@ impl Exec {
             let separator = if text.is_empty() { "" } else { "\n" };
             text.push_str(&format!("{separator}[{standing}]"));
         }
+        if job.left_running() {
+            text.push_str("\n[what it left running was ended with it; with background a command goes on]");
+        }
         if let Some(advice) = network_advice(job, &whole) {
             text.push_str(&format!("\n[{advice}]"));
         }
@@ -237,6 +240,12 @@ const UNREACHED: [&str; 9] = [
     "no such host",
 ];
 
+/// What they say where nobody listens: libc and what is built on it, Node, curl.
+const REFUSED: [&str; 4] = ["connection refused", "econnrefused", "couldn't connect to server", "could not connect to server"];
+
+/// How this machine is called.
+const HERE: [&str; 4] = ["localhost", "127.0.0.1", "[::1]", "0.0.0.0"];
+
 /// What a model is told of a command that failed for want of a host.
 fn network_advice(job: &Job, said: &str) -> Option<String> {
     if job.went_well() {
@@ -247,6 +256,9 @@ fn network_advice(job: &Job, said: &str) -> Option<String> {
         return Some(format!("refused: {}; a call with these in hosts too asks for them", refused.join(", ")));
     }
     let said = said.to_ascii_lowercase();
+    if REFUSED.iter().any(|phrase| said.contains(phrase)) && HERE.iter().any(|name| said.contains(name) || job.command.contains(name)) {
+        return Some("each command has a network of its own: a server and whoever asks it have to be in one command".to_owned());
+    }
     UNREACHED
         .iter()
         .any(|phrase| said.contains(phrase))

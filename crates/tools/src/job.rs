@@ -210,6 +210,11 @@ impl Job {
         self.state().ended.is_none_or(|ended| ended.how == How::Exited(0) && ended.limit.is_none())
     }
 
+    /// Whether something that it had started was ended with it.
+    pub(crate) fn left_running(&self) -> bool {
+        self.state().ended.is_some_and(|ended| ended.left_running)
+    }
+
     /// The rule for which it ends the conversation: a decoy that was about to leave shows that something is after keys.
     pub(crate) fn stops(&self) -> Option<String> {
         self.state().ended.filter(|ended| ended.limit == Some(Limit::Decoy)).map(|_| "decoy".to_owned())
@@ -225,13 +230,13 @@ impl Job {
         match self.state().ended {
             None => format!("{} still runs, for {} s so far", self.name, self.begun.elapsed().as_secs()),
             Some(Ended { limit: Some(limit @ Limit::Protection), .. }) => format!("{limit}; it is not followed until the owner changes it"),
-            Some(Ended { how, limit: Some(limit) }) => match how {
+            Some(Ended { how, limit: Some(limit), .. }) => match how {
                 How::Exited(code) => format!("{limit}; exit code {code}"),
                 How::Signalled(_) => limit.to_string(),
             },
-            Some(Ended { how: How::Exited(0), limit: None }) => String::new(),
-            Some(Ended { how: How::Exited(code), limit: None }) => format!("exit code {code}"),
-            Some(Ended { how: How::Signalled(signal), limit: None }) => format!("ended by signal {signal}"),
+            Some(Ended { how: How::Exited(0), limit: None, .. }) => String::new(),
+            Some(Ended { how: How::Exited(code), limit: None, .. }) => format!("exit code {code}"),
+            Some(Ended { how: How::Signalled(signal), limit: None, .. }) => format!("ended by signal {signal}"),
         }
     }
 

@@ -167,24 +167,32 @@ fn wait(command: rustix::process::Pid, socket: &OwnedFd, locks: &Locks) -> io::R
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
-            if pid == command {
-                let Ended { how, limit } = ended(status);
-                return Ok(Ended { how, limit: if locks.hold() { limit } else { Some(Limit::Protection) } });
+        let mut over = None;
+        // What has lost its parent is a child of this process: when there is none any more, nothing is left.
+        let left_running = loop {
+            match rustix::process::wait(WaitOptions::NOHANG) {
+                Ok(Some((pid, status))) if pid == command => over = Some(status),
+                Ok(Some(_)) => {}
+                Ok(None) => break true,
+                Err(_) => break false,
             }
+        };
+        if let Some(status) = over {
+            let (how, limit) = ended(status);
+            return Ok(Ended { how, limit: if locks.hold() { limit } else { Some(Limit::Protection) }, left_running });
         }
         // The launcher is gone, and nobody watches any more.
         if !waits[1].revents().is_empty() {
             let _ = rustix::process::kill_process_group(command, Signal::KILL);
-            return Ok(Ended { how: How::Signalled(Signal::KILL.as_raw()), limit: Some(Limit::Killed) });
+            return Ok(Ended::killed(Limit::Killed));
         }
         if !locks.hold() {
-            return Ok(Ended { how: How::Signalled(Signal::KILL.as_raw()), limit: Some(Limit::Protection) });
+            return Ok(Ended::killed(Limit::Protection));
         }
     }
 }
 
-fn ended(status: WaitStatus) -> Ended {
+fn ended(status: WaitStatus) -> (How, Option<Limit>) {
     let how = match (status.exit_status(), status.terminating_signal()) {
         (Some(code), _) => How::Exited(code),
         (None, signal) => How::Signalled(signal.unwrap_or(Signal::KILL.as_raw())),
@@ -201,7 +209,7 @@ fn ended(status: WaitStatus) -> Ended {
     } else {
         None
     };
-    Ended { how, limit }
+    (how, limit)
 }
 
 /// The protected places, each with the mount that protects it. A mount goes away when somebody outside puts another file in the

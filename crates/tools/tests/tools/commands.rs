@@ -345,6 +345,24 @@ async fn what_is_no_host_is_refused_in_words_that_help() {
 }
 
 #[tokio::test]
+async fn command_that_asks_the_server_of_another_one_is_told_that_each_has_its_own_network() {
+    let room = Room::new();
+    let server = "python3 -c 'import socket; s = socket.create_server((\"127.0.0.1\", 3000)); print(\"up\", flush=True); s.accept()'";
+    let started = room.said("exec", json!({"command": server, "yieldMs": 2000})).await;
+    assert!(started.starts_with("up\n[p1 still runs"), "{started}");
+    let client = "python3 -c 'import socket; socket.create_connection((\"localhost\", 3000)); print(\"through\")'";
+    let advice = "[each command has a network of its own: a server and whoever asks it have to be in one command]";
+    let refused = room.outcome("exec", json!({ "command": client })).await;
+    assert!(refused.is_error && refused.text.ends_with(advice), "{refused:?}");
+
+    let left = "[what it left running was ended with it; with background a command goes on]";
+    let alone = room.said("exec", json!({"command": format!("{server} > log & true")})).await;
+    assert_eq!(alone, left);
+    let together = format!("{server} > log & until grep -q up log; do sleep 0.1; done; {client}; wait");
+    assert_eq!(room.said("exec", json!({ "command": together })).await, "through");
+}
+
+#[tokio::test]
 async fn command_that_found_no_network_is_told_how_to_ask_for_it() {
     let room = Room::new();
     let lost = room.outcome("exec", json!({"command": "python3 -c 'import socket; socket.getaddrinfo(\"github.com\", 443)'"})).await;
