@@ -4,7 +4,7 @@
 #![no_main]
 
 use krabba_markup::{Envelope, OrphanPolicy, ReasoningSplitter, Split, Toolbox, call_grammar, call_schema, check, fit};
-use krabba_types::{Calling, JsonObject, ModelId, ModelRequest, Params, Thinking, ToolSpec, Wanted};
+use krabba_types::{Aliases, Calling, JsonObject, ModelId, ModelRequest, Params, Thinking, ToolSpec, Wanted};
 use libfuzzer_sys::fuzz_target;
 
 const READ: &str = r##"{"type": "object", "properties": {"path": {"type": "string"}, "lines": {"type": "array", "items": {"type": "integer"}},
@@ -23,6 +23,7 @@ fn tools() -> Vec<ToolSpec> {
         name: name.to_owned(),
         description: String::new(),
         parameters: serde_json::from_str(schema).expect("a schema"),
+        aliases: Aliases::default(),
     };
     vec![tool("read", READ), tool("get_weather", WEATHER)]
 }
@@ -54,12 +55,12 @@ fn made(text: &str) {
 fn held(text: &str) {
     let Ok(parameters) = serde_json::from_str::<JsonObject>(text) else { return };
     let mut arguments = parameters.clone();
-    if fit(&mut arguments, &parameters).is_ok() {
+    let tool = [ToolSpec { name: "do".to_owned(), description: String::new(), parameters, aliases: Aliases::default() }];
+    if fit(&mut arguments, &tool[0]).is_ok() {
         let before = arguments.clone();
-        assert_eq!(fit(&mut arguments, &parameters), Ok(()));
+        assert_eq!(fit(&mut arguments, &tool[0]), Ok(()));
         assert_eq!(arguments, before);
     }
-    let tool = [ToolSpec { name: "do".to_owned(), description: String::new(), parameters }];
     for wanted in [Wanted::AnswerOrCall, Wanted::Call] {
         assert!(call_grammar(&tool, wanted, Some(1_000)).len() < (1 << 20) + 1_000 * text.len());
         let _ = call_schema(&tool, wanted);

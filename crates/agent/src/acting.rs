@@ -128,7 +128,7 @@ impl TurnTask {
             return Ok(self.told(&name, &name, done));
         };
         // What goes through another tool was held to that one's schema, not to its own.
-        if let Err(misfit) = krabba_markup::fit(&mut arguments, &tool.spec().parameters) {
+        if let Err(misfit) = krabba_markup::fit(&mut arguments, tool.spec()) {
             let misfit: String = misfit.to_string().chars().take(MISFIT).collect();
             let why = format!("the arguments of {} are wrong: {misfit}; make the call again", printable(&name));
             return Ok(self.told(&name, &name, Done { label: tool.spec_label(), ..Done::misfit(why) }));

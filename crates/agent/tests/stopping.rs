@@ -14,7 +14,7 @@ use krabba_context::Occasion;
 use krabba_guard::Authorized;
 use krabba_testkit::ScriptedServer;
 use krabba_tool::{Call, Outcome as Brought, Refusal, Repeat, Run, Tool};
-use krabba_types::{Action, Consult, SessionId, ToolSpec};
+use krabba_types::{Action, Aliases, Consult, SessionId, ToolSpec};
 
 use support::tools::{Journal, acting_agent};
 use support::{agent_at, end, eventually, listen, listen_until, messages, notices, say, server, text};
@@ -40,7 +40,12 @@ enum Stage {
 impl Stuck {
     fn in_hands(hands: &Hands, at: Stage) -> Journal {
         let (name, journal) = ("stuck".to_owned(), Journal::default());
-        let spec = ToolSpec { name, description: "Gets stuck.".to_owned(), parameters: krabba_types::JsonObject::new() };
+        let spec = ToolSpec {
+            name,
+            description: "Gets stuck.".to_owned(),
+            parameters: krabba_types::JsonObject::new(),
+            aliases: Aliases::default(),
+        };
         hands.tools.add(Arc::new(Self { spec, journal: Arc::clone(&journal), at }));
         journal
     }

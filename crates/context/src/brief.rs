@@ -34,7 +34,12 @@ pub(crate) fn told(spec: &ToolSpec, detail: Detail) -> ToolSpec {
     };
     let mut parameters = spec.parameters.clone();
     shorten_schema(&mut parameters, of_parameter);
-    ToolSpec { name: spec.name.clone(), description: first_sentences(&spec.description, of_tool), parameters }
+    ToolSpec {
+        name: spec.name.clone(),
+        description: first_sentences(&spec.description, of_tool),
+        parameters,
+        aliases: spec.aliases.clone(),
+    }
 }
 
 fn shorten_schema(schema: &mut JsonObject, longest: usize) {

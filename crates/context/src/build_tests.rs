@@ -1,6 +1,6 @@
 use krabba_types::{
-    CallChannel, CallId, Image, JsonObject, Message, ModelId, ModelRef, Part, ProviderId, Reasoning, ReasoningOrigin, Role, TemplateFamily,
-    ToolCall, ToolResult, ToolSpec,
+    Aliases, CallChannel, CallId, Image, JsonObject, Message, ModelId, ModelRef, Part, ProviderId, Reasoning, ReasoningOrigin, Role,
+    TemplateFamily, ToolCall, ToolResult, ToolSpec,
 };
 use proptest::prelude::*;
 
@@ -217,7 +217,12 @@ fn many_large_results_in_the_last_turn_are_shortened_until_they_fit() {
 fn what_cannot_fit_says_by_how_much() {
     let mut session = Session::new(400);
     session.user("hello");
-    let tools = [ToolSpec { name: "find".to_owned(), description: "word ".repeat(400), parameters: JsonObject::new() }];
+    let tools = [ToolSpec {
+        name: "find".to_owned(),
+        description: "word ".repeat(400),
+        parameters: JsonObject::new(),
+        aliases: Aliases::default(),
+    }];
     let Err(PromptError::TooLarge(too_large)) = build(&Input { tools: &tools, ..session.input() }) else { panic!("it fits") };
     assert_eq!(too_large.window, 400);
     assert!((240..300).contains(&too_large.by_tokens), "{too_large}");

@@ -3,7 +3,7 @@
 //! The list is chosen once, for a session on a route, and stored with it: a list that grew on the way would change the
 //! prompt from its first byte. What is found later is called through [`CALL_TOOL`] and never joins the list.
 
-use krabba_types::{JsonObject, ToolSpec};
+use krabba_types::{Aliases, JsonObject, ToolSpec};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -138,7 +138,7 @@ fn spec(name: &str, description: String, properties: Value) -> ToolSpec {
     parameters.insert("type".to_owned(), "object".into());
     parameters.insert("required".to_owned(), json!(required));
     parameters.insert("properties".to_owned(), properties);
-    ToolSpec { name: name.to_owned(), description, parameters }
+    ToolSpec { name: name.to_owned(), description, parameters, aliases: Aliases::default() }
 }
 
 /// The names of tools, as many as fit into one line.

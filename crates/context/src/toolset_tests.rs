@@ -1,4 +1,4 @@
-use krabba_types::{JsonObject, ToolSpec};
+use krabba_types::{Aliases, JsonObject, ToolSpec};
 use serde_json::json;
 
 use crate::brief::{Detail, told};
@@ -11,7 +11,7 @@ fn default_tools() -> Vec<ToolSpec> {
 }
 
 fn tool(name: &str, description: &str) -> ToolSpec {
-    ToolSpec { name: name.to_owned(), description: description.to_owned(), parameters: JsonObject::new() }
+    ToolSpec { name: name.to_owned(), description: description.to_owned(), parameters: JsonObject::new(), aliases: Aliases::default() }
 }
 
 fn further() -> Vec<ToolSpec> {
@@ -109,7 +109,8 @@ fn fewer_words_never_change_what_a_call_may_be() {
         }
     });
     let long = format!("Does it. {}", "More about it. ".repeat(40));
-    let tool = ToolSpec { name: "t".to_owned(), description: long, parameters: parameters.as_object().unwrap().clone() };
+    let aliases = Aliases { names: [("name".to_owned(), "title".to_owned())].into(), flat: None };
+    let tool = ToolSpec { name: "t".to_owned(), description: long, parameters: parameters.as_object().unwrap().clone(), aliases };
     let bare = told(&tool, Detail::Bare);
     assert_eq!(
         json!(bare.parameters),
@@ -122,6 +123,7 @@ fn fewer_words_never_change_what_a_call_may_be() {
             }
         })
     );
+    assert_eq!(bare.aliases, tool.aliases);
     assert!(bare.description.starts_with("Does it. More") && bare.description.len() <= 90, "{}", bare.description);
     let short = told(&tool, Detail::Short);
     assert_eq!(short.parameters["properties"]["title"]["description"], "What it is called.");

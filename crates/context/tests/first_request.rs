@@ -7,7 +7,8 @@ use krabba_context::{
 };
 use krabba_dialect::{Shape, encode};
 use krabba_types::{
-    Calling, Dialect, ModelId, ModelRef, ModelRequest, Params, Part, ProviderId, ServerKind, TemplateFamily, Thinking, Timestamp, ToolSpec,
+    Aliases, Calling, Dialect, ModelId, ModelRef, ModelRequest, Params, Part, ProviderId, ServerKind, TemplateFamily, Thinking, Timestamp,
+    ToolSpec,
 };
 use serde_json::{Value, value::RawValue};
 
@@ -23,6 +24,7 @@ fn further() -> Vec<ToolSpec> {
             name: format!("far_away__{number}"),
             description: "Something rare. ".repeat(20),
             parameters: parameters.as_object().unwrap().clone(),
+            aliases: Aliases::default(),
         }
     });
     tools.collect()

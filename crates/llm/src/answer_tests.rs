@@ -6,8 +6,8 @@ use krabba_markup::{OrphanPolicy, Toolbox};
 use krabba_net::NetError;
 use krabba_redact::Redactor;
 use krabba_types::{
-    CallChannel, CallId, Calling, Dialect, DoneReason, JsonObject, ModelEvent, ModelId, ModelRef, ModelRequest, Params, Phase, Progress,
-    ProviderId, ServerKind, Thinking, ToolCall, ToolCallPart, ToolSpec, Usage,
+    Aliases, CallChannel, CallId, Calling, Dialect, DoneReason, JsonObject, ModelEvent, ModelId, ModelRef, ModelRequest, Params, Phase,
+    Progress, ProviderId, ServerKind, Thinking, ToolCall, ToolCallPart, ToolSpec, Usage,
 };
 use proptest::prelude::*;
 
@@ -16,8 +16,12 @@ use crate::{MAX_ANSWER_BYTES, MAX_ARTEFACT_BYTES, MAX_MALFORMED_EVENTS, MAX_STRE
 
 fn asked(tools: &[&str], orphan: OrphanPolicy) -> Asked {
     let schema = r#"{"properties":{"n":{"type":"integer"}}}"#;
-    let tool =
-        |name: &&str| ToolSpec { name: (*name).to_owned(), description: String::new(), parameters: serde_json::from_str(schema).unwrap() };
+    let tool = |name: &&str| ToolSpec {
+        name: (*name).to_owned(),
+        description: String::new(),
+        parameters: serde_json::from_str(schema).unwrap(),
+        aliases: Aliases::default(),
+    };
     let request = ModelRequest {
         model: ModelId::new("m"),
         messages: Vec::new(),

@@ -11,8 +11,8 @@ use krabba_net::{Egress, HttpClient, Url};
 use krabba_redact::Redactor;
 use krabba_testkit::{LlamaServer, ModelFile, Script, ScriptedServer};
 use krabba_types::{
-    CallChannel, Calling, Dialect, FaultKind, JsonObject, Message, ModelId, ModelRef, ModelRequest, Params, ProviderId, Residency, Role,
-    ServerKind, Thinking, ToolAbility, ToolSpec,
+    Aliases, CallChannel, Calling, Dialect, FaultKind, JsonObject, Message, ModelId, ModelRef, ModelRequest, Params, ProviderId, Residency,
+    Role, ServerKind, Thinking, ToolAbility, ToolSpec,
 };
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ impl Draw {
             .map(|index| {
                 let mut parameters = self.object(3);
                 parameters.insert("$defs".to_owned(), json!({ "place": { "type": "object", "properties": { "x": { "type": number, "minimum": -90, "maximum": 90 }, "name": { "type": "string", "maxLength": 8 } }, "required": ["x"], "additionalProperties": false } }));
-                ToolSpec { name: format!("tool_{index}"), description: format!("Tool {index}."), parameters }
+                ToolSpec { name: format!("tool_{index}"), description: format!("Tool {index}."), parameters, aliases: Aliases::default() }
             })
             .collect()
     }

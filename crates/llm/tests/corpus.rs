@@ -11,8 +11,8 @@ use krabba_net::{Egress, HttpClient, Url};
 use krabba_redact::Redactor;
 use krabba_testkit::{Expect, Outcome, Quirk, ScriptedServer};
 use krabba_types::{
-    Calling, Dialect, DoneReason, FaultKind, Message, ModelId, ModelRef, ModelRequest, Params, ProviderId, Residency, Role, Secret,
-    Thinking, ToolSpec,
+    Aliases, Calling, Dialect, DoneReason, FaultKind, Message, ModelId, ModelRef, ModelRequest, Params, ProviderId, Residency, Role,
+    Secret, Thinking, ToolSpec,
 };
 
 /// A stalled or endless stream is ended by whoever listens, here after this long; everything else answers far sooner.
@@ -95,7 +95,12 @@ async fn run(quirk: &Quirk, dialect: Dialect, delivery: Delivery) -> Option<Coll
 
 fn weather() -> ToolSpec {
     let schema = r#"{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}"#;
-    ToolSpec { name: "get_weather".to_owned(), description: "weather".to_owned(), parameters: serde_json::from_str(schema).unwrap() }
+    ToolSpec {
+        name: "get_weather".to_owned(),
+        description: "weather".to_owned(),
+        parameters: serde_json::from_str(schema).unwrap(),
+        aliases: Aliases::default(),
+    }
 }
 
 fn deviations_of(expect: &Expect, dialect: Dialect, got: Option<&Collected>) -> Vec<String> {

@@ -4,17 +4,20 @@
 //! them out, write one value where a list is wanted, `null` for what they do not want to say. Nothing is invented, and
 //! nothing that fits already is touched.
 
-use krabba_types::JsonObject;
+use krabba_types::{JsonObject, ToolSpec};
 use serde_json::{Number, Value};
 
+use crate::aliases::by_their_names;
 use crate::calls::{Ending, value as loose_value};
 use crate::schema::{Asked, Misfit, Schema, check, is_of_type, required, same, types};
 
-/// Brings `arguments` into the form that `schema` asks for.
+/// Brings `arguments` into the form that `tool` asks for.
 ///
 /// # Errors
 /// What does not fit, after all that can be brought into form was.
-pub fn fit(arguments: &mut JsonObject, schema: &JsonObject) -> Result<(), Misfit> {
+pub fn fit(arguments: &mut JsonObject, tool: &ToolSpec) -> Result<(), Misfit> {
+    by_their_names(arguments, tool);
+    let schema = &tool.parameters;
     if check(arguments, schema).is_ok() {
         return Ok(());
     }

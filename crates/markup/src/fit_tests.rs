@@ -1,4 +1,4 @@
-use krabba_types::JsonObject;
+use krabba_types::{Aliases, JsonObject, ToolSpec};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -11,10 +11,14 @@ fn object(value: Value) -> JsonObject {
     }
 }
 
+fn tool(parameters: JsonObject) -> ToolSpec {
+    ToolSpec { name: "do".to_owned(), description: String::new(), parameters, aliases: Aliases::default() }
+}
+
 /// What becomes of `arguments`: themselves, or what is wrong.
 fn fitted(arguments: Value, schema: Value) -> Value {
     let mut arguments = object(arguments);
-    match fit(&mut arguments, &object(schema)) {
+    match fit(&mut arguments, &tool(object(schema))) {
         Ok(()) => Value::Object(arguments),
         Err(misfit) => Value::String(misfit.to_string()),
     }
@@ -171,7 +175,7 @@ proptest! {
     fn what_was_brought_into_form_fits(arguments in any_json(), schema in any_json()) {
         let (Value::Object(before), Value::Object(schema)) = (json!({"a": arguments}), json!({"properties": {"a": schema}})) else { unreachable!() };
         let mut after = before.clone();
-        if fit(&mut after, &schema).is_ok() {
+        if fit(&mut after, &tool(schema.clone())).is_ok() {
             prop_assert_eq!(check(&after, &schema), Ok(()));
         }
         if check(&before, &schema).is_ok() {

@@ -19,6 +19,7 @@
 //! Everything is deterministic and does no I/O. The streaming types give the same result however the input is cut into
 //! pieces; what each of them keeps back, and what happens to it at the end of the input, is written at the type.
 
+mod aliases;
 mod calls;
 mod code;
 mod digits;
@@ -37,6 +38,8 @@ mod telling;
 mod token;
 mod toolbox;
 
+#[cfg(test)]
+mod aliases_tests;
 #[cfg(test)]
 mod calls_tests;
 #[cfg(test)]

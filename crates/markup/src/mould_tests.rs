@@ -1,10 +1,15 @@
-use krabba_types::{JsonObject, ToolSpec, Wanted};
+use krabba_types::{Aliases, JsonObject, ToolSpec, Wanted};
 use serde_json::{Value, json};
 
 use crate::{call_grammar, call_schema};
 
 fn tool(parameters: &Value) -> ToolSpec {
-    ToolSpec { name: "do".to_owned(), description: String::new(), parameters: parameters.as_object().unwrap().clone() }
+    ToolSpec {
+        name: "do".to_owned(),
+        description: String::new(),
+        parameters: parameters.as_object().unwrap().clone(),
+        aliases: Aliases::default(),
+    }
 }
 
 /// What a tool's arguments are held to.

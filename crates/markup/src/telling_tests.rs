@@ -1,5 +1,5 @@
 use krabba_types::{
-    CallChannel, CallId, Calling, JsonObject, Message, ModelId, ModelRef, ModelRequest, Params, Part, ProviderId, Reasoning,
+    Aliases, CallChannel, CallId, Calling, JsonObject, Message, ModelId, ModelRef, ModelRequest, Params, Part, ProviderId, Reasoning,
     ReasoningOrigin, Role, TemplateFamily, Thinking, ToolAbility, ToolCall, ToolResult, ToolSpec,
 };
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ fn object(value: &Value) -> JsonObject {
 
 fn tool(name: &str, description: &str) -> ToolSpec {
     let parameters = object(&json!({"type": "object", "properties": {"path": {"type": "string"}}}));
-    ToolSpec { name: name.to_owned(), description: description.to_owned(), parameters }
+    ToolSpec { name: name.to_owned(), description: description.to_owned(), parameters, aliases: Aliases::default() }
 }
 
 fn call(id: &str, path: &str) -> Part {

@@ -99,7 +99,7 @@ impl Toolbox {
     }
 
     fn fitted(&self, tool: &ToolSpec, mut arguments: JsonObject, written: &str) -> Result<Fitting, BrokenCall> {
-        match fit(&mut arguments, &tool.parameters) {
+        match fit(&mut arguments, tool) {
             Ok(()) => Ok((tool.name.clone(), arguments)),
             Err(misfit) => {
                 let message = format!(

@@ -1,5 +1,5 @@
 use krabba_types::{
-    CallId, CallProblem, Calling, JsonObject, Message, ModelId, ModelRequest, Params, Part, Role, Thinking, ToolResult, ToolSpec,
+    Aliases, CallId, CallProblem, Calling, JsonObject, Message, ModelId, ModelRequest, Params, Part, Role, Thinking, ToolResult, ToolSpec,
 };
 use serde_json::json;
 
@@ -11,6 +11,7 @@ fn toolbox(untrusted: &[&str], results: &[&str]) -> Toolbox {
         name: name.to_owned(),
         description: "x".to_owned(),
         parameters: schema.as_object().cloned().unwrap_or_default(),
+        aliases: Aliases { names: [("file_path".to_owned(), "path".to_owned())].into(), flat: None },
     };
     let result = |text: &&str| {
         Part::ToolResult(ToolResult {
@@ -54,6 +55,16 @@ fn a_call_gets_the_types_of_its_schema() {
     let text = "<tool_call><function=read><parameter=path>a</parameter><parameter=lines>3</parameter></function></tool_call>";
     let (name, arguments) = toolbox(&[], &[]).written(call(text)).unwrap();
     assert_eq!((name.as_str(), json!(arguments)), ("read", json!({"path": "a", "lines": 3})));
+}
+
+#[test]
+fn a_call_by_another_name_that_the_tool_knows_is_one() {
+    let written = r#"<tool_call>{"name": "read", "arguments": {"file_path": "a"}}</tool_call>"#;
+    let toolbox = toolbox(&[], &[]);
+    let structured = json!({"file_path": "a"}).as_object().unwrap().clone();
+    for fitting in [toolbox.written(call(written)), toolbox.structured("read".to_owned(), Ok(structured))] {
+        assert_eq!(json!(fitting.unwrap().1), json!({"path": "a"}));
+    }
 }
 
 #[test]

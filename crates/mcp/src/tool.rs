@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use krabba_guard::Authorized;
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
-use krabba_types::{Action, ForeignCall, ForeignEffect, Label, ToolSpec, World};
+use krabba_types::{Action, Aliases, ForeignCall, ForeignEffect, Label, ToolSpec, World};
 use serde_json::Value;
 
 use crate::client::Client;
@@ -32,7 +32,12 @@ impl ForeignTool {
             Some(critical) => ForeignEffect::Declared { critical },
             None => ForeignEffect::Undeclared,
         };
-        let spec = ToolSpec { name, description: definition.description.clone(), parameters: definition.parameters.clone() };
+        let spec = ToolSpec {
+            name,
+            description: definition.description.clone(),
+            parameters: definition.parameters.clone(),
+            aliases: Aliases::default(),
+        };
         let mut fields = BTreeSet::new();
         collect_fields(&Value::Object(definition.parameters.clone()), &mut fields);
         Self { spec, definition, effect, fields, client }

@@ -19,7 +19,6 @@ pub(crate) struct ApplyPatch {
 
 #[derive(Deserialize)]
 struct Arguments {
-    #[serde(alias = "patch")]
     input: String,
 }
 
@@ -38,7 +37,8 @@ impl ApplyPatch {
             json!({"input": {"type": "string"}}),
             &["input"],
         );
-        Self { spec, files }
+        let aliases = arguments::aliases(&[("patch", "input")]);
+        Self { spec: ToolSpec { aliases, ..spec }, files }
     }
 
     fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {

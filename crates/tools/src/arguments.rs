@@ -2,7 +2,7 @@
 
 use krabba_guard::Authorized;
 use krabba_tool::{Call, Refusal};
-use krabba_types::{Action, JsonObject, Look, ToolSpec, WorkspacePath};
+use krabba_types::{Action, Aliases, JsonObject, Look, ToolSpec, WorkspacePath};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -39,5 +39,11 @@ pub(crate) fn spec(name: &str, description: &str, properties: Value, required: &
     if !required.is_empty() {
         parameters.insert("required".to_owned(), Value::from(required.to_vec()));
     }
-    ToolSpec { name: name.to_owned(), description: description.to_owned(), parameters }
+    ToolSpec { name: name.to_owned(), description: description.to_owned(), parameters, aliases: Aliases::default() }
+}
+
+/// Other names that models write, each with the one that is meant.
+pub(crate) fn aliases(names: &[(&str, &str)]) -> Aliases {
+    let names = names.iter().map(|(other, name)| ((*other).to_owned(), (*name).to_owned())).collect();
+    Aliases { names, flat: None }
 }

@@ -4,7 +4,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use krabba_guard::Authorized;
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
-use krabba_types::{Action, FileChanges, Label, ToolSpec};
+use krabba_types::{Action, Aliases, FileChanges, Label, ToolSpec};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -19,12 +19,8 @@ pub(crate) struct Edit {
 
 #[derive(Deserialize)]
 struct Arguments {
-    #[serde(alias = "file_path")]
     path: String,
-    #[serde(default)]
     edits: Vec<Piece>,
-    #[serde(flatten)]
-    single: Option<Piece>,
 }
 
 impl Edit {
@@ -37,12 +33,20 @@ impl Edit {
             json!({"path": {"type": "string"}, "edits": {"type": "array", "items": piece}}),
             &["path", "edits"],
         );
-        Self { spec, files }
+        // Older models and other agents write the only piece without the list.
+        let names = [
+            ("file_path", "path"),
+            ("old_string", "oldText"),
+            ("oldString", "oldText"),
+            ("new_string", "newText"),
+            ("newString", "newText"),
+        ];
+        let aliases = Aliases { flat: Some("edits".to_owned()), ..arguments::aliases(&names) };
+        Self { spec: ToolSpec { aliases, ..spec }, files }
     }
 
     fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {
-        let Arguments { path, mut edits, single } = arguments::read(call)?;
-        edits.extend(single);
+        let Arguments { path, edits } = arguments::read(call)?;
         let path = arguments::place(&self.files.workspace, &path)?;
         let Some(before) = change::current(&self.files, &path)? else {
             return Err(Refusal(format!("there is no {path}; write makes one")));

@@ -11,10 +11,10 @@ use serde::Deserialize;
 /// A piece and what takes its place.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Edit {
-    #[serde(rename = "oldText", alias = "old_string", alias = "oldString")]
+    #[serde(rename = "oldText")]
     /// What is looked for.
     pub old: String,
-    #[serde(rename = "newText", alias = "new_string", alias = "newString")]
+    #[serde(rename = "newText")]
     /// What stands there then.
     pub new: String,
 }

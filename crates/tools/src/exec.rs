@@ -53,9 +53,8 @@ pub(crate) struct Exec {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Arguments {
-    #[serde(alias = "cmd")]
     command: String,
-    #[serde(alias = "cwd", default)]
+    #[serde(default)]
     workdir: String,
     #[serde(default)]
     env: BTreeMap<String, String>,
@@ -87,7 +86,8 @@ impl Exec {
             }),
             &["command"],
         );
-        Self { spec, files, jobs, patience }
+        let aliases = arguments::aliases(&[("cmd", "command"), ("cwd", "workdir")]);
+        Self { spec: ToolSpec { aliases, ..spec }, files, jobs, patience }
     }
 
     async fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {

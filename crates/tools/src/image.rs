@@ -22,7 +22,6 @@ pub(crate) struct LookAtImage {
 
 #[derive(Deserialize)]
 struct Arguments {
-    #[serde(alias = "path", alias = "file_path")]
     image: String,
     prompt: Option<String>,
 }
@@ -31,7 +30,8 @@ impl LookAtImage {
     pub(crate) fn new(files: Files) -> Self {
         let properties = json!({"image": {"type": "string"}, "prompt": {"type": "string"}});
         let description = "Have a model that sees look at a picture file, and tell what it says. Give prompt, the question about it.";
-        Self { spec: arguments::spec("image", description, properties, &["image"]), files }
+        let aliases = arguments::aliases(&[("path", "image"), ("file_path", "image")]);
+        Self { spec: ToolSpec { aliases, ..arguments::spec("image", description, properties, &["image"]) }, files }
     }
 
     fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {

@@ -32,12 +32,9 @@ enum Verb {
     Log,
     Write,
     Submit,
-    #[serde(alias = "paste")]
     SendKeys,
-    #[serde(alias = "clear", alias = "remove")]
     Kill,
     Keep,
-    #[serde(alias = "discard")]
     Drop,
 }
 
@@ -45,9 +42,8 @@ enum Verb {
 #[serde(rename_all = "camelCase")]
 struct Arguments {
     action: Verb,
-    #[serde(alias = "id", alias = "session_id", default)]
+    #[serde(default)]
     session_id: String,
-    #[serde(alias = "text", alias = "literal")]
     data: Option<String>,
     #[serde(default)]
     keys: Vec<String>,
@@ -71,7 +67,10 @@ impl Process {
             }),
             &["action"],
         );
-        Self { spec, files, jobs }
+        let parameters = [("id", "sessionId"), ("session_id", "sessionId"), ("text", "data"), ("literal", "data")];
+        let actions = [("paste", "write"), ("clear", "kill"), ("remove", "kill"), ("discard", "drop")];
+        let aliases = arguments::aliases(&[parameters, actions].concat());
+        Self { spec: ToolSpec { aliases, ..spec }, files, jobs }
     }
 
     fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {

@@ -20,7 +20,6 @@ pub(crate) struct Read {
 
 #[derive(Deserialize)]
 struct Arguments {
-    #[serde(alias = "file_path")]
     path: String,
     /// The first line, counted from 1.
     offset: Option<usize>,
@@ -36,7 +35,8 @@ impl Read {
             json!({"path": {"type": "string"}, "offset": {"type": "integer"}, "limit": {"type": "integer"}}),
             &["path"],
         );
-        Self { spec, files }
+        let aliases = arguments::aliases(&[("file_path", "path")]);
+        Self { spec: ToolSpec { aliases, ..spec }, files }
     }
 
     fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {

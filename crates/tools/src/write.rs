@@ -18,7 +18,6 @@ pub(crate) struct Write {
 
 #[derive(Deserialize)]
 struct Arguments {
-    #[serde(alias = "file_path")]
     path: String,
     content: String,
 }
@@ -31,7 +30,8 @@ impl Write {
             json!({"path": {"type": "string"}, "content": {"type": "string"}}),
             &["path", "content"],
         );
-        Self { spec, files }
+        let aliases = arguments::aliases(&[("file_path", "path")]);
+        Self { spec: ToolSpec { aliases, ..spec }, files }
     }
 
     fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {

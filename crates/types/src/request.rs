@@ -1,5 +1,6 @@
 //! What is asked of a model, before any dialect shapes it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -67,6 +68,26 @@ pub struct ToolSpec {
     pub description: String,
     /// JSON Schema of the arguments; an object schema.
     pub parameters: JsonObject,
+    /// What else a call of it may say. No model is told.
+    #[serde(default, skip_serializing_if = "Aliases::is_empty")]
+    pub aliases: Aliases,
+}
+
+/// Other names for what a tool takes: models write those of its older versions, and of tools that other agents have for the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Aliases {
+    /// Of a parameter, at any depth, or of a value of an enumeration; each with the name in the schema.
+    pub names: BTreeMap<String, String>,
+    /// A parameter that is a list of objects, one of which may stand without it, its members beside the other parameters.
+    pub flat: Option<String>,
+}
+
+impl Aliases {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How much the model is asked to think, translated into each server's own terms.

@@ -13,8 +13,8 @@ use krabba_store::Store;
 use krabba_testkit::ScriptedServer;
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
 use krabba_types::{
-    Action, Clock, Consult, Exec, ExecChanges, ExecMode, ExecStdio, ForeignCall, ForeignEffect, Image, JsonObject, Label, Look, Residency,
-    Spawn, SystemClock, ToolSpec, WorkspacePath, World,
+    Action, Aliases, Clock, Consult, Exec, ExecChanges, ExecMode, ExecStdio, ForeignCall, ForeignEffect, Image, JsonObject, Label, Look,
+    Residency, Spawn, SystemClock, ToolSpec, WorkspacePath, World,
 };
 use serde_json::json;
 
@@ -161,7 +161,7 @@ fn build_with(state: &Path, settings: Settings, change: impl FnOnce(&mut Hands))
     for name in ["look", "mail", "page", "run", "slow", "find_files", "delete_file", "keys", "picture", "describe", "spawn", "count"] {
         let parameters =
             json!({"type": "object", "properties": {"query": {"type": "string", "pattern": "^.*$"}}}).as_object().unwrap().clone();
-        let spec = ToolSpec { name: name.to_owned(), description: format!("Does {name}."), parameters };
+        let spec = ToolSpec { name: name.to_owned(), description: format!("Does {name}."), parameters, aliases: Aliases::default() };
         hands.tools.add(Arc::new(Scripted { spec, journal: Arc::clone(&journal) }));
         hands.listed.push(name.to_owned());
     }

@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "each test program uses its part of it")]
 
 use krabba_types::{
-    CallChannel, CallId, Calling, Image, JsonObject, Message, ModelId, ModelRef, ModelRequest, Params, Part, ProviderId, Reasoning,
-    ReasoningOrigin, Role, Thinking, ToolCall, ToolResult, ToolSpec,
+    Aliases, CallChannel, CallId, Calling, Image, JsonObject, Message, ModelId, ModelRef, ModelRequest, Params, Part, ProviderId,
+    Reasoning, ReasoningOrigin, Role, Thinking, ToolCall, ToolResult, ToolSpec,
 };
 use serde_json::{Value, json};
 
@@ -28,6 +28,7 @@ pub(crate) fn request(messages: Vec<Message>) -> ModelRequest {
                 "properties": {"path": {"type": "string", "pattern": "^/", "maxLength": 400}, "format": {"type": "string"}},
                 "required": ["path"]
             })),
+            aliases: Aliases::default(),
         }],
         calling: Calling::default(),
         max_output_tokens: Some(4_000),

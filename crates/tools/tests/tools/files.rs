@@ -183,6 +183,26 @@ async fn edits_are_made_together_or_not_at_all() {
     // As older models and other agents write it.
     room.said("edit", json!({"file_path": "a.rs", "old_string": "22", "new_string": "2"})).await;
     assert!(room.text("a.rs").unwrap().contains("  2\n"));
+    room.said("edit", json!({"path": "a.rs", "oldText": "  2\n", "newText": "  3\n"})).await;
+    assert!(room.text("a.rs").unwrap().contains("  3\n"));
+}
+
+#[tokio::test]
+async fn names_that_other_agents_use_are_understood() {
+    let mut room = Room::new();
+    room.eyes = Some(Arc::new(Echo));
+    room.file("a.png", b"\x89PNG\r\n\x1a\n....");
+    room.said("write", json!({"file_path": "a.txt", "content": "one\n"})).await;
+    assert_eq!(room.said("read", json!({"file_path": "a.txt"})).await, "one\n");
+    room.said("apply_patch", json!({"patch": "*** Begin Patch\n*** Update File: a.txt\n-one\n+two\n*** End Patch"})).await;
+    assert_eq!(room.text("a.txt").as_deref(), Some("two\n"));
+    assert_eq!(room.said("image", json!({"path": "a.png"})).await, "Describe the image. image/png");
+    assert_eq!(room.said("exec", json!({"cmd": "cat a.txt", "cwd": "."})).await, "two");
+    room.said("exec", json!({"command": "cat", "background": true})).await;
+    let pasted = room.said("process", json!({"action": "paste", "id": "p2", "text": "three\n"})).await;
+    assert!(pasted.starts_with("three\n"), "{pasted}");
+    assert_eq!(room.said("process", json!({"action": "remove", "session_id": "p2"})).await, "p2 has ended");
+    assert_eq!(room.said("process", json!({"action": "discard"})).await, "thrown away");
 }
 
 #[tokio::test]

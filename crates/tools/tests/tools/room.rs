@@ -160,7 +160,10 @@ impl Room {
 
     pub(crate) async fn call_after(&self, words: &str, label: &Label, name: &str, arguments: Value) -> Came {
         let tool = self.tools.get(name).unwrap();
-        let arguments: JsonObject = arguments.as_object().unwrap().clone();
+        let mut arguments: JsonObject = arguments.as_object().unwrap().clone();
+        if let Err(misfit) = krabba_markup::fit(&mut arguments, tool.spec()) {
+            return Came::Refused(misfit.to_string());
+        }
         let action = match tool.plan(Call { session: &self.session, arguments: &arguments }).await {
             Ok(action) => action,
             Err(Refusal(why)) => return Came::Refused(why),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use krabba_route::{Prepared, Prompt, RouteEvent, Surface, TooLarge};
 use krabba_types::{
-    CallChannel, Calling, FaultKind, Message, ModelEvent, ModelRef, ModelRequest, Params, Role, RouteFacts, Thinking, ToolAbility,
+    Aliases, CallChannel, Calling, FaultKind, Message, ModelEvent, ModelRef, ModelRequest, Params, Role, RouteFacts, Thinking, ToolAbility,
     ToolSpec, Wanted,
 };
 use serde_json::json;
@@ -86,6 +86,7 @@ impl Prompt for Task {
             name: "read".to_owned(),
             description: "Reads a file.".to_owned(),
             parameters: parameters.as_object().cloned().unwrap_or_default(),
+            aliases: Aliases::default(),
         };
         let request = ModelRequest {
             model: reference.model.clone(),
