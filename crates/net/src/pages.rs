@@ -140,7 +140,7 @@ impl Pages {
         let no_client = |reason: String| NetError::Tls { url: display_url(url), reason };
         let trust = if url.scheme() == "https" { tls::trusting_the_system() } else { tls::trusting_nobody() };
         let trust = trust.map_err(|error| no_client(format!("no usable system certificates ({error})")))?;
-        let resolver = OpenWeb { near: Arc::clone(&self.near) };
+        let resolver = OpenWeb { leads: self.leads(url) };
         // One client a page: nothing is kept between two of them.
         let client = client::builder(CONNECT_TIMEOUT).no_proxy().dns_resolver(resolver).tls_backend_preconfigured(trust).build();
         let client = client.map_err(|error| no_client(error.without_url().to_string()))?;
@@ -157,7 +157,13 @@ impl Pages {
         }
     }
 
-    /// Whether the owner named this host.
+    /// Where the name in this address may lead. A name of the owner's own network can look like one of the open internet, so that an
+    /// exception for one of its ports is none for the others.
+    pub(crate) fn leads(&self, url: &Url) -> Leads {
+        if self.names(url) { Leads::Anywhere } else { Leads::Out }
+    }
+
+    /// Whether the owner named this host, and where they named a port, this one.
     fn names(&self, url: &Url) -> bool {
         let Some(host) = url.host_str() else { return false };
         let host = host.trim_end_matches('.');
@@ -186,9 +192,18 @@ async fn page(url: Url, response: HttpResponse, limit: usize) -> Result<Page, Pa
     Ok(Page { url, status, content_type, body: body.freeze(), extent })
 }
 
-/// Gives addresses of the open internet or none, but for hosts that the owner named.
+/// Where a name may lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leads {
+    /// To the open internet alone.
+    Out,
+    /// To wherever it leads: its owner named it.
+    Anywhere,
+}
+
+/// Gives the addresses of one page's host.
 struct OpenWeb {
-    near: Arc<[String]>,
+    leads: Leads,
 }
 
 /// A name that leads to this machine or its network. A type of its own, to be found again in the error chain of the HTTP library.
@@ -198,21 +213,19 @@ struct NotOpen;
 
 impl Resolve for OpenWeb {
     fn resolve(&self, name: Name) -> Resolving {
-        let near = Arc::clone(&self.near);
+        let leads = self.leads;
         Box::pin(async move {
-            let addresses: Addrs = Box::new(open_addresses(name.as_str(), &near).await?.into_iter());
+            let addresses: Addrs = Box::new(addresses(name.as_str(), leads).await?.into_iter());
             Ok(addresses)
         })
     }
 }
 
-/// The addresses of a name: all of the open internet, or of a host that the owner named.
-pub(crate) async fn open_addresses(name: &str, near: &[String]) -> Result<Vec<SocketAddr>, Box<dyn Error + Send + Sync>> {
-    let host = name.trim_end_matches('.').to_ascii_lowercase();
-    let is_named = near.iter().any(|near| *near == host || near.rsplit_once(':').is_some_and(|(named, _)| named == host));
-    let addresses = resolver::addresses(&host).await?;
+/// The addresses of a name, where it leads nowhere that it may not.
+pub(crate) async fn addresses(name: &str, leads: Leads) -> Result<Vec<SocketAddr>, Box<dyn Error + Send + Sync>> {
+    let addresses = resolver::addresses(name).await?;
     // A name that leads to both is one that somebody made so.
-    if !is_named && addresses.iter().any(|address| !is_public(address.ip())) {
+    if leads == Leads::Out && addresses.iter().any(|address| !is_public(address.ip())) {
         return Err(NotOpen.into());
     }
     Ok(addresses)

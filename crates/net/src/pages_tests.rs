@@ -1,5 +1,6 @@
 use url::Url;
 
+use crate::pages::{Leads, addresses};
 use crate::test_server::TestServer;
 use crate::{PageError, PageExtent, Pages};
 
@@ -79,9 +80,25 @@ async fn name_that_leads_home_is_not_connected_to() {
         let Ok(url) = Url::parse(&url) else { continue };
         assert!(Pages::default().get(&url, None, LIMIT).await.is_err(), "{name}");
     }
-    let resolved = crate::pages::open_addresses("localhost", &[]).await;
-    assert!(resolved.is_err(), "{resolved:?}");
-    assert!(crate::pages::open_addresses("localhost", &["localhost:80".to_owned()]).await.is_ok());
+    assert!(addresses("localhost", Leads::Out).await.is_err());
+}
+
+#[tokio::test]
+async fn exception_for_a_port_is_none_for_another_one_when_the_name_is_resolved() {
+    // A name that looks as if it led out, and leads home for those who ask at home.
+    let pages = Pages::new(["nas.example.com:8080".to_owned(), "nas.example.org".to_owned()]);
+    for (url, leads) in [
+        ("http://nas.example.com:8080/", Leads::Anywhere),
+        ("http://NAS.example.com.:8080/", Leads::Anywhere),
+        ("http://nas.example.com:22/", Leads::Out),
+        ("http://nas.example.com/", Leads::Out),
+        ("http://nas.example.org:22/", Leads::Anywhere),
+        ("http://example.com/", Leads::Out),
+    ] {
+        assert!(check(&pages, url).is_ok(), "{url}");
+        assert_eq!(pages.leads(&Url::parse(url).unwrap()), leads, "{url}");
+    }
+    assert!(addresses("localhost", Leads::Anywhere).await.is_ok());
 }
 
 #[tokio::test]
