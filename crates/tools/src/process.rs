@@ -1,5 +1,6 @@
 //! `process`: looks after commands that run in the background, and takes over what was changed apart from the workspace.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -174,7 +175,10 @@ impl Process {
     fn log(&self, process: &str, offset: Option<usize>, limit: Option<usize>, run: &Run) -> Outcome {
         let Some(job) = self.jobs.get(&run.session, process) else { return gone(process) };
         let whole = job.whole();
-        match lines(&whole, offset, limit, run.budget) {
+        let more = |line, bytes: RangeInclusive<usize>| {
+            format!("the command with \"| sed -n {line}p | cut -b {}-{}\" behind it shows more", bytes.start(), bytes.end())
+        };
+        match lines(&whole, offset, limit, run.budget, more) {
             Ok(text) => self.said(&text, &job),
             Err(why) => Outcome::failed(why),
         }

@@ -1,5 +1,7 @@
 //! `read`: a file, or a part of it.
 
+use std::ops::RangeInclusive;
+
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use krabba_guard::Authorized;
@@ -67,7 +69,11 @@ impl Tool for Read {
             let Ok(text) = String::from_utf8(bytes) else {
                 return Err(Failed(format!("{} is not plain text; exec can look into it", look.path)));
             };
-            match lines(&text, arguments.offset, arguments.limit, run.budget) {
+            let more = |line, bytes: RangeInclusive<usize>| {
+                let (path, from, to) = (look.path.as_str().replace('\'', r"'\''"), bytes.start(), bytes.end());
+                format!("exec with \"sed -n {line}p '{path}' | cut -b {from}-{to}\" shows more")
+            };
+            match lines(&text, arguments.offset, arguments.limit, run.budget, more) {
                 Ok(text) => Ok(Outcome::done(text, label)),
                 Err(why) => Err(Failed(why)),
             }

@@ -1,5 +1,7 @@
 //! Text that has to fit.
 
+use std::ops::RangeInclusive;
+
 /// The share of the room that the beginning gets when the middle is left out.
 const HEAD: usize = 2;
 const OF: usize = 3;
@@ -16,8 +18,15 @@ pub(crate) fn fit(text: &str, budget: usize, rest: &str) -> String {
     format!("{beginning}\n[… {missing} bytes left out{rest} …]\n{end}")
 }
 
-/// The lines that were asked for, as far as they fit; where some are missing, a last line says how to go on.
-pub(crate) fn lines(text: &str, offset: Option<usize>, limit: Option<usize>, budget: usize) -> Result<String, String> {
+/// The lines that were asked for, as far as they fit; where some are missing, a last line says how to go on. A line that is longer than all
+/// the room is shown as far as it goes; `more` says of its number, and of the next bytes of it counted from 1, how to get those.
+pub(crate) fn lines(
+    text: &str,
+    offset: Option<usize>,
+    limit: Option<usize>,
+    budget: usize,
+    more: impl FnOnce(usize, RangeInclusive<usize>) -> String,
+) -> Result<String, String> {
     let total = text.lines().count();
     let first = offset.unwrap_or(1).max(1);
     if first > total.max(1) {
@@ -25,18 +34,20 @@ pub(crate) fn lines(text: &str, offset: Option<usize>, limit: Option<usize>, bud
     }
     let wanted: String = text.split_inclusive('\n').skip(first - 1).take(limit.unwrap_or(usize::MAX)).collect();
     let (part, count) = beginning(&wanted, budget);
-    let last = first - 1 + count;
-    let mut shown = part.to_owned();
-    if part.len() < wanted.len() || last < total {
-        // A line that is longer than the whole budget is cut, and cannot be gone on with.
-        let next = last.max(first) + 1;
-        let separator = if shown.ends_with('\n') || shown.is_empty() { "" } else { "\n" };
-        shown.push_str(&format!("{separator}[lines {first} to {} of {total}; go on with offset {next}]", last.max(first)));
-    }
-    if shown.is_empty() {
-        shown.push_str("(nothing)");
-    }
-    Ok(shown)
+    let last = (first - 1 + count).max(first);
+    let next = if last < total { format!("; go on with offset {}", last + 1) } else { String::new() };
+    let line = wanted.lines().next().unwrap_or_default().len();
+    let missing = if part.len() < line {
+        let more = more(first, part.len() + 1..=part.len() + budget.max(1));
+        format!("[the first {} of {line} bytes of line {first} of {total}; {more}{next}]", part.len())
+    } else if last < total {
+        format!("[lines {first} to {last} of {total}{next}]")
+    } else {
+        String::new()
+    };
+    let separator = if missing.is_empty() || part.is_empty() || part.ends_with('\n') { "" } else { "\n" };
+    let shown = format!("{part}{separator}{missing}");
+    Ok(if shown.is_empty() { "(nothing)".to_owned() } else { shown })
 }
 
 /// The beginning of `text` in at most `budget` bytes, whole lines where there are any; and how many lines that are.

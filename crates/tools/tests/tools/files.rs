@@ -33,13 +33,28 @@ async fn file_is_read_in_parts_that_say_what_is_missing() {
 }
 
 #[tokio::test]
-async fn line_that_is_longer_than_everything_makes_nobody_read_for_ever() {
+async fn line_that_is_longer_than_everything_says_how_to_get_the_rest() {
     let mut room = Room::new();
-    room.file("long.txt", format!("{}\nend\n", "ä".repeat(500)));
+    room.file("it's long.json", format!("{}\nend\n", "äxyz".repeat(200)));
     room.budget = 101;
-    let first = room.said("read", json!({"path": "long.txt"})).await;
-    assert!(first.ends_with("[lines 1 to 1 of 2; go on with offset 2]"), "{first}");
-    assert_eq!(room.said("read", json!({"path": "long.txt", "offset": 2})).await, "end\n");
+    let first = room.said("read", json!({"path": "it's long.json"})).await;
+    let (shown, missing) = first.split_once('\n').unwrap();
+    let command = r"sed -n 1p 'it'\''s long.json' | cut -b 101-201";
+    assert_eq!(missing, format!("[the first 100 of 1000 bytes of line 1 of 2; exec with \"{command}\" shows more; go on with offset 2]"));
+    room.budget = 4_000;
+    let more = room.said("exec", json!({ "command": command })).await;
+    assert_eq!([shown, &more[..100]].concat(), "äxyz".repeat(40));
+    assert_eq!(room.said("read", json!({"path": "it's long.json", "offset": 2})).await, "end\n");
+    // The last one of a file leads to no next one.
+    room.budget = 6;
+    room.file("min.json", "{\"a\":1}");
+    let only = room.said("read", json!({"path": "min.json"})).await;
+    assert_eq!(only, "{\"a\":1\n[the first 6 of 7 bytes of line 1 of 1; exec with \"sed -n 1p 'min.json' | cut -b 7-12\" shows more]");
+    room.said("exec", json!({"command": "echo '{\"a\":1}'"})).await;
+    let log = room.said("process", json!({"action": "log", "sessionId": "p2"})).await;
+    assert!(log.ends_with("line 1 of 1; the command with \"| sed -n 1p | cut -b 7-12\" behind it shows more]"), "{log}");
+    room.budget = 7;
+    assert_eq!(room.said("read", json!({"path": "min.json"})).await, "{\"a\":1}");
 }
 
 #[tokio::test]
