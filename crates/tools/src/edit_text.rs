@@ -1,12 +1,14 @@
 //! Replacing pieces of a text that a model remembers only roughly.
 //!
 //! A piece is looked for as it is written. Where it does not stand there, whole lines are compared without the white space at
-//! their ends, and the indentation of what replaces them follows that of the file. A piece that stands there more than once, or not at
-//! all, is refused: a guess would change the wrong place.
+//! their ends, and the indentation of what replaces them follows that of the file. Lines end as those of the file do, however the model
+//! ends them. A piece that stands there more than once, or not at all, is refused: a guess would change the wrong place.
 
 use std::ops::Range;
 
 use serde::Deserialize;
+
+use crate::text::line_ending;
 
 /// A piece and what takes its place.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -39,22 +41,24 @@ fn replace(text: &str, edit: &Edit) -> Result<String, String> {
     if edit.old.is_empty() {
         return Err("oldText is empty".to_owned());
     }
-    if edit.old == edit.new {
+    let ending = line_ending(text);
+    let [old, new] = [&edit.old, &edit.new].map(|piece| piece.replace("\r\n", "\n").replace('\n', ending));
+    if old == new {
         return Err("oldText and newText are the same".to_owned());
     }
-    let exact: Vec<usize> = text.match_indices(&edit.old).map(|(at, _)| at).take(2).collect();
+    let exact: Vec<usize> = text.match_indices(&old).map(|(at, _)| at).take(2).collect();
     match exact.as_slice() {
-        [at] => return Ok(with(text, *at..*at + edit.old.len(), &edit.new)),
-        [_, ..] => return Err(format!("oldText stands there {} times; give more of the lines around it", text.matches(&edit.old).count())),
+        [at] => return Ok(with(text, *at..*at + old.len(), &new)),
+        [_, ..] => return Err(format!("oldText stands there {} times; give more of the lines around it", text.matches(&old).count())),
         [] => {}
     }
-    let mut found = loosely(text, &edit.old);
+    let mut found = loosely(text, &old);
     match (found.pop(), found.pop()) {
         (Some((range, indent)), None) => {
             let ends_line = text.get(range.clone()).is_some_and(|piece| piece.ends_with('\n'));
-            let mut new = indented(&edit.new, &edit.old, indent);
+            let mut new = indented(&new, &old, indent);
             if ends_line && !new.is_empty() && !new.ends_with('\n') {
-                new.push('\n');
+                new.push_str(ending);
             }
             Ok(with(text, range, &new))
         }
@@ -65,7 +69,7 @@ fn replace(text: &str, edit: &Edit) -> Result<String, String> {
 
 /// The places whose lines are those of `old` but for the white space at their ends, each with its first line's indentation.
 fn loosely<'t>(text: &'t str, old: &str) -> Vec<(Range<usize>, &'t str)> {
-    let wanted: Vec<&str> = old.trim_matches('\n').lines().map(str::trim).collect();
+    let wanted: Vec<&str> = old.trim_matches(['\r', '\n']).lines().map(str::trim).collect();
     if wanted.iter().all(|line| line.is_empty()) {
         return Vec::new();
     }
@@ -88,7 +92,7 @@ fn loosely<'t>(text: &'t str, old: &str) -> Vec<(Range<usize>, &'t str)> {
 
 /// `new` with the indentation of its lines moved as that of `old`'s first line has to be moved to become `indent`.
 fn indented(new: &str, old: &str, indent: &str) -> String {
-    let first = old.trim_matches('\n').lines().next().unwrap_or_default();
+    let first = old.trim_matches(['\r', '\n']).lines().next().unwrap_or_default();
     let was = first.get(..first.len() - first.trim_start().len()).unwrap_or_default();
     if was == indent {
         return new.to_owned();

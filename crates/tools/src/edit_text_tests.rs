@@ -32,6 +32,18 @@ fn white_space_at_the_ends_of_lines_does_not_matter() {
 }
 
 #[test]
+fn lines_end_as_those_of_the_file_do() {
+    let text = "one\r\n  two\r\nthree\r\n";
+    // As it stands there, roughly, and in a single line of the file.
+    assert_eq!(once(text, "one\n  two\n", "1\n  2\n").as_deref(), Ok("1\r\n  2\r\nthree\r\n"));
+    assert_eq!(once(text, "\n  two", "\n  2\n  zwei").as_deref(), Ok("one\r\n  2\r\n  zwei\r\nthree\r\n"));
+    assert_eq!(once(text, "one\ntwo", "1\n2").as_deref(), Ok("1\r\n2\r\nthree\r\n"));
+    assert_eq!(once(text, "one", "1\n1.5").as_deref(), Ok("1\r\n1.5\r\n  two\r\nthree\r\n"));
+    assert_eq!(once("one\ntwo\n", "one\r\ntwo\r\n", "1\r\n2\r\n").as_deref(), Ok("1\n2\n"));
+    assert!(once(text, "one\n", "one\r\n").unwrap_err().contains("the same"));
+}
+
+#[test]
 fn edits_follow_each_other_and_say_which_failed() {
     assert_eq!(apply("a", &[edit("a", "b"), edit("b", "c")]).as_deref(), Ok("c"));
     assert!(apply("a", &[edit("a", "b"), edit("a", "c")]).unwrap_err().starts_with("edit 2: "));

@@ -18,6 +18,8 @@
 //! their ends, then at both ends; in the last case the indentation of what is added follows that of the file. What is kept stays as the file
 //! has it. A hunk without `@@` that fits more than one place is refused, as a guess would change the wrong one.
 
+use crate::text::line_ending;
+
 const BEGIN: &str = "*** Begin Patch";
 const END: &str = "*** End Patch";
 const END_OF_FILE: &str = "*** End of File";
@@ -162,7 +164,7 @@ fn line_of_hunk(line: &str, hunks: &mut Vec<Hunk>) -> Result<(), &'static str> {
 /// A line for the model: which hunk fits nowhere, or in more than one place.
 pub fn apply(text: &str, hunks: &[Hunk]) -> Result<String, String> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let ending = if lines.first().is_some_and(|line| line.ends_with("\r\n")) { "\r\n" } else { "\n" };
+    let ending = line_ending(text);
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
     for (number, hunk) in (1..).zip(hunks) {

@@ -59,6 +59,11 @@ pub(crate) fn beginning(text: &str, budget: usize) -> (&str, usize) {
     (shown, shown.lines().count())
 }
 
+/// How the lines of a text end, as its first one says.
+pub(crate) fn line_ending(text: &str) -> &'static str {
+    if text.split_inclusive('\n').next().is_some_and(|line| line.ends_with("\r\n")) { "\r\n" } else { "\n" }
+}
+
 /// The nearest boundary of a character at or before `index`.
 fn floor(text: &str, index: usize) -> usize {
     let mut index = index.min(text.len());
