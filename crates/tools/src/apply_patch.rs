@@ -25,8 +25,8 @@ struct Arguments {
 /// A file on the way through a patch: what it is, and what it becomes.
 struct Draft {
     path: WorkspacePath,
-    before: Option<String>,
-    after: Option<String>,
+    before: Option<Vec<u8>>,
+    after: Option<Vec<u8>>,
 }
 
 impl ApplyPatch {
@@ -51,7 +51,7 @@ impl ApplyPatch {
                     if draft.after.is_some() {
                         return Err(Refusal(format!("{} is there already; update it", draft.path)));
                     }
-                    draft.after = Some(content);
+                    draft.after = Some(content.into_bytes());
                 }
                 FilePatch::Delete { path } => {
                     let draft = self.draft(&path, &mut drafts)?;
@@ -59,17 +59,18 @@ impl ApplyPatch {
                 }
                 FilePatch::Update { path, to, hunks } => {
                     let draft = self.draft(&path, &mut drafts)?;
-                    let text = draft.after.as_ref().ok_or_else(|| missing(&draft.path))?;
-                    let text = apply(text, &hunks).map_err(|why| Refusal(format!("{}: {why}", draft.path)))?;
+                    let content = draft.after.as_ref().ok_or_else(|| missing(&draft.path))?;
+                    let text = apply(change::text(&draft.path, content)?, &hunks);
+                    let content = text.map_err(|why| Refusal(format!("{}: {why}", draft.path)))?.into_bytes();
                     match to {
-                        None => draft.after = Some(text),
+                        None => draft.after = Some(content),
                         Some(to) => {
                             draft.after = None;
                             let there = self.draft(&to, &mut drafts)?;
                             if there.after.is_some() {
                                 return Err(Refusal(format!("{} is there already, and nothing is moved over it", there.path)));
                             }
-                            there.after = Some(text);
+                            there.after = Some(content);
                         }
                     }
                 }

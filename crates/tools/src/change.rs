@@ -1,33 +1,69 @@
 //! Changes of files: how they are planned, shown and made.
 
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use krabba_guard::{Authorized, content_hash};
 use krabba_tool::{Outcome, Refusal};
 use krabba_types::{Action, Encoding, FileChange, FileChanges, Label, WorkspacePath};
 use similar::TextDiff;
 
+use crate::FileError;
 use crate::files::{Failed, Files, on_disk};
 use crate::workspace::{MAX_FILE, Read};
-use crate::{FileError, kept};
 
-/// The text of a file that is to be changed; `None` when there is none.
-pub(crate) fn current(files: &Files, path: &WorkspacePath) -> Result<Option<String>, Refusal> {
+/// The content of a file that is to be changed; `None` when there is none.
+pub(crate) fn current(files: &Files, path: &WorkspacePath) -> Result<Option<Vec<u8>>, Refusal> {
     match files.workspace.read(path) {
-        Ok(bytes) => String::from_utf8(bytes).map(Some).map_err(|_| Refusal(format!("{path} is not plain text"))),
+        Ok(bytes) => Ok(Some(bytes)),
         Err(FileError::Missing(_)) => Ok(None),
         Err(error) => Err(Refusal(error.to_string())),
     }
 }
 
+/// The content of a file that is to be worked over.
+pub(crate) fn text<'c>(path: &WorkspacePath, content: &'c [u8]) -> Result<&'c str, Refusal> {
+    std::str::from_utf8(content).map_err(|_| Refusal(format!("{path} is not plain text; write replaces it, and exec can look into it")))
+}
+
 /// What it means to give a file this content.
-pub(crate) fn planned(path: WorkspacePath, before: Option<&str>, after: Option<String>) -> Result<FileChange, Refusal> {
+pub(crate) fn planned(path: WorkspacePath, before: Option<&[u8]>, after: Option<Vec<u8>>) -> Result<FileChange, Refusal> {
     if after.as_ref().is_some_and(|after| u64::try_from(after.len()).is_ok_and(|bytes| bytes > MAX_FILE)) {
         return Err(Refusal(format!("that is more than the {} MiB that a file may hold", MAX_FILE >> 20)));
     }
-    let diff = TextDiff::from_lines(before.unwrap_or_default(), after.as_deref().unwrap_or_default());
-    let from = if before.is_some() { format!("a/{path}") } else { "/dev/null".to_owned() };
-    let to = if after.is_some() { format!("b/{path}") } else { "/dev/null".to_owned() };
-    let diff = diff.unified_diff().context_radius(2).header(&from, &to).to_string();
-    Ok(FileChange { path, before: before.map(|text| content_hash(text.as_bytes())), after, encoding: Encoding::Plain, diff })
+    let diff = diff(&path, before, after.as_deref());
+    let (after, encoding) = match after.map(String::from_utf8).transpose() {
+        Ok(after) => (after, Encoding::Plain),
+        Err(no_text) => (Some(STANDARD.encode(no_text.as_bytes())), Encoding::Base64),
+    };
+    Ok(FileChange { path, before: before.map(content_hash), after, encoding, diff })
+}
+
+fn diff(path: &WorkspacePath, before: Option<&[u8]>, after: Option<&[u8]>) -> String {
+    let name = |side: char, content: Option<&[u8]>| content.map_or_else(|| "/dev/null".to_owned(), |_| format!("{side}/{path}"));
+    let (from, to) = (name('a', before), name('b', after));
+    let text = |content: Option<&[u8]>| std::str::from_utf8(content.unwrap_or_default()).map(str::to_owned);
+    if let (Ok(before), Ok(after)) = (text(before), text(after)) {
+        return TextDiff::from_lines(&before, &after).unified_diff().context_radius(2).header(&from, &to).to_string();
+    }
+    // Whoever decides about what is no text sees how much it is, and can tell it from all else.
+    let side = |sign: char, content: Option<&[u8]>| match (text(content), content) {
+        (Ok(text), _) => text.lines().map(|line| format!("{sign}{line}\n")).collect(),
+        (Err(_), content) => {
+            let content = content.unwrap_or_default();
+            format!("{sign}{} bytes that are no text, BLAKE3 {}\n", content.len(), content_hash(content))
+        }
+    };
+    format!("--- {from}\n+++ {to}\n{}{}", side('-', before), side('+', after))
+}
+
+/// The new content of a file.
+fn content<'c>(change: &FileChange, after: &'c str) -> Result<Cow<'c, [u8]>, Failed> {
+    Ok(match change.encoding {
+        Encoding::Plain => Cow::Borrowed(after.as_bytes()),
+        Encoding::Base64 => Cow::Owned(STANDARD.decode(after)?),
+    })
 }
 
 /// Makes the changes that were authorised: all of them or none. Where one cannot be made, those before it are taken back.
@@ -57,7 +93,7 @@ pub(crate) async fn make(files: &Files, authorized: Authorized<Action>) -> Outco
                 return Err(Failed(format!("{why}; {left}")));
             }
         }
-        let lines: Vec<String> = changes.iter().map(done).collect();
+        let lines: Vec<String> = changes.iter().map(done).collect::<Result<_, _>>()?;
         let diffs: String = changes.iter().map(|change| change.diff.as_str()).collect();
         Ok(Outcome::done(lines.join("\n"), label).showing(diffs))
     })
@@ -68,7 +104,7 @@ fn one(files: &Files, change: &FileChange, label: &Label) -> Result<(), Failed> 
     match &change.after {
         Some(after) => {
             // Whose it is, is known before it is there.
-            let content = kept::content(change, after)?;
+            let content = content(change, after)?;
             files.labels.label_file(&change.path, &content, label)?;
             files.workspace.replace(&change.path, &content)?;
         }
@@ -89,10 +125,9 @@ fn take_back<'p>(files: &Files, path: &'p WorkspacePath, before: Option<&[u8]>) 
     taken.map_err(|_| path.as_str())
 }
 
-fn done(change: &FileChange) -> String {
-    match (&change.before, &change.after) {
-        (_, None) => format!("removed {}", change.path),
-        (None, Some(after)) => format!("wrote {} ({} bytes, new)", change.path, after.len()),
-        (Some(_), Some(after)) => format!("wrote {} ({} bytes)", change.path, after.len()),
-    }
+fn done(change: &FileChange) -> Result<String, Failed> {
+    let Some(after) = &change.after else { return Ok(format!("removed {}", change.path)) };
+    let bytes = content(change, after)?.len();
+    let new = if change.before.is_none() { ", new" } else { "" };
+    Ok(format!("wrote {} ({bytes} bytes{new})", change.path))
 }

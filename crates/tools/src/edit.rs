@@ -51,8 +51,8 @@ impl Edit {
         let Some(before) = change::current(&self.files, &path)? else {
             return Err(Refusal(format!("there is no {path}; write makes one")));
         };
-        let after = apply(&before, &edits).map_err(|why| Refusal(format!("{path}: {why}")))?;
-        let changes = vec![change::planned(path, Some(&before), Some(after))?];
+        let after = apply(change::text(&path, &before)?, &edits).map_err(|why| Refusal(format!("{path}: {why}")))?;
+        let changes = vec![change::planned(path, Some(&before), Some(after.into_bytes()))?];
         Ok(Action::Change(FileChanges { tool: "edit".to_owned(), changes, label: Label::Minted }))
     }
 }

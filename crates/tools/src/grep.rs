@@ -26,6 +26,9 @@ const USUAL: usize = 100;
 /// The longest line that is shown whole, in bytes.
 const LONGEST_LINE: usize = 400;
 
+/// As many files as are named that were passed over.
+const NAMED: usize = 5;
+
 pub(crate) struct Grep {
     spec: ToolSpec,
     files: Files,
@@ -122,7 +125,7 @@ impl Tool for Grep {
                 }
                 Err(error) => return Err(error.into()),
             };
-            Ok(hunt.outcome(walked))
+            hunt.outcome(&files, walked)
         })
         .boxed()
     }
@@ -140,6 +143,8 @@ struct Hunt {
     most: usize,
     budget: usize,
     label: Label,
+    /// Files that were too long to be looked through.
+    passed: Vec<WorkspacePath>,
 }
 
 impl Hunt {
@@ -150,7 +155,8 @@ impl Hunt {
             .after_context(arguments.context)
             .binary_detection(BinaryDetection::quit(0))
             .build();
-        Self { searcher, text: String::new(), matches: 0, most: arguments.limit.unwrap_or(USUAL), budget, label: Label::Minted }
+        let most = arguments.limit.unwrap_or(USUAL);
+        Self { searcher, text: String::new(), matches: 0, most, budget, label: Label::Minted, passed: Vec::new() }
     }
 
     fn is_full(&self) -> bool {
@@ -159,7 +165,14 @@ impl Hunt {
 
     /// Looks through one file. One that cannot be read is passed over; one whose label cannot be told is not.
     fn search(&mut self, files: &Files, matcher: &RegexMatcher, path: &WorkspacePath) -> Result<(), Failed> {
-        let Ok(Read { bytes, changed }) = files.workspace.read_with_time(path) else { return Ok(()) };
+        let Read { bytes, changed } = match files.workspace.read_with_time(path) {
+            Ok(read) => read,
+            Err(FileError::TooLong { path, .. }) => {
+                self.passed.push(path);
+                return Ok(());
+            }
+            Err(_) => return Ok(()),
+        };
         let before = self.matches;
         let mut found = Found { path, text: &mut self.text, matches: &mut self.matches, most: self.most, budget: self.budget };
         // The sink itself never fails, and the bytes are all there.
@@ -171,7 +184,7 @@ impl Hunt {
         Ok(())
     }
 
-    fn outcome(mut self, walked: Walked) -> Outcome {
+    fn outcome(mut self, files: &Files, walked: Walked) -> Result<Outcome, Failed> {
         if self.text.is_empty() {
             self.text.push_str("nothing matches");
         } else if self.is_full() {
@@ -180,7 +193,15 @@ impl Hunt {
         if walked == Walked::TooMany {
             self.text.push_str("\n[the tree is too large to be looked through; give a path]");
         }
-        Outcome::done(self.text, self.label)
+        if !self.passed.is_empty() {
+            let (named, more) = self.passed.split_at(self.passed.len().min(NAMED));
+            let names: Vec<&str> = named.iter().map(WorkspacePath::as_str).collect();
+            let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+            let separator = if self.text.ends_with('\n') { "" } else { "\n" };
+            self.text.push_str(&format!("{separator}[too long to be looked through: {}{more}; exec with grep does]", names.join(", ")));
+            self.label = self.label.join(&files.label_of_names(named)?);
+        }
+        Ok(Outcome::done(self.text, self.label))
     }
 }
 

@@ -1,16 +1,12 @@
 //! What commands changed apart from the workspace: shown, and as a change of files that can be judged and made.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use krabba_guard::content_hash;
 use krabba_sandbox::{Aside, Change, ChangeKind};
 use krabba_tool::Refusal;
-use krabba_types::{Action, Encoding, FileChange, FileChanges, Label, SessionId, WorkspacePath};
+use krabba_types::{Action, FileChanges, Label, SessionId, WorkspacePath};
 
-use crate::files::{Failed, Files};
+use crate::files::Files;
 use crate::jobs::Note;
 use crate::workspace::MAX_FILE;
 use crate::{FileError, Jobs, change};
@@ -90,7 +86,7 @@ pub(crate) fn planned(files: &Files, jobs: &Jobs, session: &SessionId) -> Result
         };
         if before != after {
             bytes += after.as_ref().map_or(0, Vec::len);
-            changes.push(one(path, before, after)?);
+            changes.push(change::planned(path, before.as_deref(), after)?);
         }
     }
     if bytes > MOST {
@@ -100,27 +96,4 @@ pub(crate) fn planned(files: &Files, jobs: &Jobs, session: &SessionId) -> Result
         return Err(Refusal("no file was changed apart from the workspace".to_owned()));
     }
     Ok(Action::Change(FileChanges { tool: "process keep".to_owned(), changes, label: kept.label }))
-}
-
-fn one(path: WorkspacePath, before: Option<Vec<u8>>, after: Option<Vec<u8>>) -> Result<FileChange, Refusal> {
-    let text = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|bytes| std::str::from_utf8(bytes).map(str::to_owned)).transpose();
-    if let (Ok(before), Ok(after)) = (text(&before), text(&after)) {
-        return change::planned(path, before.as_deref(), after);
-    }
-    // Whoever decides about what is no text sees how much it is, and can tell it from all else.
-    let line = |sign: char, bytes: &Option<Vec<u8>>| match bytes {
-        Some(bytes) => format!("{sign}{} bytes, BLAKE3 {}\n", bytes.len(), content_hash(bytes)),
-        None => String::new(),
-    };
-    let diff = format!("{path} is no text:\n{}{}", line('-', &before), line('+', &after));
-    let before = before.map(|bytes| content_hash(&bytes));
-    Ok(FileChange { path, before, after: after.map(|bytes| STANDARD.encode(bytes)), encoding: Encoding::Base64, diff })
-}
-
-/// The new content of a file.
-pub(crate) fn content<'c>(change: &FileChange, after: &'c str) -> Result<Cow<'c, [u8]>, Failed> {
-    Ok(match change.encoding {
-        Encoding::Plain => Cow::Borrowed(after.as_bytes()),
-        Encoding::Base64 => Cow::Owned(STANDARD.decode(after)?),
-    })
 }

@@ -46,7 +46,7 @@ pub enum FileError {
     #[error("{0} is no directory")]
     NoDirectory(WorkspacePath),
     /// It is longer than what is read whole.
-    #[error("{path} is {bytes} bytes long, too long to be handled whole")]
+    #[error("{path} is {bytes} bytes long, too long to be handled whole; exec with sed -n 1,100p, head, tail or grep looks into it")]
     TooLong {
         /// Which.
         path: WorkspacePath,

@@ -38,7 +38,7 @@ impl Write {
         let Arguments { path, content } = arguments::read(call)?;
         let path = arguments::place(&self.files.workspace, &path)?;
         let before = change::current(&self.files, &path)?;
-        let changes = vec![change::planned(path, before.as_deref(), Some(content))?];
+        let changes = vec![change::planned(path, before.as_deref(), Some(content.into_bytes()))?];
         Ok(Action::Change(FileChanges { tool: "write".to_owned(), changes, label: Label::Minted }))
     }
 }

@@ -275,6 +275,45 @@ async fn lines_are_found_with_their_numbers() {
 }
 
 #[tokio::test]
+async fn file_that_is_too_long_is_named_with_a_way_to_look_into_it() {
+    let room = Room::new();
+    room.file("a.txt", "two\n");
+    room.file("big.log", "two\n");
+    fs::OpenOptions::new().write(true).open(room.root.join("big.log")).unwrap().set_len((16 << 20) + 1).unwrap();
+    let passed = "[too long to be looked through: big.log; exec with grep does]";
+    assert_eq!(room.said("grep", json!({"pattern": "two"})).await, format!("a.txt:1:two\n{passed}"));
+    assert_eq!(room.said("grep", json!({"pattern": "three"})).await, format!("nothing matches\n{passed}"));
+    let way = "big.log is 16777217 bytes long, too long to be handled whole; exec with sed -n 1,100p, head, tail or grep looks into it";
+    for (tool, arguments) in [
+        ("read", json!({"path": "big.log", "offset": 1, "limit": 1})),
+        ("grep", json!({"pattern": "two", "path": "big.log"})),
+        ("edit", json!({"path": "big.log", "oldText": "two", "newText": "2"})),
+    ] {
+        assert_eq!(room.refused(tool, arguments).await, way, "{tool}");
+    }
+    assert_eq!(room.said("exec", json!({"command": "sed -n 1,1p big.log"})).await, "two");
+}
+
+#[tokio::test]
+async fn file_that_is_no_text_can_be_replaced_and_removed() {
+    let room = Room::new();
+    room.file("latin.txt", b"gr\xfcn\n");
+    let outcome = room.outcome("write", json!({"path": "latin.txt", "content": "grün\nblau\n"})).await;
+    assert_eq!(outcome.text, "wrote latin.txt (11 bytes)");
+    let shown = outcome.shown.unwrap();
+    assert!(shown.starts_with("--- a/latin.txt\n+++ b/latin.txt\n-5 bytes that are no text, BLAKE3 "), "{shown}");
+    assert!(shown.ends_with("\n+grün\n+blau\n"), "{shown}");
+    assert_eq!(room.text("latin.txt").as_deref(), Some("grün\nblau\n"));
+    room.file("a.bin", b"\x00\xff");
+    let patch = |lines: &str| json!({ "input": format!("*** Begin Patch\n{lines}\n*** End Patch") });
+    let change = patch("*** Update File: a.bin\n+x");
+    assert_eq!(room.refused("apply_patch", change).await, "a.bin is not plain text; write replaces it, and exec can look into it");
+    let outcome = room.approved("remove a.bin", "apply_patch", patch("*** Delete File: a.bin")).await;
+    assert_eq!(outcome.text, "removed a.bin");
+    assert!(!room.root.join("a.bin").exists());
+}
+
+#[tokio::test]
 async fn foreign_text_stays_foreign_on_the_disk() {
     let room = Room::new();
     let foreign = Label::untrusted("evil.example");
