@@ -5,8 +5,6 @@ use std::sync::Arc;
 use krabba_guard::FileLabels;
 use krabba_tool::Tool;
 
-use crate::apply_patch::ApplyPatch;
-use crate::edit::Edit;
 use crate::exec::Exec;
 use crate::files::Files;
 use crate::find::Find;
@@ -18,8 +16,7 @@ use crate::read::Read;
 use crate::sessions_spawn::SessionsSpawn;
 use crate::web_fetch::WebFetch;
 use crate::web_search::WebSearch;
-use crate::write::Write;
-use crate::{FetchSettings, Jobs, Patience, SearchSettings, Workspace};
+use crate::{FetchSettings, Jobs, Patience, SearchSettings, Workspace, apply_patch, edit, write};
 
 /// What the tools work with.
 #[derive(Clone, Debug)]
@@ -44,9 +41,9 @@ pub fn builtin(settings: &Settings) -> Vec<Arc<dyn Tool>> {
     let files = Files { workspace, labels };
     let mut tools: Vec<Arc<dyn Tool>> = vec![
         Arc::new(Read::new(files.clone())),
-        Arc::new(Write::new(files.clone())),
-        Arc::new(Edit::new(files.clone())),
-        Arc::new(ApplyPatch::new(files.clone())),
+        Arc::new(write::tool(files.clone())),
+        Arc::new(edit::tool(files.clone())),
+        Arc::new(apply_patch::tool(files.clone())),
         Arc::new(Exec::new(files.clone(), jobs.clone(), patience)),
         Arc::new(Process::new(files.clone(), jobs)),
         Arc::new(Ls::new(files.clone())),

@@ -1,17 +1,46 @@
-//! Changes of files: how they are planned, shown and made.
+//! Changes of files: how they are planned, shown and made. The tools that change files differ in what they change, and in nothing else.
 
 use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use krabba_guard::{Authorized, content_hash};
-use krabba_tool::{Outcome, Refusal};
-use krabba_types::{Action, Encoding, FileChange, FileChanges, Label, WorkspacePath};
+use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
+use krabba_types::{Action, Encoding, FileChange, FileChanges, Label, ToolSpec, WorkspacePath};
 use similar::TextDiff;
 
 use crate::FileError;
 use crate::files::{Failed, Files, on_disk};
 use crate::workspace::{MAX_FILE, Read};
+
+/// A tool that changes files.
+pub(crate) struct Changer {
+    pub(crate) spec: ToolSpec,
+    pub(crate) files: Files,
+    /// What a call would change.
+    pub(crate) planned: fn(&Files, Call<'_>) -> Result<Vec<FileChange>, Refusal>,
+}
+
+impl Tool for Changer {
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    fn plan<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Action, Refusal>> {
+        let changes = |changes| Action::Change(FileChanges { tool: self.spec.name.clone(), changes, label: Label::Minted });
+        async move { (self.planned)(&self.files, call).map(changes) }.boxed()
+    }
+
+    fn run<'a>(&'a self, action: Authorized<Action>, _run: Run) -> BoxFuture<'a, Outcome> {
+        make(&self.files, action).boxed()
+    }
+
+    fn repeat(&self) -> Repeat {
+        Repeat::Never
+    }
+}
 
 /// The content of a file that is to be changed; `None` when there is none.
 pub(crate) fn current(files: &Files, path: &WorkspacePath) -> Result<Option<Vec<u8>>, Refusal> {
