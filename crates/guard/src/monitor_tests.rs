@@ -93,6 +93,7 @@ fn change(path: &str, after: Option<&str>) -> Action {
             after: after.map(str::to_owned),
             encoding: Encoding::Plain,
             diff: "-old\n+new".to_owned(),
+            moved_from: None,
         }],
         label: Label::Minted,
     })

@@ -20,6 +20,7 @@ struct Draft {
     path: WorkspacePath,
     before: Option<Vec<u8>>,
     after: Option<Vec<u8>>,
+    moved_from: Option<WorkspacePath>,
 }
 
 pub(crate) fn tool(files: Files) -> Changer {
@@ -58,11 +59,13 @@ fn planned(files: &Files, call: Call<'_>) -> Result<Vec<FileChange>, Refusal> {
                     None => draft.after = Some(content),
                     Some(to) => {
                         draft.after = None;
+                        let from = draft.path.clone();
                         let there = self::draft(files, &to, &mut drafts)?;
                         if there.after.is_some() {
                             return Err(Refusal(format!("{} is there already, and nothing is moved over it", there.path)));
                         }
                         there.after = Some(content);
+                        there.moved_from = Some(from);
                     }
                 }
             }
@@ -74,7 +77,10 @@ fn planned(files: &Files, call: Call<'_>) -> Result<Vec<FileChange>, Refusal> {
     }
     // What moves is at its new place before it leaves the old one.
     drafts.sort_by_key(|draft| draft.after.is_none());
-    drafts.into_iter().map(|Draft { path, before, after }| change::planned(path, before.as_deref(), after)).collect()
+    let change = |Draft { path, before, after, moved_from }: Draft| {
+        change::planned(path, before.as_deref(), after).map(|change| FileChange { moved_from, ..change })
+    };
+    drafts.into_iter().map(change).collect()
 }
 
 /// The file as the parts of the patch before left it.
@@ -84,7 +90,7 @@ fn draft<'d>(files: &Files, path: &str, drafts: &'d mut Vec<Draft>) -> Result<&'
         Some(at) => at,
         None => {
             let before = change::current(files, &path)?;
-            drafts.push(Draft { path, after: before.clone(), before });
+            drafts.push(Draft { path, after: before.clone(), before, moved_from: None });
             drafts.len() - 1
         }
     };

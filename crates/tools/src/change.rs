@@ -66,7 +66,7 @@ pub(crate) fn planned(path: WorkspacePath, before: Option<&[u8]>, after: Option<
         Ok(after) => (after, Encoding::Plain),
         Err(no_text) => (Some(STANDARD.encode(no_text.as_bytes())), Encoding::Base64),
     };
-    Ok(FileChange { path, before: before.map(content_hash), after, encoding, diff })
+    Ok(FileChange { path, before: before.map(content_hash), after, encoding, diff, moved_from: None })
 }
 
 fn diff(path: &WorkspacePath, before: Option<&[u8]>, after: Option<&[u8]>) -> String {
@@ -135,7 +135,7 @@ fn one(files: &Files, change: &FileChange, label: &Label) -> Result<(), Failed> 
             // Whose it is, is known before it is there.
             let content = content(change, after)?;
             files.labels.label_file(&change.path, &content, label)?;
-            files.workspace.replace(&change.path, &content)?;
+            files.workspace.replace(&change.path, &content, change.moved_from.as_ref().unwrap_or(&change.path))?;
         }
         None => {
             files.workspace.remove(&change.path)?;
@@ -148,7 +148,7 @@ fn one(files: &Files, change: &FileChange, label: &Label) -> Result<(), Failed> 
 /// Makes a file what it was. Its label stays that of the change, which is never cleaner than its own.
 fn take_back<'p>(files: &Files, path: &'p WorkspacePath, before: Option<&[u8]>) -> Result<(), &'p str> {
     let taken = match before {
-        Some(bytes) => files.workspace.replace(path, bytes),
+        Some(bytes) => files.workspace.replace(path, bytes, path),
         None => files.workspace.remove(path),
     };
     taken.map_err(|_| path.as_str())

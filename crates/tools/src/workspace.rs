@@ -217,23 +217,15 @@ impl Workspace {
     }
 
     /// Puts a file with this content in the place of whatever file was there. It is there whole or not at all, and on the disk when
-    /// this returns. Missing directories are made.
+    /// this returns. Missing directories are made. A new file gets the mode of the one at `like`, if there is any.
     ///
     /// # Errors
     /// [`FileError`].
-    pub(crate) fn replace(&self, path: &WorkspacePath, content: &[u8]) -> Result<(), FileError> {
+    pub(crate) fn replace(&self, path: &WorkspacePath, content: &[u8], like: &WorkspacePath) -> Result<(), FileError> {
         let failed = |errno| system(path, errno);
-        let mode = match self.open_at(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Links::Never) {
-            Ok(there) => {
-                let status = fstat(&there).map_err(failed)?;
-                match FileType::from_raw_mode(status.st_mode) {
-                    FileType::RegularFile => Mode::from_raw_mode(status.st_mode & 0o777),
-                    FileType::Symlink => return Err(FileError::Link(path.clone())),
-                    _ => return Err(FileError::NoFile(path.clone())),
-                }
-            }
-            Err(FileError::Missing(_)) => Mode::from_raw_mode(0o644),
-            Err(error) => return Err(error),
+        let mode = match self.mode(path)? {
+            Some(mode) => mode,
+            None => self.mode(like)?.unwrap_or(Mode::from_raw_mode(0o644)),
         };
         let (parent, name) = self.parent(path)?;
         let temporary = format!(".{}.krabba", uuid::Uuid::new_v4().simple());
@@ -249,6 +241,21 @@ impl Workspace {
         // The name is on the disk only with its directory.
         let directory = openat2(&parent, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::BENEATH);
         directory.and_then(|directory| fsync(&directory)).map_err(failed)
+    }
+
+    /// Who may read, write and run a file, if there is one.
+    fn mode(&self, path: &WorkspacePath) -> Result<Option<Mode>, FileError> {
+        let there = match self.open_at(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Links::Never) {
+            Ok(there) => there,
+            Err(FileError::Missing(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let status = fstat(&there).map_err(|errno| system(path, errno))?;
+        match FileType::from_raw_mode(status.st_mode) {
+            FileType::RegularFile => Ok(Some(Mode::from_raw_mode(status.st_mode & 0o777))),
+            FileType::Symlink => Err(FileError::Link(path.clone())),
+            _ => Err(FileError::NoFile(path.clone())),
+        }
     }
 
     /// Removes a file.

@@ -235,6 +235,9 @@ pub struct FileChange {
     pub encoding: Encoding,
     /// What a person reads: a unified diff.
     pub diff: String,
+    /// Where it was before, when it moves: a new file may be read and run by those who might the old one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<WorkspacePath>,
 }
 
 /// A command for the sandbox.

@@ -59,7 +59,14 @@ fn mail() -> Action {
 
 fn removal() -> Action {
     let path = WorkspacePath::parse("notes.md", "/").unwrap();
-    let change = FileChange { path, before: Some("0".repeat(64)), after: None, encoding: Encoding::Plain, diff: "-notes".to_owned() };
+    let change = FileChange {
+        path,
+        before: Some("0".repeat(64)),
+        after: None,
+        encoding: Encoding::Plain,
+        diff: "-notes".to_owned(),
+        moved_from: None,
+    };
     Action::Change(FileChanges { tool: "apply_patch".to_owned(), changes: vec![change], label: Label::Minted })
 }
 

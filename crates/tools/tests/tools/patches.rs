@@ -1,6 +1,7 @@
 //! Patches of several files.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use krabba_types::Label;
 use serde_json::json;
@@ -29,10 +30,12 @@ async fn patch_adds_changes_moves_and_removes() {
     assert_eq!(room.text("lib.rs").unwrap(), "mod one;\nmod two;\n\nfn main() {}\n");
     assert_eq!(room.text("src/one.rs").unwrap(), "pub fn one() {}\n");
     // Moved and removed at the owner's word.
+    fs::set_permissions(room.root.join("gone.txt"), fs::Permissions::from_mode(0o750)).unwrap();
     let moved = patch("*** Update File: gone.txt\n*** Move to: kept.txt\n@@\n-x\n+y");
     let outcome = room.approved("move gone.txt to kept.txt", "apply_patch", moved).await;
     assert_eq!(outcome.text, "wrote kept.txt (2 bytes, new)\nremoved gone.txt");
     assert_eq!((room.text("gone.txt"), room.text("kept.txt").as_deref()), (None, Some("y\n")));
+    assert_eq!(fs::metadata(room.root.join("kept.txt")).unwrap().permissions().mode() & 0o777, 0o750);
 }
 
 #[tokio::test]
