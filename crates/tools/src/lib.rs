@@ -35,6 +35,7 @@ mod reading;
 mod sessions_spawn;
 mod text;
 mod walk;
+mod web;
 mod web_fetch;
 mod web_search;
 mod workspace;

@@ -15,6 +15,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::files::Failed;
+use crate::web::asked;
 use crate::{arguments, page};
 
 /// How long a page is kept to be read on, and how many are.
@@ -191,23 +192,13 @@ impl Tool for WebFetch {
     fn run<'a>(&'a self, action: Authorized<Action>, run: Run) -> BoxFuture<'a, Outcome> {
         async move {
             let Action::Fetch(fetch) = action.action() else { return Outcome::failed("this is no page to get") };
-            let fetched = tokio::select! {
-                () = run.cancel.cancelled() => return Outcome::failed("stopped"),
-                fetched = tokio::time::timeout(self.settings.timeout, self.fetched(fetch)) => fetched,
+            let fetched = async {
+                let Kept { text, from, .. } = self.fetched(fetch).await?;
+                let text = part(&text, fetch.offset, fetch.max_chars, run.budget).map_err(Failed)?;
+                let sent_on = if from.as_str() == fetch.url { String::new() } else { format!("[sent on to {from}]\n") };
+                Ok(Outcome::done(format!("{sent_on}{text}"), Label::untrusted(from.host_str().unwrap_or_default())))
             };
-            let told = match fetched {
-                Err(_) => Err(format!("it took longer than {} s", self.settings.timeout.as_secs())),
-                Ok(Err(Failed(why))) => Err(why),
-                Ok(Ok(kept)) => part(&kept.text, fetch.offset, fetch.max_chars, run.budget).map(|text| (text, kept.from)),
-            };
-            match told {
-                // Whoever was asked has a say in what went wrong.
-                Err(why) => Outcome { label: Label::untrusted(host(&fetch.url)), ..Outcome::failed(why) },
-                Ok((text, from)) => {
-                    let sent_on = if from.as_str() == fetch.url { String::new() } else { format!("[sent on to {from}]\n") };
-                    Outcome::done(format!("{sent_on}{text}"), Label::untrusted(from.host_str().unwrap_or_default()))
-                }
-            }
+            asked(&run, self.settings.timeout, &host(&fetch.url), fetched).await
         }
         .boxed()
     }

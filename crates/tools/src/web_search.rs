@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::arguments;
 use crate::files::Failed;
 use crate::text::{clipped, fit};
+use crate::web::asked;
 
 /// The longest answer that is read, in bytes.
 const LONGEST: usize = 2 << 20;
@@ -24,6 +25,9 @@ const MOST: u32 = 10;
 
 /// The longest text that is told of one result, in bytes.
 const SNIPPET: usize = 400;
+
+/// Whose the results are.
+const ORIGIN: &str = "web search";
 
 /// Who is asked.
 #[derive(Clone, Debug)]
@@ -130,15 +134,8 @@ impl Tool for WebSearch {
     fn run<'a>(&'a self, action: Authorized<Action>, run: Run) -> BoxFuture<'a, Outcome> {
         async move {
             let Action::Search(search) = action.action() else { return Outcome::failed("this is no question for a search engine") };
-            let found = tokio::select! {
-                () = run.cancel.cancelled() => return Outcome::failed("stopped"),
-                found = tokio::time::timeout(self.settings.timeout, self.found(search)) => found,
-            };
-            match found {
-                Err(_) => Outcome::failed(format!("the search engine took longer than {} s", self.settings.timeout.as_secs())),
-                Ok(Err(Failed(why))) => Outcome { label: Label::untrusted("web search"), ..Outcome::failed(why) },
-                Ok(Ok(found)) => Outcome::done(listed(&found, search.count, run.budget), Label::untrusted("web search")),
-            }
+            let found = async { Ok(Outcome::done(listed(&self.found(search).await?, search.count, run.budget), Label::untrusted(ORIGIN))) };
+            asked(&run, self.settings.timeout, ORIGIN, found).await
         }
         .boxed()
     }
