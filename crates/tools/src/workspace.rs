@@ -3,13 +3,13 @@
 //! Every access goes through `openat2` with `RESOLVE_BENEATH`, so that neither `..` nor a link nor a rename in the wrong moment leads
 //! out, and no check stands apart from its use. Reading follows links that stay inside; writing follows none, because a file that
 //! steers the agent could hide behind one. A file is replaced by a new one under its name: whoever holds another name for the old one (a
-//! hard link) keeps the old one.
+//! hard link) keeps the old one. Places that no command sees are seen by no tool either, under whatever name.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use krabba_guard::FileLabels;
 use krabba_guard::content_hash;
@@ -25,6 +25,7 @@ pub(crate) const MAX_FILE: u64 = 16 << 20;
 pub struct Workspace {
     handle: OwnedFd,
     root: String,
+    hidden: Vec<WorkspacePath>,
 }
 
 /// Why a file cannot be read or written; one line for the model.
@@ -36,6 +37,9 @@ pub enum FileError {
     /// It leads out.
     #[error("{0} leads out of the workspace (rule workspace-only)")]
     Outside(WorkspacePath),
+    /// No tool sees it.
+    #[error("{0} is hidden from all tools and commands (rule hidden-places)")]
+    Hidden(WorkspacePath),
     /// It is a link, and something was to be written.
     #[error("{0} is reached through a link; write to the file itself")]
     Link(WorkspacePath),
@@ -106,7 +110,22 @@ impl Workspace {
         let root =
             root.to_str().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the workspace's path is not plain text"))?.to_owned();
         let handle = rustix::fs::open(&root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(Self { handle, root })
+        Ok(Self { handle, root, hidden: Vec::new() })
+    }
+
+    /// The same, but that nothing is read, listed or changed at these places and below them. Those outside are out of reach anyway.
+    pub fn hiding(self, places: &[PathBuf]) -> Self {
+        let names = places.iter().flat_map(|place| {
+            let (directory, name) = (place.parent().map(settled), place.file_name());
+            [Some(settled(place)), directory.zip(name).map(|(directory, name)| directory.join(name))]
+        });
+        let below = |place: PathBuf| WorkspacePath::parse(place.strip_prefix(&self.root).ok()?.to_str()?, "/").ok();
+        let hidden = names.flatten().filter_map(below).filter(|path| !path.as_str().is_empty()).collect();
+        Self { hidden, ..self }
+    }
+
+    fn hides(&self, path: impl AsRef<Path>) -> bool {
+        self.hidden.iter().any(|hidden| path.as_ref().starts_with(hidden.as_str()))
     }
 
     /// Its path, for people and models.
@@ -187,7 +206,7 @@ impl Workspace {
         for entry in Dir::read_from(&directory).map_err(|errno| system(path, errno))? {
             let entry = entry.map_err(|errno| system(path, errno))?;
             let Ok(name) = entry.file_name().to_str() else { continue };
-            if name == "." || name == ".." || name.chars().any(char::is_control) {
+            if name == "." || name == ".." || name.chars().any(char::is_control) || self.hides(Path::new(path.as_str()).join(name)) {
                 continue;
             }
             let kind = match entry.file_type() {
@@ -273,6 +292,9 @@ impl Workspace {
         if name.is_empty() {
             return Err(FileError::NoFile(path.clone()));
         }
+        if self.hides(path.as_str()) {
+            return Err(FileError::Hidden(path.clone()));
+        }
         let failed = |errno| writing(path, errno);
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -294,8 +316,30 @@ impl Workspace {
             Links::Inside => (ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS, system),
             Links::Never => (ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS, writing),
         };
-        openat2(&self.handle, text, flags, Mode::empty(), resolve).map_err(|errno| failed(path, errno))
+        if self.hides(path.as_str()) {
+            return Err(FileError::Hidden(path.clone()));
+        }
+        let opened = openat2(&self.handle, text, flags, Mode::empty(), resolve).map_err(|errno| failed(path, errno))?;
+        // A link may have led there.
+        let led = links == Links::Inside && !self.hidden.is_empty();
+        if led && self.hides(self.found_at(&opened).map_err(|source| FileError::System { path: path.clone(), source })?) {
+            return Err(FileError::Hidden(path.clone()));
+        }
+        Ok(opened)
     }
+
+    /// Where something that was opened is, below the root.
+    fn found_at(&self, opened: &OwnedFd) -> io::Result<PathBuf> {
+        let place = |opened: &OwnedFd| std::fs::read_link(format!("/proc/self/fd/{}", opened.as_raw_fd()));
+        let outside = |_| io::Error::other("it is not where it was");
+        Ok(place(opened)?.strip_prefix(place(&self.handle)?).map_err(outside)?.to_owned())
+    }
+}
+
+/// A path without links, whose end may be missing.
+fn settled(path: &Path) -> PathBuf {
+    let real = |above: &Path| Some(std::fs::canonicalize(above).ok()?.join(path.strip_prefix(above).ok()?));
+    path.ancestors().find_map(real).unwrap_or_else(|| path.to_owned())
 }
 
 fn system(path: &WorkspacePath, errno: Errno) -> FileError {

@@ -23,7 +23,7 @@ use super::Home;
 const UP_FRONT: [&str; 7] = ["read", "write", "edit", "exec", "process", "web_search", "web_fetch"];
 const IMAGE: &str = "image";
 
-/// Directories of the home directory that hold other programs' secrets. No command sees them, wherever the workspace is.
+/// Directories of the home directory that hold other programs' secrets. No command and no tool sees them, wherever the workspace is.
 const PRIVATE: [&str; 8] = [".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".config/gcloud", ".password-store"];
 
 /// Where things lie that tools need to know of.
@@ -79,7 +79,7 @@ impl Ground {
         if self.ownership == Ownership::Theirs && theirs.is_dir() { theirs } else { self.state_dir.join("workspace") }
     }
 
-    /// Places that no command sees. What holds the workspace itself cannot be among them, and is not in reach anyway.
+    /// Places that no command and no tool sees. What holds the workspace itself cannot be among them, and is not in reach anyway.
     fn hidden(&self, workspace: &Path) -> Vec<PathBuf> {
         let ours = [self.state_dir.clone(), self.config.clone(), self.home.join(".krabba"), self.home.join(".openclaw")];
         let theirs = PRIVATE.iter().map(|name| self.home.join(name));
@@ -115,8 +115,9 @@ impl Ground {
     pub(crate) fn place(&self, config: &Config, agent: Option<&Agent>, decoys: &Decoys) -> Result<(Arc<Workspace>, Arc<Sandbox>)> {
         let path = self.workspace(config, agent);
         let open = || format!("the workspace {} cannot be used", path.display());
-        let workspace = Arc::new(Workspace::open(&path).with_context(open)?);
+        let workspace = Workspace::open(&path).with_context(open)?;
         let root = PathBuf::from(workspace.root());
+        let workspace = Arc::new(workspace.hiding(&self.hidden(&root)));
         let sandbox = self.sandbox_of(root, decoys).with_context(open)?;
         Ok((workspace, Arc::new(sandbox)))
     }

@@ -133,6 +133,41 @@ async fn nothing_outside_is_reached_by_any_name() {
 }
 
 #[tokio::test]
+async fn what_no_command_sees_no_tool_sees_by_any_name() {
+    let room = Room::new();
+    room.file(".config/gcloud/key.json", "sesame");
+    room.file(".config/other.txt", "sesame street");
+    symlink(".config/gcloud", room.root.join("cloud")).unwrap();
+    symlink(".config/gcloud/key.json", room.root.join("key")).unwrap();
+    symlink(".config", room.root.join("config")).unwrap();
+    for path in [".config/gcloud/key.json", "cloud/key.json", "key", "config/gcloud/key.json", ".config/./gcloud/key.json"] {
+        for (tool, arguments) in [
+            ("read", json!({"path": path})),
+            ("grep", json!({"pattern": ".", "path": path})),
+            ("write", json!({"path": path, "content": "x"})),
+            ("edit", json!({"path": path, "oldText": "sesame", "newText": "x"})),
+            ("apply_patch", json!({"patch": format!("*** Begin Patch\n*** Delete File: {path}\n*** End Patch")})),
+        ] {
+            let why = room.refused(tool, arguments).await;
+            assert_eq!(why, format!("{} is hidden from all tools and commands (rule hidden-places)", path.replace("./g", "g")), "{tool}");
+        }
+    }
+    for tool in ["ls", "find", "grep"] {
+        for path in [".config/gcloud", "cloud"] {
+            assert!(room.refused(tool, json!({"path": path, "pattern": "."})).await.contains("hidden-places"), "{tool} {path}");
+        }
+    }
+    // What is not there yet is not made either.
+    assert!(room.refused("write", json!({"path": ".ssh/authorized_keys", "content": "x"})).await.contains("hidden-places"));
+    assert!(!room.root.join(".ssh").exists());
+    assert_eq!(room.said("ls", json!({"path": ".config"})).await, "other.txt");
+    assert_eq!(room.said("find", json!({"pattern": "*"})).await, ".config/other.txt\ncloud\nconfig\nkey");
+    assert_eq!(room.said("grep", json!({"pattern": "sesame"})).await, ".config/other.txt:1:sesame street\n");
+    assert_eq!(room.said("read", json!({"path": "config/other.txt"})).await, "sesame street");
+    assert_eq!(fs::read_to_string(room.root.join(".config/gcloud/key.json")).unwrap(), "sesame");
+}
+
+#[tokio::test]
 async fn link_that_stays_inside_is_read_and_never_written_through() {
     let room = Room::new();
     room.file("real/a.md", "hello\n");

@@ -14,6 +14,9 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+/// Places in the workspace that nobody sees.
+const HIDDEN: [&str; 2] = [".ssh", ".config/gcloud"];
+
 pub(crate) struct Room {
     _place: tempfile::TempDir,
     pub(crate) root: PathBuf,
@@ -57,7 +60,8 @@ impl Room {
         let place = tempfile::Builder::new().prefix("krabba-tools").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let base = fs::canonicalize(place.path()).unwrap();
         let root = base.join("workspace");
-        let workspace = Arc::new(Workspace::open(&root).unwrap());
+        let hidden = HIDDEN.map(|name| root.join(name));
+        let workspace = Arc::new(Workspace::open(&root).unwrap().hiding(&hidden));
         let store = Arc::new(Store::open_in_memory().unwrap());
         let labels = FileLabels::new(Arc::clone(&store), workspace.root());
         let mut sandbox = krabba_sandbox::Settings::new(root.clone(), base.join("scratch"));
