@@ -95,8 +95,8 @@ pub(crate) fn conditions(action: &Action, scene: &Scene, provenance: &Provenance
             note(Condition::Key, fetch.secret.is_some());
         }
         Action::Search(search) => {
-            note(Condition::Vouched, search.query.split_whitespace().all(|word| words.hold_word(word)));
-            note(Condition::PlainPayload, provenance.is_plain(&search.query));
+            note(Condition::Vouched, search.words().split_whitespace().all(|word| words.hold_word(word)));
+            note(Condition::PlainPayload, provenance.is_plain(&search.words()));
         }
         Action::Call(call) => {
             note(Condition::Vouched, call_vouched(call, provenance));
@@ -121,7 +121,7 @@ fn texts(action: &Action) -> Vec<String> {
         Action::Control(Control::Write { text, .. }) => vec![text.clone()],
         Action::Control(Control::List | Control::Poll { .. } | Control::Log { .. } | Control::Kill { .. } | Control::Discard) => Vec::new(),
         Action::Fetch(fetch) => vec![fetch.url.clone()],
-        Action::Search(search) => vec![search.query.clone()],
+        Action::Search(search) => vec![search.words()],
         Action::Call(call) => call.arguments.iter().flat_map(|(name, value)| [name.clone(), value.to_string()]).collect(),
     }
 }

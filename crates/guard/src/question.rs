@@ -38,6 +38,8 @@ pub(crate) fn lines(action: &Action, terms: &Terms, scene: &Scene, provenance: &
         Action::Search(search) => {
             lines.push(format!("ask the search engine {}", visible(&search.endpoint)));
             lines.push(format!("  question: {} ({})", visible(&search.query), origin(&search.query)));
+            lines.extend(search.language.iter().map(|language| format!("  in the language {}", visible(language))));
+            lines.extend(search.time_range.iter().map(|range| format!("  of the last {}", range.as_str())));
         }
         Action::Call(call) => foreign(call, scene, provenance, &mut lines),
         Action::Spawn(spawn) => {

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use krabba_types::{
-    Action, AgentId, Exec, ExecChanges, ExecMode, ExecStdio, Fetch, ForeignCall, ForeignEffect, Label, Search, SessionId, Structured,
-    TurnId, WorkspacePath, World,
+    Action, AgentId, Exec, ExecChanges, ExecMode, ExecStdio, ExtractMode, Fetch, ForeignCall, ForeignEffect, Label, Search, SessionId,
+    Structured, TurnId, WorkspacePath, World,
 };
 use serde_json::{Value, json};
 
@@ -185,7 +185,7 @@ fn act_on(target: &str, dice: &mut Dice) -> Action {
             changes: ExecChanges::Separable,
             label: Label::Minted,
         }),
-        _ => Action::Fetch(Fetch { url: target.to_owned(), max_chars: 100, offset: 0, secret: None }),
+        _ => Action::Fetch(Fetch { url: target.to_owned(), max_chars: 100, offset: 0, secret: None, extract: ExtractMode::Markdown }),
     }
 }
 
@@ -297,7 +297,13 @@ fn nothing_foreign_rides_along() {
         let body = json!({ "to": "anna@example.org", "parts": [{ "text": format!("hello {cargo}") }] });
         let (decision, rule) = decide(&call("send", body, declared(&["to"])), &scene);
         assert!(!happens(decision), "case {case}: {rule} lets {cargo:?} out of {scene:?}");
-        let question = Action::Search(Search { endpoint: "http://127.0.0.1/".to_owned(), query: format!("greeting {cargo}"), count: 5 });
+        let question = Action::Search(Search {
+            endpoint: "http://127.0.0.1/".to_owned(),
+            query: format!("greeting {cargo}"),
+            count: 5,
+            language: None,
+            time_range: None,
+        });
         let (decision, rule) = decide(&question, &scene);
         assert!(!happens(decision), "case {case}: {rule} lets {cargo:?} out of {scene:?}");
     }

@@ -9,9 +9,9 @@ use futures_util::future::BoxFuture;
 use krabba_guard::{Authorized, View};
 use krabba_sandbox::{SandboxError, host};
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
-use krabba_types::{Action, Exec as Command, ExecChanges, ExecMode, ExecStdio, Label, SessionId, ToolSpec};
+use krabba_types::{Action, Exec as Command, ExecChanges, ExecMode, ExecStdio, JsonObject, Label, SessionId, ToolSpec};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::files::{Failed, Files};
 use crate::job::Job;
@@ -94,6 +94,11 @@ impl Exec {
         let Arguments { command, workdir, env, timeout, yield_ms, background, pty, hosts } = arguments::read(call)?;
         if command.trim().is_empty() {
             return Err(Refusal("the command is empty".to_owned()));
+        }
+        let unmet = unmet(call.arguments);
+        if !unmet.is_empty() {
+            let why = "commands always run in the sandbox, and the owner decides about them; leave out";
+            return Err(Refusal(format!("{why} {}", unmet.join(", "))));
         }
         // Where nothing keeps it in, nobody is asked about it either.
         let standing = self.jobs.sandbox().standing().await;
@@ -225,6 +230,19 @@ impl Exec {
             Err(Failed(why)) => Outcome::failed(why),
         }
     }
+}
+
+/// What commands of other agents can ask for, each with the values that ask for nothing else than what is done here.
+const WISHES: [(&str, &[&str]); 5] = [("elevated", &[]), ("host", &["sandbox", "auto"]), ("node", &[]), ("security", &[]), ("ask", &[])];
+
+/// What a call asks for in vain.
+fn unmet(arguments: &JsonObject) -> Vec<&'static str> {
+    let asks = |(name, usual): &(&str, &[&str])| match arguments.get(*name) {
+        None | Some(Value::Null | Value::Bool(false)) => false,
+        Some(Value::String(text)) => !text.is_empty() && !usual.contains(&text.as_str()),
+        Some(_) => true,
+    };
+    WISHES.into_iter().filter(asks).map(|(name, _)| name).collect()
 }
 
 /// What programs say that find no network: curl and git, libc and what is built on it, Node, Go, Rust.

@@ -24,6 +24,8 @@ pub(crate) struct LookAtImage {
 struct Arguments {
     image: String,
     prompt: Option<String>,
+    /// Whom other agents let the model choose to look.
+    model: Option<String>,
 }
 
 impl LookAtImage {
@@ -35,13 +37,13 @@ impl LookAtImage {
     }
 
     fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {
-        let Arguments { image, prompt: _ } = arguments::read(call)?;
+        let Arguments { image, .. } = arguments::read(call)?;
         let path = arguments::place(&self.files.workspace, &image)?;
         Ok(Action::Look(Look { tool: "image".to_owned(), path, arguments: call.arguments.clone() }))
     }
 
     async fn look(&self, action: Authorized<Action>, run: Run) -> Result<Outcome, Failed> {
-        let (look, Arguments { prompt, .. }) = arguments::of_look(&action)?;
+        let (look, Arguments { prompt, model, .. }) = arguments::of_look(&action)?;
         let (image, label) = self.read(look).await?;
         let eyes = run.eyes.ok_or_else(|| Failed("no model can be asked about pictures here".to_owned()))?;
         let question = prompt.filter(|prompt| !prompt.trim().is_empty()).unwrap_or_else(|| QUESTION.to_owned());
@@ -53,6 +55,9 @@ impl LookAtImage {
         if text.len() > run.budget {
             text.truncate(text.floor_char_boundary(run.budget));
             text.push_str("\n[… the rest is left out; ask something narrower …]");
+        }
+        if model.is_some_and(|model| !model.is_empty() && model != seen.by.to_string()) {
+            text.push_str(&format!("\n[{} looked: which model does is the owner's choice]", seen.by));
         }
         // It is a model that says so, of whatever stands in the picture.
         Ok(Outcome::done(text.clone(), label.join(&Label::Minted)).showing(format!("{} ({}): {text}", seen.by, seen.residency)))

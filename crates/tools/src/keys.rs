@@ -5,6 +5,16 @@ pub(crate) fn typed(keys: &[String]) -> Result<String, String> {
     keys.iter().map(|key| one(key).ok_or_else(|| format!("there is no key \"{key}\"; there is Enter, Tab, Escape, Up, C-c, …"))).collect()
 }
 
+/// What is typed for these bytes, each in hexadecimal digits.
+pub(crate) fn of_bytes(bytes: &[String]) -> Result<String, String> {
+    let byte = |text: &String| {
+        let digits = text.trim().trim_start_matches("0x");
+        u8::from_str_radix(digits, 16).map_err(|_| format!("\"{text}\" is no byte; write each alone, as 1b or 0d"))
+    };
+    let bytes = bytes.iter().map(byte).collect::<Result<_, _>>()?;
+    String::from_utf8(bytes).map_err(|_| "the bytes are no text".to_owned())
+}
+
 fn one(key: &str) -> Option<String> {
     let name = key.to_lowercase();
     let text = match name.as_str() {

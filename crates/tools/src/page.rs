@@ -1,4 +1,4 @@
-//! What a page says, as Markdown.
+//! What a page says, as Markdown or as bare text.
 //!
 //! A page may be written to be dear: a tree so deep that walking through it takes the stack, or the time. So its depth is looked at first, in
 //! the text and in the tree; what is too deep, or too much, is told as bare text.
@@ -6,6 +6,7 @@
 use dom_query::Document;
 use dom_smoothie::{Config, Readability, TextMode};
 use encoding_rs::{Encoding, UTF_8};
+use krabba_types::ExtractMode;
 
 /// Tags that stand open in a text at a time. Reading a deep tree takes the square of its depth.
 const DEEPEST_TEXT: usize = 1_000;
@@ -23,7 +24,7 @@ const ENDLESS: [&str; 26] = [
 ];
 
 /// The text of a body, and whether it is one that a person reads.
-pub(crate) fn text(content_type: Option<&str>, body: &[u8], url: &str) -> Result<String, String> {
+pub(crate) fn text(content_type: Option<&str>, body: &[u8], url: &str, extract: ExtractMode) -> Result<String, String> {
     let content_type = content_type.unwrap_or_default().to_ascii_lowercase();
     let media = content_type.split(';').next().unwrap_or_default().trim();
     let looks_like_html = || body.trim_ascii_start().get(..1) == Some(b"<");
@@ -36,7 +37,7 @@ pub(crate) fn text(content_type: Option<&str>, body: &[u8], url: &str) -> Result
     if media.is_empty() && !html && text.contains('\0') {
         return Err("there is no text".to_owned());
     }
-    Ok(if html { markdown(&text, url) } else { text })
+    Ok(if html { article(&text, url, extract) } else { text })
 }
 
 /// By the name that the server or the page itself gives; else UTF-8.
@@ -53,6 +54,10 @@ fn decoded(content_type: &str, body: &[u8]) -> String {
 
 /// What is to be read on a page.
 pub fn markdown(html: &str, url: &str) -> String {
+    article(html, url, ExtractMode::Markdown)
+}
+
+fn article(html: &str, url: &str, extract: ExtractMode) -> String {
     if is_deep(html) {
         return bare(html);
     }
@@ -60,11 +65,15 @@ pub fn markdown(html: &str, url: &str) -> String {
     if depth(&document) > DEEPEST_TREE {
         return bare(html);
     }
-    let config = Config { max_elements_to_parse: MOST_ELEMENTS, text_mode: TextMode::Markdown, ..Config::default() };
+    let (text_mode, heading) = match extract {
+        ExtractMode::Markdown => (TextMode::Markdown, "# "),
+        ExtractMode::Text => (TextMode::Formatted, ""),
+    };
+    let config = Config { max_elements_to_parse: MOST_ELEMENTS, text_mode, ..Config::default() };
     let article = Readability::with_document(document, Some(url), Some(config)).and_then(|mut readable| readable.parse());
     match article {
         Ok(article) if article.title.trim().is_empty() => article.text_content.to_string(),
-        Ok(article) => format!("# {}\n\n{}", article.title.trim(), article.text_content),
+        Ok(article) => format!("{heading}{}\n\n{}", article.title.trim(), article.text_content),
         // A page that is no article: a list, a form, a few words.
         Err(_) => bare(html),
     }

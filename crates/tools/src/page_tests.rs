@@ -1,3 +1,5 @@
+use krabba_types::ExtractMode;
+
 use crate::page::{markdown, text};
 
 const URL: &str = "https://example.com/a/b";
@@ -16,6 +18,8 @@ fn article_is_told_without_what_stands_around_it() {
     assert!(read.starts_with("# T & U\n\nA paragraph"), "{read}");
     assert!(read.contains("[this](https://example.com/rel?q=1)") && read.contains("- two"), "{read}");
     assert!(!read.contains("alert") && !read.contains("Menu"), "{read}");
+    let bare = text(Some("text/html"), html.as_bytes(), URL, ExtractMode::Text).unwrap();
+    assert!(bare.starts_with("T & U\n\nA paragraph") && bare.contains("See this and x = 1, which"), "{bare}");
 }
 
 #[test]
@@ -35,12 +39,16 @@ fn page_that_is_made_to_be_dear_is_told_as_bare_text() {
 
 #[test]
 fn body_is_read_in_its_own_letters_or_refused() {
-    assert_eq!(text(Some("text/plain; charset=iso-8859-1"), b"gr\xfcn", URL).unwrap(), "grün");
-    assert_eq!(text(Some("text/html"), "<meta charset=\"windows-1251\">\u{0}".as_bytes().split_last().unwrap().1, URL).unwrap(), "");
-    assert_eq!(text(Some("application/feed+json"), b"{\"a\": 1}", URL).unwrap(), "{\"a\": 1}");
-    assert_eq!(text(None, b"plain", URL).unwrap(), "plain");
-    assert_eq!(text(Some("image/png"), b"\x89PNG", URL).unwrap_err(), "there is no text but image/png");
-    assert_eq!(text(None, b"\x7fELF\0\0", URL).unwrap_err(), "there is no text");
+    assert_eq!(text(Some("text/plain; charset=iso-8859-1"), b"gr\xfcn", URL, ExtractMode::Markdown).unwrap(), "grün");
+    assert_eq!(
+        text(Some("text/html"), "<meta charset=\"windows-1251\">\u{0}".as_bytes().split_last().unwrap().1, URL, ExtractMode::Markdown)
+            .unwrap(),
+        ""
+    );
+    assert_eq!(text(Some("application/feed+json"), b"{\"a\": 1}", URL, ExtractMode::Markdown).unwrap(), "{\"a\": 1}");
+    assert_eq!(text(None, b"plain", URL, ExtractMode::Markdown).unwrap(), "plain");
+    assert_eq!(text(Some("image/png"), b"\x89PNG", URL, ExtractMode::Markdown).unwrap_err(), "there is no text but image/png");
+    assert_eq!(text(None, b"\x7fELF\0\0", URL, ExtractMode::Markdown).unwrap_err(), "there is no text");
 }
 
 proptest::proptest! {

@@ -48,6 +48,12 @@ struct Arguments {
     data: Option<String>,
     #[serde(default)]
     keys: Vec<String>,
+    /// Bytes to type, in hexadecimal digits.
+    #[serde(default)]
+    hex: Vec<String>,
+    /// Marks what is typed as pasted.
+    #[serde(default)]
+    bracketed: bool,
     #[serde(default)]
     eof: bool,
     offset: Option<usize>,
@@ -75,11 +81,12 @@ impl Process {
     }
 
     fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {
-        let Arguments { action, session_id: process, data, keys, eof, offset, limit } = arguments::read(call)?;
+        let Arguments { action, session_id: process, data, keys, hex, bracketed, eof, offset, limit } = arguments::read(call)?;
         if !matches!(action, Verb::List | Verb::Keep | Verb::Drop) && self.jobs.get(call.session, &process).is_none() {
             return Err(Refusal(format!("there is no command \"{process}\"; {}", self.names(call.session))));
         }
-        let missing = || Refusal("data is missing: what is to be typed".to_owned());
+        let missing = |what: &str| Refusal(format!("{what} is missing: what is to be typed"));
+        let data = if bracketed { data.map(|data| format!("\u{1b}[200~{data}\u{1b}[201~")) } else { data };
         let control = match action {
             Verb::Keep => return kept::planned(&self.files, &self.jobs, call.session),
             Verb::Drop => Control::Discard,
@@ -87,9 +94,13 @@ impl Process {
             Verb::Poll => Control::Poll { process },
             Verb::Log => Control::Log { process, offset, limit },
             Verb::Kill => Control::Kill { process },
-            Verb::Write => Control::Write { process, text: typed(data, eof).ok_or_else(missing)? },
-            Verb::Submit => Control::Write { process, text: format!("{}\n", data.ok_or_else(missing)?) },
-            Verb::SendKeys => Control::Write { process, text: keys::typed(&keys).map_err(Refusal)? + &data.unwrap_or_default() },
+            Verb::Write => Control::Write { process, text: typed(data, eof).ok_or_else(|| missing("data"))? },
+            Verb::Submit => Control::Write { process, text: data.unwrap_or_default() + "\n" },
+            Verb::SendKeys => {
+                let keys = keys::typed(&keys).and_then(|keys| Ok(keys + &keys::of_bytes(&hex)?)).map_err(Refusal)?;
+                let text = Some(keys + &data.unwrap_or_default()).filter(|text| !text.is_empty()).ok_or_else(|| missing("keys"))?;
+                Control::Write { process, text }
+            }
         };
         Ok(Action::Control(control))
     }

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use krabba_guard::Authorized;
 use krabba_net::{PageExtent, Pages, Reach, Url, reach};
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
-use krabba_types::{Action, Fetch, Label, Secret, ToolSpec};
+use krabba_types::{Action, ExtractMode, Fetch, Label, Secret, ToolSpec};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
@@ -72,7 +72,7 @@ pub(crate) struct WebFetch {
 /// A page that was read.
 #[derive(Clone)]
 struct Kept {
-    asked: (String, Option<String>),
+    asked: (String, Option<String>, ExtractMode),
     at: Instant,
     /// Where it came from in the end.
     from: Url,
@@ -87,6 +87,8 @@ struct Arguments {
     #[serde(default)]
     offset: u32,
     secret: Option<String>,
+    #[serde(default)]
+    extract_mode: ExtractMode,
 }
 
 impl WebFetch {
@@ -104,7 +106,7 @@ impl WebFetch {
     }
 
     fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {
-        let Arguments { url, max_chars, offset, secret } = arguments::read(call)?;
+        let Arguments { url, max_chars, offset, secret, extract_mode: extract } = arguments::read(call)?;
         let mut url = Url::parse(url.trim()).map_err(|error| Refusal(format!("this is no address: {error}")))?;
         url.set_fragment(None);
         self.settings.pages.check(&url).map_err(|error| Refusal(error.to_string()))?;
@@ -116,13 +118,13 @@ impl WebFetch {
             }
         }
         let max_chars = max_chars.map_or(self.settings.max_chars, |most| most.clamp(1, self.settings.max_chars));
-        Ok(Action::Fetch(Fetch { url: url.to_string(), max_chars, offset, secret }))
+        Ok(Action::Fetch(Fetch { url: url.to_string(), max_chars, offset, secret, extract }))
     }
 
     async fn fetched(&self, fetch: &Fetch) -> Result<Kept, Failed> {
         let now = Instant::now();
         let fresh = |kept: &Kept| now.saturating_duration_since(kept.at) < KEPT_FOR;
-        let asked = (fetch.url.clone(), fetch.secret.clone());
+        let asked = (fetch.url.clone(), fetch.secret.clone(), fetch.extract);
         let known =
             self.kept.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|kept| kept.asked == asked && fresh(kept)).cloned();
         if let Some(known) = known {
@@ -135,9 +137,9 @@ impl WebFetch {
         if !(200..300).contains(&page.status) {
             return Err(Failed(format!("{} answered {}", page.url.host_str().unwrap_or_default(), page.status)));
         }
-        let from = page.url.clone();
+        let (from, extract) = (page.url.clone(), fetch.extract);
         let read = move || {
-            let mut text = page::text(page.content_type.as_deref(), &page.body, page.url.as_str())?;
+            let mut text = page::text(page.content_type.as_deref(), &page.body, page.url.as_str(), extract)?;
             if page.extent == PageExtent::Beginning {
                 text.push_str("\n[the page is longer than what is fetched of one]");
             }

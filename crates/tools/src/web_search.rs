@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use krabba_guard::Authorized;
 use krabba_net::{HttpClient, HttpRequest, Url};
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
-use krabba_types::{Action, Label, Search, ToolSpec};
+use krabba_types::{Action, Label, Search, TimeRange, ToolSpec};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -51,6 +51,11 @@ pub(crate) struct WebSearch {
 struct Arguments {
     query: String,
     count: Option<u32>,
+    // What models know of other agents' searches. The description does without it: each word there is paid for in every first request.
+    freshness: Option<String>,
+    language: Option<String>,
+    search_lang: Option<String>,
+    country: Option<String>,
 }
 
 /// SearXNG: `GET /search?q=…&format=json`.
@@ -76,20 +81,25 @@ impl WebSearch {
     }
 
     fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {
-        let Arguments { query, count } = arguments::read(call)?;
+        let Arguments { query, count, freshness, language, search_lang, country } = arguments::read(call)?;
         let query = query.trim().to_owned();
         if query.is_empty() {
             return Err(Refusal("query is empty".to_owned()));
         }
         let count = count.or(self.settings.count).unwrap_or(USUAL).clamp(1, MOST);
-        Ok(Action::Search(Search { endpoint: self.settings.endpoint.to_string(), query, count }))
+        let language = locale(given(language).or_else(|| given(search_lang)), given(country))?;
+        let time_range = given(freshness).map(|freshness| time_range(&freshness)).transpose()?;
+        Ok(Action::Search(Search { endpoint: self.settings.endpoint.to_string(), query, count, language, time_range }))
     }
 
     async fn found(&self, search: &Search) -> Result<Vec<Found>, Failed> {
         let mut url = self.settings.endpoint.clone();
         let path = format!("{}/search", url.path().trim_end_matches('/').trim_end_matches("/search"));
         url.set_path(&path);
-        url.query_pairs_mut().clear().append_pair("q", &search.query).append_pair("format", "json");
+        let language = search.language.iter().map(|language| ("language", language.as_str()));
+        let time_range = search.time_range.iter().map(|range| ("time_range", range.as_str()));
+        let asked = [("q", search.query.as_str()), ("format", "json")];
+        url.query_pairs_mut().clear().extend_pairs(asked.into_iter().chain(language).chain(time_range));
         let response = self.settings.http.send(HttpRequest::get(url)).await?;
         match response.status {
             200..300 => {}
@@ -104,6 +114,39 @@ impl WebSearch {
         let answer: Answer =
             serde_json::from_slice(&body).map_err(|_| Failed("the search engine's answer is not what SearXNG answers".to_owned()))?;
         Ok(answer.results)
+    }
+}
+
+/// What was said for something; nothing, and everything, is nothing in particular.
+fn given(text: Option<String>) -> Option<String> {
+    text.map(|text| text.trim().to_lowercase()).filter(|text| !text.is_empty() && text != "all")
+}
+
+/// SearXNG knows a country only beside a language.
+fn locale(language: Option<String>, country: Option<String>) -> Result<Option<String>, Refusal> {
+    let Some(language) = language else {
+        let lost = "country goes with language (language de, country AT); leave it out, or name the country in query";
+        return if country.is_none() { Ok(None) } else { Err(Refusal(lost.to_owned())) };
+    };
+    let (short, country) = match language.split_once(['-', '_']) {
+        Some((short, country)) => (short, Some(country.to_owned())),
+        None => (language.as_str(), country),
+    };
+    let is_name = |text: &str, most: usize| (2..=most).contains(&text.len()) && text.chars().all(|c| c.is_ascii_lowercase());
+    if !is_name(short, 3) || country.as_ref().is_some_and(|country| !is_name(country, 2)) {
+        return Err(Refusal("that is no language or country; write language as de or de-AT".to_owned()));
+    }
+    Ok(Some(country.map_or_else(|| short.to_owned(), |country| format!("{short}-{}", country.to_uppercase()))))
+}
+
+/// As Brave's interface has it, or in a word.
+fn time_range(freshness: &str) -> Result<TimeRange, Refusal> {
+    match freshness {
+        "pd" | "day" => Ok(TimeRange::Day),
+        "pw" | "week" => Ok(TimeRange::Week),
+        "pm" | "month" => Ok(TimeRange::Month),
+        "py" | "year" => Ok(TimeRange::Year),
+        _ => Err(Refusal("freshness is day, week, month or year".to_owned())),
     }
 }
 

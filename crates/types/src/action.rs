@@ -356,6 +356,20 @@ pub struct Fetch {
     /// The name of a key of the owner's that it is asked with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
+    /// How its text is written.
+    #[serde(default)]
+    pub extract: ExtractMode,
+}
+
+/// How the text of a page is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExtractMode {
+    /// As Markdown.
+    #[default]
+    Markdown,
+    /// As bare text.
+    Text,
 }
 
 /// A question for a search engine.
@@ -367,6 +381,45 @@ pub struct Search {
     pub query: String,
     /// How many results.
     pub count: u32,
+    /// Their language, as `de` or `de-AT`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// How old they are at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_range: Option<TimeRange>,
+}
+
+impl Search {
+    /// All words of it that a model chose.
+    pub fn words(&self) -> String {
+        self.language.iter().fold(self.query.clone(), |words, language| format!("{words} {language}"))
+    }
+}
+
+/// A time that ends now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TimeRange {
+    /// A day.
+    Day,
+    /// A week.
+    Week,
+    /// A month.
+    Month,
+    /// A year.
+    Year,
+}
+
+impl TimeRange {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Year => "year",
+        }
+    }
 }
 
 /// A call of a tool that an MCP server offers.

@@ -107,6 +107,42 @@ async fn terminal_takes_keys() {
 }
 
 #[tokio::test]
+async fn what_is_typed_arrives_and_nothing_typed_is_no_success() {
+    let room = Room::new();
+    room.said("exec", json!({"command": "stty -echo; while read -r line; do echo \"got $line.\"; done", "pty": true, "yieldMs": 700}))
+        .await;
+    let typed = async |mut arguments: serde_json::Value| {
+        arguments["sessionId"] = json!("p1");
+        room.said("process", arguments).await
+    };
+    assert!(typed(json!({"action": "send-keys", "hex": ["68", "0x69", "0d"]})).await.starts_with("got hi.\n"));
+    assert!(typed(json!({"action": "submit"})).await.starts_with("got .\n"));
+    assert!(typed(json!({"action": "submit", "data": "x", "bracketed": true})).await.starts_with("got "));
+    for (arguments, why) in [
+        (json!({"action": "send-keys"}), "keys is missing: what is to be typed"),
+        (json!({"action": "send-keys", "hex": ["enter"]}), "\"enter\" is no byte; write each alone, as 1b or 0d"),
+        (json!({"action": "write"}), "data is missing: what is to be typed"),
+    ] {
+        let mut arguments = arguments;
+        arguments["sessionId"] = json!("p1");
+        assert_eq!(room.refused("process", arguments).await, why);
+    }
+}
+
+#[tokio::test]
+async fn command_that_wants_out_of_the_sandbox_is_told_that_it_stays_there() {
+    let room = Room::new();
+    let call = json!({"command": "echo ran > ran", "elevated": true, "host": "gateway", "security": "full", "ask": "off", "node": ""});
+    assert_eq!(
+        room.refused("exec", call).await,
+        "commands always run in the sandbox, and the owner decides about them; leave out elevated, host, security, ask"
+    );
+    assert_eq!(room.text("ran"), None);
+    let usual = json!({"command": "echo ran", "elevated": false, "host": "sandbox", "node": null});
+    assert_eq!(room.said("exec", usual).await, "ran");
+}
+
+#[tokio::test]
 async fn stopping_ends_a_command_and_keeps_what_it_wrote() {
     let room = Room::new();
     let stop = room.cancel.clone();

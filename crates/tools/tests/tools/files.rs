@@ -93,6 +93,10 @@ async fn model_that_sees_is_asked_about_a_picture_and_nothing_else() {
     );
     assert!(outcome.label.is_own() && outcome.images.is_empty(), "{outcome:?}");
     assert_eq!(room.said("image", json!({"path": "a.png"})).await, "Describe the image. image/png");
+    assert_eq!(
+        room.said("image", json!({"image": "a.png", "model": "box/other"})).await,
+        "Describe the image. image/png\n[box/sees looked: which model does is the owner's choice]"
+    );
     assert_eq!(room.refused("image", json!({"image": "a.txt"})).await, "a.txt is no PNG, JPEG, WebP or GIF picture");
     assert!(room.refused("image", json!({"image": "/etc/passwd"})).await.contains("workspace-only"));
     room.file("large.png", [b"\x89PNG\r\n\x1a\n".as_slice(), &vec![0; 5 * 1024 * 1024]].concat());

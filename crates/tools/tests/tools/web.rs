@@ -55,6 +55,8 @@ async fn page_is_read_in_parts_and_is_its_hosts() {
     assert!(asked.try_recv().is_err(), "it was asked twice for one page");
     assert_eq!(room.refused("web_fetch", json!({"url": url("/long"), "offset": 10})).await, "it has only 10 characters");
     assert_eq!(room.said("web_fetch", json!({"url": url("/on")})).await, format!("[sent on to {}]\n## Hello\n\nthere", url("/page")));
+    assert_eq!(room.said("web_fetch", json!({"url": url("/page"), "extractMode": "text"})).await, "Hello\n\nthere");
+    assert!(room.refused("web_fetch", json!({"url": url("/page"), "extractMode": "html"})).await.contains("`markdown` or `text`"));
     assert_eq!(room.refused("web_fetch", json!({"url": url("/gone")})).await, "127.0.0.1 answered 404");
     let failed = room.outcome("web_fetch", json!({"url": url("/picture")})).await;
     assert_eq!((failed.text.as_str(), failed.label), ("there is no text but image/png", Label::untrusted("127.0.0.1")));
@@ -110,6 +112,29 @@ async fn results_are_listed_with_addresses_that_can_be_fetched() {
     assert_eq!(outcome.text, "1. One two\nhttps://example.com/a%20b\nAbout it\n\n2. \nhttps://example.org/\n");
     assert_eq!(outcome.label, Label::untrusted("web search"));
     assert_eq!(asked.try_recv().as_deref(), Ok("/searx/search?q=crabs+%26+shells&format=json"));
+    for (asked_for, sent) in [
+        (json!({"freshness": "pw", "search_lang": "de", "country": "AT"}), "&language=de-AT&time_range=week"),
+        (json!({"freshness": "year", "language": "pt-br", "country": "ALL"}), "&language=pt-BR&time_range=year"),
+        (json!({"freshness": "", "language": "en"}), "&language=en"),
+    ] {
+        let mut arguments = asked_for;
+        arguments["query"] = json!("x");
+        room.said("web_search", arguments).await;
+        assert_eq!(asked.try_recv().unwrap(), format!("/searx/search?q=x&format=json{sent}"));
+    }
+    for (argument, value, why) in [
+        ("freshness", "2024-01-01to2024-02-01", "freshness is day, week, month or year"),
+        ("language", "German", "write language as de or de-AT"),
+        ("country", "US", "country goes with language"),
+    ] {
+        let said = room.refused("web_search", json!({ "query": "x", argument: value })).await;
+        assert!(said.contains(why), "{said}");
+    }
+    assert!(asked.try_recv().is_err());
+    // To the engine it is one more word that somebody chose.
+    let question =
+        room.question(&Label::untrusted("evil.example"), "web_search", json!({"query": "x", "language": "de", "freshness": "pd"})).await;
+    assert!(question.lines.ends_with(&["  in the language de".to_owned(), "  of the last day".to_owned()]), "{:?}", question.lines);
     let room = Room::with_web(None, Some(settings("/html")));
     assert!(room.refused("web_search", json!({"query": "x"})).await.contains("search.formats"));
     let without = Room::new();
