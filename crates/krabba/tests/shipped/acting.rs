@@ -140,6 +140,31 @@ async fn a_model_that_obeys_a_hostile_file_does_no_harm() {
 }
 
 #[tokio::test]
+async fn call_is_made_by_the_names_of_other_agents_and_nobody_sees_what_is_hidden() {
+    let call = |name: &str, arguments: &str| format!("{{tool_call: {{name: '{name}', arguments: {arguments}}}}}");
+    let calls = [
+        call("write", "{file_path: 'a.txt', content: 'one\\n'}"),
+        call("edit", "{path: 'a.txt', oldText: 'one', newText: 'two'}"),
+        call("edit", "{file_path: 'a.txt', old_string: 'two', new_string: 'three'}"),
+        call("call_tool", "{name: 'apply_patch', arguments: {patch: '*** Begin Patch\\n*** Add File: b.txt\\n+b\\n*** End Patch'}}"),
+        call("read", "{path: 'gcloud/key.json'}"),
+    ];
+    let rules: Vec<String> =
+        (1..).zip(&calls).map(|(number, call)| format!("{{when: {{request: {number}}}, steps: [{call}, 'end']}}")).collect();
+    let script = format!("{{server: 'vllm', models: [{{id: 'm'}}], rules: [{}, {{steps: [{{text: 'Done.'}}, 'end']}}]}}", rules.join(", "));
+    let server = ScriptedServer::start(script.parse::<Script>().unwrap()).await.unwrap();
+    // A workspace that holds another program's keys.
+    let home = Home::with_config(&config(&server.v1()).replace("defaults: {", "defaults: { workspace: \"~/.config\","));
+    home.write(".config/gcloud/key.json", "sesame-open-4712");
+    let done = home.run(&["agent", "--message", "write it down"]).await.code(0);
+    assert_eq!(done.out, "Done.\n");
+    assert_eq!(fs::read_to_string(home.path(".config/a.txt")).unwrap(), "three\n", "{done}");
+    assert_eq!(fs::read_to_string(home.path(".config/b.txt")).unwrap(), "b\n", "{done}");
+    let read: String = server.generations().iter().map(|request| request.json.as_ref().unwrap().to_string()).collect();
+    assert!(read.contains("rule hidden-places") && !read.contains("sesame-open-4712"), "{read}");
+}
+
+#[tokio::test]
 async fn tool_that_is_off_is_neither_told_of_nor_done() {
     let call = |name: &str, arguments: &str| format!("{{tool_call: {{name: '{name}', arguments: {arguments}}}}}");
     let calls = [
