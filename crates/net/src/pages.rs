@@ -40,6 +40,8 @@ pub struct Pages {
 pub struct Page {
     /// Where from, after all redirects.
     pub url: Url,
+    /// Who sent on there.
+    pub through: Vec<Url>,
     /// The status.
     pub status: u16,
     /// The media type with its parameters, as the server wrote it.
@@ -119,7 +121,7 @@ impl Pages {
     /// [`PageError`].
     pub async fn get(&self, url: &Url, header: Option<(&str, &Secret)>, limit: usize) -> Result<Page, PageError> {
         let first = url;
-        let mut url = url.clone();
+        let (mut url, mut through) = (url.clone(), Vec::new());
         for _ in 0..=MAX_REDIRECTS {
             self.check(&url)?;
             // What its owner named is for them: no other page sends there.
@@ -129,8 +131,11 @@ impl Pages {
             let response = self.ask(&url, header.filter(|_| url.origin() == first.origin())).await?;
             let sent_on = matches!(response.status, 301 | 302 | 303 | 307 | 308).then(|| response.header("location")).flatten();
             match sent_on {
-                Some(location) => url = url.join(location).map_err(|_| PageError::Location)?,
-                None => return page(url, response, limit).await,
+                Some(location) => {
+                    let next = url.join(location).map_err(|_| PageError::Location)?;
+                    through.push(std::mem::replace(&mut url, next));
+                }
+                None => return page(url, through, response, limit).await,
             }
         }
         Err(PageError::Redirects)
@@ -176,7 +181,7 @@ fn near(url: &Url) -> PageError {
     PageError::Near { host: url.host_str().unwrap_or_default().to_owned() }
 }
 
-async fn page(url: Url, response: HttpResponse, limit: usize) -> Result<Page, PageError> {
+async fn page(url: Url, through: Vec<Url>, response: HttpResponse, limit: usize) -> Result<Page, PageError> {
     let (status, content_type) = (response.status, response.header("content-type").map(str::to_owned));
     let (mut body, mut extent) = (BytesMut::new(), PageExtent::Whole);
     let mut chunks = response.chunks();
@@ -189,7 +194,7 @@ async fn page(url: Url, response: HttpResponse, limit: usize) -> Result<Page, Pa
             break;
         }
     }
-    Ok(Page { url, status, content_type, body: body.freeze(), extent })
+    Ok(Page { url, through, status, content_type, body: body.freeze(), extent })
 }
 
 /// Where a name may lead.

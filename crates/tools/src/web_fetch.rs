@@ -76,6 +76,8 @@ struct Kept {
     at: Instant,
     /// Where it came from in the end.
     from: Url,
+    /// Whose it is: whoever sends on has a say too, be it by the address alone.
+    label: Label,
     text: Arc<str>,
 }
 
@@ -138,6 +140,8 @@ impl WebFetch {
             return Err(Failed(format!("{} answered {}", page.url.host_str().unwrap_or_default(), page.status)));
         }
         let (from, extract) = (page.url.clone(), fetch.extract);
+        let origin = |url: &Url| Label::untrusted(url.host_str().unwrap_or_default());
+        let label = page.through.iter().fold(origin(&page.url), |label, url| label.join(&origin(url)));
         let read = move || {
             let mut text = page::text(page.content_type.as_deref(), &page.body, page.url.as_str(), extract)?;
             if page.extent == PageExtent::Beginning {
@@ -146,7 +150,7 @@ impl WebFetch {
             Ok(text)
         };
         let text: Result<String, String> = tokio::task::spawn_blocking(read).await?;
-        let kept = Kept { asked, at: now, from, text: text.map_err(Failed)?.into() };
+        let kept = Kept { asked, at: now, from, label, text: text.map_err(Failed)?.into() };
         let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|other| other.asked != kept.asked && fresh(other));
         if all.len() >= KEPT {
@@ -195,10 +199,10 @@ impl Tool for WebFetch {
         async move {
             let Action::Fetch(fetch) = action.action() else { return Outcome::failed("this is no page to get") };
             let fetched = async {
-                let Kept { text, from, .. } = self.fetched(fetch).await?;
+                let Kept { text, from, label, .. } = self.fetched(fetch).await?;
                 let text = part(&text, fetch.offset, fetch.max_chars, run.budget).map_err(Failed)?;
                 let sent_on = if from.as_str() == fetch.url { String::new() } else { format!("[sent on to {from}]\n") };
-                Ok(Outcome::done(format!("{sent_on}{text}"), Label::untrusted(from.host_str().unwrap_or_default())))
+                Ok(Outcome::done(format!("{sent_on}{text}"), label))
             };
             asked(&run, self.settings.timeout, &host(&fetch.url), fetched).await
         }
