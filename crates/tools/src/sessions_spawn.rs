@@ -20,10 +20,13 @@ pub(crate) struct SessionsSpawn {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Arguments {
     task: String,
-    #[serde(rename = "runTimeoutSeconds")]
     run_timeout_seconds: Option<u64>,
+    /// Not a model's to choose.
+    model: Option<String>,
+    agent_id: Option<String>,
 }
 
 impl SessionsSpawn {
@@ -36,7 +39,10 @@ impl SessionsSpawn {
 }
 
 fn planned(call: Call<'_>) -> Result<Action, Refusal> {
-    let Arguments { task, run_timeout_seconds } = arguments::read(call)?;
+    let Arguments { task, run_timeout_seconds, model, agent_id } = arguments::read(call)?;
+    if [model, agent_id].iter().flatten().any(|chosen| !chosen.is_empty()) {
+        return Err(Refusal("a sub-agent is this agent again, with its model: leave out model and agentId".to_owned()));
+    }
     if task.trim().is_empty() {
         return Err(Refusal("\"task\" is empty".to_owned()));
     }
