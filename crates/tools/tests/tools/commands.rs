@@ -394,7 +394,7 @@ async fn command_that_asks_the_server_of_another_one_is_told_that_each_has_its_o
     let left = "[what it left running was ended with it; with background a command goes on]";
     let alone = room.said("exec", json!({"command": format!("{server} > log & true")})).await;
     assert_eq!(alone, left);
-    let together = format!("{server} > log & until grep -q up log; do sleep 0.1; done; {client}; wait");
+    let together = format!("touch log; {server} > log & until grep -q up log; do sleep 0.1; done; {client}; wait");
     assert_eq!(room.said("exec", json!({ "command": together })).await, "through");
 }
 
