@@ -328,7 +328,10 @@ impl Turn {
     }
 
     fn say(&mut self, event: &Event, message: Message) {
-        self.said.push(Entry { seq: event.seq, message });
+        // A turn has one question. Further user messages are ours, about an answer that cannot be used.
+        let goes_on = message.role == Role::User && self.said.iter().any(|said| said.message.role == Role::User);
+        let entry = if goes_on { Entry::inside } else { Entry::new };
+        self.said.push(entry(event.seq, message));
         if !event.label.is_own() {
             self.foreign = Some(self.foreign.take().map_or_else(|| event.label.clone(), |before| before.join(&event.label)));
         }
@@ -392,7 +395,7 @@ fn end_in_fixed_line(conversation: &mut Vec<Entry>, seq: u64) {
         text.push_str(ABORTED_LINE);
         return;
     }
-    conversation.push(Entry { seq, message: Message::text(Role::Assistant, ABORTED_LINE) });
+    conversation.push(Entry::new(seq, Message::text(Role::Assistant, ABORTED_LINE)));
 }
 
 fn user_message(user: UserRecord) -> Message {

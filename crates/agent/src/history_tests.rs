@@ -1,6 +1,6 @@
 //! Whatever was written down, and wherever the writing was killed, a valid conversation comes out of it.
 
-use krabba_context::{ABORTED_LINE, Entry, Input, Meter, Pictures, SystemPrompt};
+use krabba_context::{ABORTED_LINE, Entry, Input, Meter, Pictures, Standing, SystemPrompt};
 use krabba_store::{Event, EventKind, StoredEvent, UnreadableEvent};
 use krabba_types::{
     DoneReason, Fault, FaultKind, Label, ModelRef, Part, Phase, Residency, Role, SessionId, TemplateFamily, Timestamp, TurnId, Usage,
@@ -135,6 +135,19 @@ fn cut_holds_for_its_route_and_never_moves_back() {
     let other = ModelRef::parse("ollama/llama3").unwrap();
     assert_eq!(texts(&history.conversation(&route(), None)), expected(&[(Role::User, "two"), (Role::Assistant, "zwei")]));
     assert_eq!(history.conversation(&other, None).len(), 4);
+}
+
+#[test]
+fn words_in_the_persons_place_are_no_question() {
+    let events = log(vec![
+        ("1", user("one")),
+        ("1", answer("fly()", Extent::Step)),
+        ("1", user("[krabba: there is no tool \"fly\"]")),
+        ("1", answer("eins", Extent::Whole)),
+        ("2", user("two")),
+    ]);
+    let standing: Vec<Standing> = history(&events).conversation(&route(), None).iter().map(|said| said.standing).collect();
+    assert_eq!(standing, [Standing::ByRole, Standing::ByRole, Standing::Inside, Standing::ByRole, Standing::ByRole, Standing::ByRole]);
 }
 
 #[test]

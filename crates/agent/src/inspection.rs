@@ -73,7 +73,7 @@ impl Lane {
         let view = View { shared: self.shared(), history, reference: &reference, facts: &facts, opening };
         let mut conversation = history.conversation(&reference, None);
         // A prompt ends in a question. The next one is not there yet, and stands here as a single character.
-        conversation.push(krabba_context::Entry { seq: history.seen().saturating_add(1), message: Message::text(Role::User, "?") });
+        conversation.push(krabba_context::Entry::new(history.seen().saturating_add(1), Message::text(Role::User, "?")));
         let empty = Inspection {
             reference: reference.clone(),
             window: facts.window,

@@ -20,6 +20,34 @@ pub struct Entry {
     pub seq: u64,
     /// The message as it was stored.
     pub message: Message,
+    /// Where it stands in its turn.
+    pub standing: Standing,
+}
+
+/// Where a stored message stands in its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// As its role says: a user message asks something and begins a turn, and any other goes on with it.
+    ByRole,
+    /// In the turn that it was said in. It is no question, but what we said to the model in the person's place.
+    Inside,
+}
+
+impl Entry {
+    /// A message whose role says where it stands.
+    pub fn new(seq: u64, message: Message) -> Self {
+        Self { seq, message, standing: Standing::ByRole }
+    }
+
+    /// A message inside a turn, whatever its role.
+    pub fn inside(seq: u64, message: Message) -> Self {
+        Self { seq, message, standing: Standing::Inside }
+    }
+
+    /// Whether it is a question, or a part of one.
+    pub(crate) fn asks(&self) -> bool {
+        matches!(self.message.role, Role::User | Role::System) && self.standing == Standing::ByRole
+    }
 }
 
 /// Whether the model sees pictures.
@@ -37,10 +65,11 @@ pub struct Input<'session> {
     /// The instructions.
     pub system: &'session SystemPrompt,
     /// The conversation, oldest first, up to and including the message to answer. A turn that was stopped should end in
-    /// [`crate::ABORTED_LINE`]; two user messages in a row are taken for one question.
+    /// [`crate::ABORTED_LINE`]; two user messages in a row are taken for one question. What was said in the person's place stays in
+    /// its turn ([`Standing::Inside`]).
     pub history: &'session [Entry],
-    /// The first `seq` that an earlier cut on this route kept; 0 when there was none. The last user message is always
-    /// kept.
+    /// The first `seq` that an earlier cut on this route kept; 0 when there was none. The last question and all of its
+    /// turn are always kept.
     pub keep_from: u64,
     /// What a model noted of the turns before [`Input::keep_from`].
     pub note: Option<&'session str>,
@@ -132,7 +161,7 @@ pub fn build(input: &Input<'_>) -> Result<Built, PromptError> {
 pub(crate) fn turns_of(input: &Input<'_>) -> Vec<Turn> {
     let reader = Reader { route: input.route, family: input.family, pictures: input.pictures };
     let kept = input.history.get(first_kept(input.history, input.keep_from)..).unwrap_or_default();
-    turns(kept.iter().map(|entry| (entry.seq, reader.sees(&entry.message))))
+    turns(kept.iter().map(|entry| Entry { message: reader.sees(&entry.message), ..*entry }))
 }
 
 /// The system message, and what its pieces contribute.
@@ -149,7 +178,7 @@ pub(crate) fn instruction_tokens(tools: &[ToolSpec], system: Option<&Message>) -
 
 /// Where the history begins: at `keep_from`, but never after the last question.
 fn first_kept(history: &[Entry], keep_from: u64) -> usize {
-    let asked = |index: usize| history.get(index).is_some_and(|entry| entry.message.role == Role::User);
+    let asked = |index: usize| history.get(index).is_some_and(Entry::asks);
     let from = history.iter().position(|entry| entry.seq >= keep_from).unwrap_or(history.len());
     let mut question = (0..history.len()).rev().find(|index| asked(*index)).unwrap_or(from);
     while question > 0 && asked(question - 1) {

@@ -39,7 +39,7 @@ impl Session {
 
     fn say(&mut self, message: Message) {
         let seq = self.history.len() as u64 + 1;
-        self.history.push(Entry { seq, message });
+        self.history.push(Entry::new(seq, message));
     }
 
     fn user(&mut self, text: &str) {
@@ -90,8 +90,8 @@ fn result(id: &str, text: &str) -> Message {
 fn request(session: &mut Session) -> Built {
     let built = session.build().unwrap();
     if let Some(cut) = &built.cut {
-        assert!(cut.keep_from > session.keep_from, "{cut:?} after {}", session.keep_from);
-        session.keep_from = cut.keep_from;
+        assert!(cut.keep_from > session.keep_from || cut.shortened.is_some(), "{cut:?} after {}", session.keep_from);
+        session.keep_from = session.keep_from.max(cut.keep_from);
     }
     built
 }
@@ -240,6 +240,29 @@ fn the_last_question_survives_a_cut_behind_it() {
     assert_eq!(built.messages.get(1..), Some([Message::text(Role::User, "last")].as_slice()));
     session.history.clear();
     assert_eq!(session.build(), Err(PromptError::NoUserMessage));
+}
+
+#[test]
+fn the_question_survives_when_its_turn_outgrows_the_window() {
+    let mut session = Session::new(8_192);
+    session.user("before");
+    session.assistant("yes");
+    session.user("what do the files say?");
+    session.assistant("fly()");
+    session.history.push(Entry::inside(5, Message::text(Role::User, "[krabba: there is no tool \"fly\"]")));
+    // Also where an older version cut the question away for good.
+    for keep_from in [0, 5] {
+        session.keep_from = keep_from;
+        for number in 0..6 {
+            session.say(call(&format!("c{number}"), "x"));
+            session.say(result(&format!("c{number}"), &"a line of the file\n".repeat(300)));
+            let built = request(&mut session);
+            assert_eq!(check(&built.messages), Ok(()));
+            let question = built.messages.get(1).unwrap().plain_text();
+            assert_eq!(question, if session.keep_from == 0 { "before" } else { "what do the files say?" });
+        }
+        session.history.truncate(5);
+    }
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn talk(turns: u64, words: usize) -> Vec<Entry> {
             Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] },
             Message::text(Role::Assistant, format!("answer {turn}")),
         ];
-        history.extend((turn * 4 + 1..).zip(messages).map(|(seq, message)| Entry { seq, message }));
+        history.extend((turn * 4 + 1..).zip(messages).map(|(seq, message)| Entry::new(seq, message)));
     }
     history
 }

@@ -8,6 +8,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use krabba_types::{CallId, Message, Part, Role, ToolCall, ToolResult};
 
+use crate::build::Entry;
+
 /// The assistant line that ends a turn which was stopped, failed or was interrupted. It never varies, so that the prompt
 /// after it does not either.
 pub const ABORTED_LINE: &str = "[stopped before the answer was complete]";
@@ -26,8 +28,7 @@ pub fn repair(messages: Vec<Message>) -> Vec<Message> {
     let mut messages = messages.into_iter().peekable();
     let instructions = messages.next_if(|message| message.role == Role::System).map(|message| message.plain_text());
     let system = instructions.filter(|text| !text.trim().is_empty()).map(|text| Message::text(Role::System, text));
-    let numbered = (1_u64..).zip(messages);
-    let turns = turns(numbered);
+    let turns = turns((1_u64..).zip(messages).map(|(seq, message)| Entry::new(seq, message)));
     system.into_iter().chain(turns.into_iter().flat_map(|turn| turn.messages)).collect()
 }
 
@@ -42,15 +43,18 @@ pub(crate) struct Turn {
     pub(crate) messages: Vec<Message>,
 }
 
-/// Splits a stored history into turns and repairs each. The last one may be waiting for its answer; all others have one.
-pub(crate) fn turns(history: impl IntoIterator<Item = (u64, Message)>) -> Vec<Turn> {
+/// Splits a stored history into turns and repairs each. The last one may be waiting for its answer; all others have one. What stands
+/// inside a turn before the first question is dropped.
+pub(crate) fn turns(history: impl IntoIterator<Item = Entry>) -> Vec<Turn> {
     let mut drafts: Vec<Draft> = Vec::new();
-    for (seq, message) in history {
+    for entry in history {
+        let asks = entry.asks();
+        let Entry { seq, message, standing: _ } = entry;
         match (message.role, drafts.last_mut()) {
             (Role::User | Role::System, Some(draft)) if !draft.is_answered() => draft.ask(message),
-            (Role::User | Role::System, _) => drafts.push(Draft::new(seq, message)),
-            (Role::Assistant | Role::Tool, Some(draft)) => draft.follow_up(seq, message),
-            (Role::Assistant | Role::Tool, None) => {}
+            (Role::User | Role::System, _) if asks => drafts.push(Draft::new(seq, message)),
+            (Role::User | Role::System | Role::Assistant | Role::Tool, Some(draft)) => draft.follow_up(seq, message),
+            (Role::User | Role::System | Role::Assistant | Role::Tool, None) => {}
         }
     }
     let mut ids = Ids::default();
@@ -90,12 +94,7 @@ impl Draft {
 
     fn ask(&mut self, message: Message) {
         self.stored += 1;
-        let parts = message.parts.into_iter().filter(|part| match part {
-            Part::Text(text) => !text.is_empty(),
-            Part::Image(_) => true,
-            Part::Reasoning(_) | Part::ToolCall(_) | Part::ToolResult(_) => false,
-        });
-        self.question.extend(parts);
+        self.question.extend(words(message));
     }
 
     fn follow_up(&mut self, seq: u64, message: Message) {
@@ -120,17 +119,18 @@ impl Draft {
     }
 }
 
-/// One assistant message and the results of its calls.
+/// One assistant message, the results of its calls, and what we said about it in the person's place.
 #[derive(Default)]
 struct Step {
     parts: Vec<Part>,
     /// Per call: the id that it has in the history, and the repaired call.
     calls: Vec<(CallId, ToolCall)>,
     results: HashMap<CallId, VecDeque<ToolResult>>,
+    remark: Vec<Part>,
 }
 
 /// Groups what followed a question. Calls may be stored one by one, and text before or after them; a message belongs to the
-/// step before it as long as that one has no results. But text after calls whose results never come is a step of its own:
+/// step before it as long as that one has no results and no remark. But text after calls whose results never come is a step of its own:
 /// it ended the turn after the calls were interrupted.
 fn steps(answers: Vec<(u64, Message)>, ids: &mut Ids) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
@@ -139,10 +139,11 @@ fn steps(answers: Vec<(u64, Message)>, ids: &mut Ids) -> Vec<Step> {
         match (message.role, steps.last_mut()) {
             (Role::Tool, Some(step)) => step.result(message),
             (Role::Tool, None) => {}
-            (Role::User | Role::System | Role::Assistant, Some(step)) if step.goes_on_with(&message, rest.as_slice()) => {
-                step.say(seq, message, ids);
-            }
-            (Role::User | Role::System | Role::Assistant, _) => {
+            (Role::User | Role::System, Some(step)) => step.remark.extend(words(message)),
+            // Before the first answer it is a part of the question.
+            (Role::User | Role::System, None) => {}
+            (Role::Assistant, Some(step)) if step.goes_on_with(&message, rest.as_slice()) => step.say(seq, message, ids),
+            (Role::Assistant, _) => {
                 let mut step = Step::default();
                 step.say(seq, message, ids);
                 steps.push(step);
@@ -156,7 +157,7 @@ impl Step {
     fn goes_on_with(&self, message: &Message, later: &[(u64, Message)]) -> bool {
         let text = message.parts.iter().any(|part| matches!(part, Part::Text(text) if !text.is_empty()));
         let interrupted = !self.calls.is_empty() && !later.iter().flat_map(|(_, message)| results(message)).any(|result| self.made(result));
-        self.results.is_empty() && !(text && interrupted)
+        self.results.is_empty() && !self.has_remark() && !(text && interrupted)
     }
 
     fn made(&self, result: &ToolResult) -> bool {
@@ -192,10 +193,15 @@ impl Step {
         self.parts.iter().any(has_content)
     }
 
+    fn has_remark(&self) -> bool {
+        self.remark.iter().any(has_content)
+    }
+
     fn finish(mut self) -> Vec<Message> {
         if self.calls.is_empty() && !self.has_text() {
             self.parts.push(Part::Text(ABORTED_LINE.to_owned()));
         }
+        let remark = self.has_remark().then_some(Message { role: Role::User, parts: self.remark });
         let mut results = Vec::new();
         for (stored, call) in self.calls {
             let came = self.results.get_mut(&stored).and_then(VecDeque::pop_front);
@@ -213,8 +219,20 @@ impl Step {
             self.parts.push(Part::ToolCall(call));
             results.push(Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] });
         }
-        std::iter::once(Message { role: Role::Assistant, parts: self.parts }).chain(results).collect()
+        // A user message goes behind an answer only.
+        let ending = (remark.is_some() && !results.is_empty()).then(|| Message::text(Role::Assistant, ABORTED_LINE));
+        let answer = Message { role: Role::Assistant, parts: self.parts };
+        std::iter::once(answer).chain(results).chain(ending).chain(remark).collect()
     }
+}
+
+/// What a person can say.
+fn words(message: Message) -> impl Iterator<Item = Part> {
+    message.parts.into_iter().filter(|part| match part {
+        Part::Text(text) => !text.is_empty(),
+        Part::Image(_) => true,
+        Part::Reasoning(_) | Part::ToolCall(_) | Part::ToolResult(_) => false,
+    })
 }
 
 fn results(message: &Message) -> impl Iterator<Item = &ToolResult> {

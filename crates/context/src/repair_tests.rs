@@ -3,7 +3,8 @@ use krabba_types::{
 };
 use proptest::prelude::*;
 
-use crate::{ABORTED_LINE, Violation, check, repair};
+use crate::repair::turns;
+use crate::{ABORTED_LINE, Entry, Violation, check, repair};
 
 fn user(text: &str) -> Message {
     Message::text(Role::User, text)
@@ -117,6 +118,26 @@ fn user_messages_in_a_row_are_one_question_and_empty_ones_are_named() {
     let merged = Message { role: Role::User, parts: vec![Part::Text("a".to_owned()), Part::Text("b".to_owned())] };
     assert_eq!(repair(vec![user("a"), user(""), user("b")]), [merged]);
     assert_eq!(repair(vec![user("  ")]), [user("(empty message)")]);
+}
+
+#[test]
+fn what_is_said_in_the_persons_place_stays_in_its_turn() {
+    let ours = |seq| Entry::inside(seq, user("[krabba: again]"));
+    let history = [
+        ours(1),
+        Entry::new(2, user("a")),
+        Entry::new(3, assistant("?")),
+        ours(4),
+        Entry::new(5, calls(&["1"])),
+        Entry::new(6, result("1", "x")),
+        ours(7),
+    ];
+    let turns = turns(history);
+    let [turn] = turns.as_slice() else { panic!("{turns:?}") };
+    let again = || user("[krabba: again]");
+    let expected = [user("a"), assistant("?"), again(), calls(&["1"]), result("1", "x"), assistant(ABORTED_LINE), again()];
+    assert_eq!((turn.first_seq, turn.stored, turn.messages.as_slice()), (2, 6, expected.as_slice()));
+    assert_eq!(check(&turn.messages), Ok(()));
 }
 
 #[test]

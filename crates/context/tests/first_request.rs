@@ -39,7 +39,7 @@ fn first_request(dialect: Dialect, system: &SystemPrompt, window: u32, further: 
     let message = user_message(&at, [Part::Text("What is the weather like in Lund today?".to_owned())]);
     let built = build(&Input {
         system,
-        history: &[Entry { seq: 1, message }],
+        history: &[Entry::new(1, message)],
         keep_from: 0,
         note: None,
         route: &route,
