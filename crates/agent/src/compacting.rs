@@ -163,12 +163,12 @@ impl Task {
             match written.unwrap_or_else(late) {
                 Ok(text) => {
                     let label = history.label_before(&reference, piece.keep_from);
-                    self.lane.cut(CutRecord { keep_from: piece.keep_from, route: None, note: Some(text.clone()) }, label).await?;
+                    self.lane.cut(CutRecord::for_all(piece.keep_from, Some(text.clone())), label).await?;
                     note = Some(text);
                 }
                 Err(why) if self.occasion == Occasion::NearlyFull => return Ok(Compacted::Unnoted(why)),
                 Err(why) => {
-                    self.lane.cut(CutRecord { keep_from: told.keep_from(), route: None, note: None }, Label::Owner).await?;
+                    self.lane.cut(CutRecord::for_all(told.keep_from(), None), Label::Owner).await?;
                     return Ok(Compacted::Cut(self.sizes(&told, before, &reference).await?, why));
                 }
             }

@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use krabba_context::{ABORTED_LINE, Entry};
+use krabba_context::{ABORTED_LINE, Entry, TextLimits};
 use krabba_route::ResidencyPolicy;
 use krabba_store::{Event, EventKind, StoredEvent};
 use krabba_types::{Label, Message, ModelRef, Part, Residency, Role, Structured, Thinking, Timestamp, ToolCall, TurnId};
@@ -36,6 +36,7 @@ pub struct History {
     cut_for_all: u64,
     note: Option<Note>,
     cut_by_route: BTreeMap<ModelRef, u64>,
+    shortened: BTreeMap<ModelRef, TextLimits>,
     told_for: BTreeMap<ModelRef, u32>,
     unreadable: Vec<u64>,
 }
@@ -175,6 +176,11 @@ impl History {
         self.cut_by_route.get(route).copied().unwrap_or(0).max(self.cut_for_all)
     }
 
+    /// How much of single texts `route` still gets to see.
+    pub(crate) fn shortened_for(&self, route: &ModelRef) -> Option<&TextLimits> {
+        self.shortened.get(route)
+    }
+
     /// The smallest window in which `route` was asked since the prompt began as it does; `None` when it was not.
     pub(crate) fn told_for(&self, route: &ModelRef) -> Option<u32> {
         self.told_for.get(route).copied()
@@ -306,10 +312,15 @@ impl History {
         }
     }
 
-    /// A cut only ever moves on.
+    /// A cut only ever moves on, and a text only ever gets shorter.
     fn cut(&mut self, cut: CutRecord) {
         match cut.route {
             Some(route) => {
+                let limits = self.shortened.entry(route.clone()).or_default();
+                for (seq, tokens) in cut.shortened {
+                    let limit = limits.entry(seq).or_insert(tokens);
+                    *limit = tokens.min(*limit);
+                }
                 let before = self.cut_by_route.entry(route).or_default();
                 *before = cut.keep_from.max(*before);
             }

@@ -1,6 +1,6 @@
 //! Whatever was written down, and wherever the writing was killed, a valid conversation comes out of it.
 
-use krabba_context::{ABORTED_LINE, Entry, Input, Meter, Pictures, Standing, SystemPrompt};
+use krabba_context::{ABORTED_LINE, Entry, Input, Meter, Pictures, Standing, SystemPrompt, TextLimits};
 use krabba_store::{Event, EventKind, StoredEvent, UnreadableEvent};
 use krabba_types::{
     DoneReason, Fault, FaultKind, Label, ModelRef, Part, Phase, Residency, Role, SessionId, TemplateFamily, Timestamp, TurnId, Usage,
@@ -122,7 +122,7 @@ fn events_of_two_processes_are_sorted_out_by_turn() {
 
 #[test]
 fn cut_holds_for_its_route_and_never_moves_back() {
-    let cut = |keep_from, route| Record::Cut(CutRecord { keep_from, route, note: None });
+    let cut = |keep_from, route| Record::Cut(CutRecord { keep_from, route, note: None, shortened: TextLimits::new() });
     let events = log(vec![
         ("1", user("one")),
         ("1", answer("eins", Extent::Whole)),
@@ -135,6 +135,18 @@ fn cut_holds_for_its_route_and_never_moves_back() {
     let other = ModelRef::parse("ollama/llama3").unwrap();
     assert_eq!(texts(&history.conversation(&route(), None)), expected(&[(Role::User, "two"), (Role::Assistant, "zwei")]));
     assert_eq!(history.conversation(&other, None).len(), 4);
+}
+
+#[test]
+fn texts_that_were_shortened_for_a_route_stay_so() {
+    let cut = |limits: &[(u64, u32)]| {
+        let shortened = limits.iter().copied().collect();
+        Record::Cut(CutRecord { keep_from: 0, route: Some(route()), note: None, shortened })
+    };
+    let events = log(vec![("1", user("one")), ("1", cut(&[(1, 900), (4, 128)])), ("1", cut(&[(4, 500), (6, 128)]))]);
+    let history = history(&events);
+    assert_eq!(history.shortened_for(&route()), Some(&TextLimits::from([(1, 900), (4, 128), (6, 128)])));
+    assert_eq!(history.shortened_for(&ModelRef::parse("ollama/llama3").unwrap()), None);
 }
 
 #[test]
@@ -221,7 +233,7 @@ fn answer_to_a_guest_is_not_the_owners_own_material() {
     events.push(next(4, &untrusted));
     events.push(next(5, &guest));
     assert_eq!(history(&events).label_of_answer(&route()), guest.join(&untrusted));
-    let cut = Record::Cut(CutRecord { keep_from: 9, route: None, note: None }).event(None, Label::System, Timestamp(1)).unwrap();
+    let cut = Record::Cut(CutRecord::for_all(9, None)).event(None, Label::System, Timestamp(1)).unwrap();
     events.push(Event { seq: 6, turn: None, kind: cut.kind, body: cut.body, label: cut.label, ..events[0].clone() });
     assert_eq!(history(&events).label_of_answer(&route()), Label::Minted);
 }
@@ -234,7 +246,7 @@ fn records() -> impl Strategy<Value = Vec<(u8, Record)>> {
         2 => "[a-c]{0,3}".prop_map(|text| answer(&text, Extent::Aborted)),
         3 => Just(answered()),
         1 => Just(ended(Outcome::Interrupted)),
-        1 => (0_u64..20).prop_map(|keep_from| Record::Cut(CutRecord { keep_from, route: None, note: None })),
+        1 => (0_u64..20).prop_map(|keep_from| Record::Cut(CutRecord::for_all(keep_from, None))),
         1 => Just(Record::Notice(NoticeRecord { text: "n".to_owned() })),
     ];
     proptest::collection::vec((0_u8..5, record), 0..24)
@@ -257,6 +269,7 @@ proptest! {
                 system: &SystemPrompt::default(),
                 history: &history.conversation(&route(), Some(&TurnId::new("now"))),
                 keep_from: history.cut_for(&route()),
+                shortened: &TextLimits::new(),
                 note: None,
                 route: &route(),
                 family: TemplateFamily::ChatMl,
@@ -317,7 +330,7 @@ fn window_that_proves_larger_does_not_change_what_was_told() {
         let context = ContextRecord { window: Some(window), window_source: None, prompt_tokens, counted, cached_tokens: None };
         Record::Ended(EndRecord { attempts: vec![attempt], context: Some(context), ..EndRecord::bare(Outcome::Answered(DoneReason::Stop)) })
     };
-    let cut = Record::Cut(CutRecord { keep_from: 3, route: None, note: None });
+    let cut = Record::Cut(CutRecord::for_all(3, None));
     let events = log(vec![("1", user("hi")), ("1", in_window(8_192)), ("2", user("ho")), ("2", in_window(65_536)), ("2", cut)]);
     assert_eq!(history(&events[..2]).told_for(&route()), Some(8_192));
     assert_eq!(history(&events[..4]).told_for(&route()), Some(8_192));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use krabba_context::{Built, Entry, Input, Meter, Pictures, PromptError, Toolset, build, what_is_off};
+use krabba_context::{Built, Cut, Entry, Input, Meter, Pictures, PromptError, TextLimits, Toolset, build, what_is_off};
 use krabba_route::{Prepared, Prompt, TooLarge};
 use krabba_types::{Calling, ModelRef, ModelRequest, Params, RouteFacts, Thinking, ToolAbility, TurnId};
 
@@ -26,8 +26,8 @@ pub(crate) struct SessionPrompt {
 struct Made {
     /// Its size before correction.
     uncorrected: u32,
-    /// The first event that it kept, when it left more out than the request before.
-    keep_from: Option<u64>,
+    /// What it left out beyond the request before.
+    cut: Option<Cut>,
     /// What the model was not told for want of room.
     off: Option<String>,
 }
@@ -39,10 +39,13 @@ impl SessionPrompt {
 
     /// The cuts that were made on the way, to be remembered, so that the next request begins at the same place.
     pub(crate) fn cuts(&self) -> Vec<CutRecord> {
-        self.made()
-            .iter()
-            .filter_map(|(route, made)| Some(CutRecord { keep_from: made.keep_from?, route: Some(route.clone()), note: None }))
-            .collect()
+        let made = self.made();
+        let cuts = made.iter().filter_map(|(route, made)| {
+            let Cut { keep_from, shortened, .. } = made.cut.clone()?;
+            let shortened = shortened.map(|shortened| shortened.limits).unwrap_or_default();
+            Some(CutRecord { keep_from, route: Some(route.clone()), note: None, shortened })
+        });
+        cuts.collect()
     }
 
     /// The server of `route` counted `reported` tokens in the prompt.
@@ -75,17 +78,17 @@ impl Prompt for SessionPrompt {
         let view = View { shared: &self.shared, history: &self.history, reference, facts, opening };
         let tools = view.toolset();
         let built = view.build(&conversation).map_err(|error| too_large(&error, facts.window.value))?;
-        let keep_from = built.cut.as_ref().filter(|cut| cut.dropped > 0).map(|cut| cut.keep_from);
         // A window that turned out smaller makes a second request for the same route; its cut is the one that counts.
         let off = what_is_off(facts.window.value, &tools, &built.items);
         let cannot_act = facts.tools.filter(|tools| tools.value == ToolAbility::None && !opening.is_bare());
         let off = cannot_act.map(|tools| format!("{reference} calls no tools ({}): it answers without them", tools.source)).or(off);
-        self.made().insert(reference.clone(), Made { uncorrected: built.uncorrected, keep_from, off });
+        let cut = built.cut.as_ref().map(ToString::to_string);
+        self.made().insert(reference.clone(), Made { uncorrected: built.uncorrected, cut: built.cut, off });
         Ok(Prepared {
             // The router compares this with what the server counts and keeps a correction of its own; ours on top would
             // make every second count look like a prompt that the server cut.
             estimate: built.uncorrected,
-            cut: built.cut.as_ref().map(ToString::to_string),
+            cut,
             request: ModelRequest {
                 model: reference.model.clone(),
                 messages: built.messages,
@@ -131,10 +134,12 @@ impl View<'_> {
     pub(crate) fn with_input<T>(&self, conversation: &[Entry], work: impl FnOnce(&Input<'_>) -> T) -> T {
         let meter: Meter = self.shared.meters.of(self.reference);
         let tools = self.toolset();
+        let nothing = TextLimits::new();
         work(&Input {
             system: &self.opening.system,
             history: conversation,
             keep_from: self.history.cut_for(self.reference),
+            shortened: self.history.shortened_for(self.reference).unwrap_or(&nothing),
             note: self.history.note().map(|note| note.text.as_str()),
             route: self.reference,
             family: self.facts.family,

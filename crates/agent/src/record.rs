@@ -3,6 +3,7 @@
 //! A field that is added later has a default, so that a new krabba reads an old history. What an older krabba cannot
 //! read it leaves out of the prompt and says so; the raw event stays.
 
+use krabba_context::TextLimits;
 use krabba_store::{Event, EventKind, NewEvent};
 use krabba_types::{DoneReason, FactSource, Thinking};
 use krabba_types::{Fault, Label, ModelId, ModelRef, Part, Residency, Structured, Timestamp, ToolCall, ToolResult, TurnId, Usage};
@@ -264,7 +265,7 @@ pub enum Change {
     },
 }
 
-/// Older messages left the context. Nothing is deleted.
+/// Older messages left the context, or texts lost their middle. Nothing is deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CutRecord {
     /// The `seq` of the first event that stays.
@@ -275,6 +276,16 @@ pub struct CutRecord {
     /// What a model noted of them. It replaces the note before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// How many tokens each text of an event may have on that route from now on, by the event's `seq`.
+    #[serde(default, skip_serializing_if = "TextLimits::is_empty")]
+    pub shortened: TextLimits,
+}
+
+impl CutRecord {
+    /// What stands before an event leaves on all routes, and a note may take its place.
+    pub fn for_all(keep_from: u64, note: Option<String>) -> Self {
+        Self { keep_from, route: None, note, shortened: TextLimits::new() }
+    }
 }
 
 /// A line for the person.

@@ -18,6 +18,8 @@ const NEARLY_FULL_PERCENT: u64 = 80;
 const PIECE_PERCENT: u64 = 50;
 /// … and the share that the note takes.
 const NOTE_PERCENT: u64 = 10;
+/// The share of the window that a result which the model has not read yet keeps before the question is shortened.
+const READABLE_PERCENT: u64 = 10;
 /// A single text may take this share of the window …
 const LARGEST_TEXT_PERCENT: u64 = 60;
 /// … and is shortened to this one when it takes more.
@@ -71,6 +73,11 @@ impl Budget {
     /// The longest note.
     pub(crate) fn note(self) -> u32 {
         percent(self.window, NOTE_PERCENT)
+    }
+
+    /// What a result that the model has not read yet keeps before the question is shortened.
+    pub(crate) fn readable(self) -> u32 {
+        percent(self.window, READABLE_PERCENT)
     }
 
     /// What a text that is too large by itself is shortened to. `None` for one that is not. In uncorrected tokens, so that

@@ -3,15 +3,14 @@
 use krabba_types::{Message, ModelRef, Part, Role, TemplateFamily, ToolSpec};
 
 use crate::budget::Budget;
-use crate::cut::{Cut, Fitted, TooLarge, fit};
+use crate::conversation::{Conversation, TextLimits};
+use crate::cut::{Cut, Fitted, Room, TooLarge, fit};
 use crate::digest::digested;
 use crate::estimate::estimate_tokens;
-use crate::foreign::Reader;
 use crate::fragment::SystemPrompt;
 use crate::item::{Item, Source};
 use crate::measure::{ABOUT_TOOLS, message_tokens, tool_tokens, tools_bytes};
 use crate::meter::{Meter, Tokens};
-use crate::repair::{Turn, turns};
 
 /// A stored message and its place in the log.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +70,8 @@ pub struct Input<'session> {
     /// The first `seq` that an earlier cut on this route kept; 0 when there was none. The last question and all of its
     /// turn are always kept.
     pub keep_from: u64,
+    /// What earlier requests on this route left of single texts ([`crate::Shortened::limits`]).
+    pub shortened: &'session TextLimits,
     /// What a model noted of the turns before [`Input::keep_from`].
     pub note: Option<&'session str>,
     /// Who will read it.
@@ -105,8 +106,7 @@ pub struct Built {
     pub room: u32,
     /// What contributes how much: each fragment, each tool, what was said.
     pub items: Vec<Item>,
-    /// What was left out and was not yet at [`Input::keep_from`]; and, in every request of its turn, that the last message had
-    /// to be shortened.
+    /// What was left out beyond [`Input::keep_from`] and [`Input::shortened`].
     pub cut: Option<Cut>,
 }
 
@@ -126,17 +126,18 @@ pub enum PromptError {
 /// # Errors
 /// When there is no user message, or when instructions, tools and a shortened last message do not fit into the window.
 pub fn build(input: &Input<'_>) -> Result<Built, PromptError> {
-    let turns = turns_of(input);
-    if turns.is_empty() {
-        return Err(PromptError::NoUserMessage);
-    }
+    let budget = Budget::new(input.window, input.max_output, input.meter);
+    let conversation = Conversation::of(input, budget);
     let (system, mut items) = instructions(input);
     items.extend(input.tools.iter().map(Item::of_tool));
     let note = input.note.map(|note| digested(note, input.family));
     let noted = note.as_deref().map_or(0, estimate_tokens);
     let instructions = instruction_tokens(input.tools, system.as_ref());
-    let budget = Budget::new(input.window, input.max_output, input.meter);
-    let Fitted { turns, cut } = fit(turns, instructions.saturating_add(noted), budget, input.meter)?;
+    let room = Room { fixed: instructions.saturating_add(noted), budget, meter: input.meter };
+    let Fitted { turns, cut } = fit(input, conversation, room)?;
+    if turns.is_empty() {
+        return Err(PromptError::NoUserMessage);
+    }
 
     let mut conversation: Vec<Message> = turns.into_iter().flat_map(|turn| turn.messages).collect();
     items.extend(note.as_ref().map(|note| Item::of(Source::Conversation, "note".to_owned(), note)));
@@ -157,13 +158,6 @@ pub fn build(input: &Input<'_>) -> Result<Built, PromptError> {
     Ok(Built { messages, estimate, uncorrected, room, items, cut })
 }
 
-/// The turns that earlier cuts left, as the route's model gets to see them.
-pub(crate) fn turns_of(input: &Input<'_>) -> Vec<Turn> {
-    let reader = Reader { route: input.route, family: input.family, pictures: input.pictures };
-    let kept = input.history.get(first_kept(input.history, input.keep_from)..).unwrap_or_default();
-    turns(kept.iter().map(|entry| Entry { message: reader.sees(&entry.message), ..*entry }))
-}
-
 /// The system message, and what its pieces contribute.
 pub(crate) fn instructions(input: &Input<'_>) -> (Option<Message>, Vec<Item>) {
     let (system, items) = input.system.render(input.family, input.told_for.min(input.window), tools_bytes(input.tools));
@@ -177,7 +171,7 @@ pub(crate) fn instruction_tokens(tools: &[ToolSpec], system: Option<&Message>) -
 }
 
 /// Where the history begins: at `keep_from`, but never after the last question.
-fn first_kept(history: &[Entry], keep_from: u64) -> usize {
+pub(crate) fn first_kept(history: &[Entry], keep_from: u64) -> usize {
     let asked = |index: usize| history.get(index).is_some_and(Entry::asks);
     let from = history.iter().position(|entry| entry.seq >= keep_from).unwrap_or(history.len());
     let mut question = (0..history.len()).rev().find(|index| asked(*index)).unwrap_or(from);

@@ -5,17 +5,20 @@ use krabba_types::{
 use proptest::prelude::*;
 
 use crate::repair_tests::log;
-use crate::{ABORTED_LINE, Built, Cut, Entry, Input, Meter, Occasion, Pictures, PromptError, SystemPrompt, build, check, digest};
+use crate::{
+    ABORTED_LINE, Built, Cut, Entry, Input, Meter, Occasion, Pictures, PromptError, SystemPrompt, TextLimits, build, check, digest,
+};
 
 fn route(model: &str) -> ModelRef {
     ModelRef::new(ProviderId::new("local"), ModelId::new(model))
 }
 
 /// A session with one route, and what its requests depend on.
-struct Session {
+pub(crate) struct Session {
     system: SystemPrompt,
-    history: Vec<Entry>,
+    pub(crate) history: Vec<Entry>,
     keep_from: u64,
+    pub(crate) shortened: TextLimits,
     route: ModelRef,
     family: TemplateFamily,
     pictures: Pictures,
@@ -24,11 +27,12 @@ struct Session {
 }
 
 impl Session {
-    fn new(window: u32) -> Self {
+    pub(crate) fn new(window: u32) -> Self {
         Self {
             system: SystemPrompt::default(),
             history: Vec::new(),
             keep_from: 0,
+            shortened: TextLimits::new(),
             route: route("m"),
             family: TemplateFamily::Unknown,
             pictures: Pictures::Stubbed,
@@ -37,16 +41,16 @@ impl Session {
         }
     }
 
-    fn say(&mut self, message: Message) {
+    pub(crate) fn say(&mut self, message: Message) {
         let seq = self.history.len() as u64 + 1;
         self.history.push(Entry::new(seq, message));
     }
 
-    fn user(&mut self, text: &str) {
+    pub(crate) fn user(&mut self, text: &str) {
         self.say(Message::text(Role::User, text));
     }
 
-    fn assistant(&mut self, text: &str) {
+    pub(crate) fn assistant(&mut self, text: &str) {
         self.say(Message::text(Role::Assistant, text));
     }
 
@@ -55,6 +59,7 @@ impl Session {
             system: &self.system,
             history: &self.history,
             keep_from: self.keep_from,
+            shortened: &self.shortened,
             note: None,
             route: &self.route,
             family: self.family,
@@ -67,12 +72,12 @@ impl Session {
         }
     }
 
-    fn build(&self) -> Result<Built, PromptError> {
+    pub(crate) fn build(&self) -> Result<Built, PromptError> {
         build(&self.input())
     }
 }
 
-fn call(id: &str, argument: &str) -> Message {
+pub(crate) fn call(id: &str, argument: &str) -> Message {
     let mut arguments = JsonObject::new();
     arguments.insert("query".to_owned(), argument.into());
     Message {
@@ -81,17 +86,18 @@ fn call(id: &str, argument: &str) -> Message {
     }
 }
 
-fn result(id: &str, text: &str) -> Message {
+pub(crate) fn result(id: &str, text: &str) -> Message {
     let result = ToolResult { call: CallId::new(id), name: "find".to_owned(), text: text.to_owned(), is_error: false, images: Vec::new() };
     Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] }
 }
 
-/// The next request; a cut holds from then on.
-fn request(session: &mut Session) -> Built {
+/// The next request; what is cut and shortened stays so from then on.
+pub(crate) fn request(session: &mut Session) -> Built {
     let built = session.build().unwrap();
     if let Some(cut) = &built.cut {
         assert!(cut.keep_from > session.keep_from || cut.shortened.is_some(), "{cut:?} after {}", session.keep_from);
         session.keep_from = session.keep_from.max(cut.keep_from);
+        session.shortened.extend(cut.shortened.iter().flat_map(|shortened| &shortened.limits));
     }
     built
 }
@@ -184,12 +190,12 @@ fn a_message_larger_than_the_window_loses_its_middle_visibly() {
     assert!(text.starts_with("BEGIN the quick") && text.ends_with("lazy dog.  END"), "{text}");
     assert!(text.contains("tokens are left out here"), "{text}");
     let cut = built.cut.unwrap();
-    let shortened = cut.shortened.unwrap();
+    let shortened = cut.shortened.clone().unwrap();
     assert_eq!(
         cut.to_string(),
-        format!("left about {} tokens out of the middle of the last message", crate::fit::grouped(shortened.tokens))
+        format!("left about {} tokens out of the middle of the last message", crate::fit::grouped(shortened.of_question))
     );
-    assert!(shortened.tokens > 7_000 && built.estimate.count <= 3_072, "{shortened:?} {}", built.estimate);
+    assert!(shortened.of_question > 7_000 && built.estimate.count <= 3_072, "{shortened:?} {}", built.estimate);
 
     session.assistant("read");
     session.user("and?");

@@ -1,18 +1,19 @@
 //! What leaves a prompt that does not fit. No model is asked: whole turns go, oldest first, so that calls stay with their
-//! results; and when the last turn alone is too large, its largest texts lose their middle.
+//! results; and when the last turn alone is too large, what was done in it loses its middle, oldest first too. Both make more room than
+//! is needed, and are remembered, so that the requests that follow repeat what this one begins with.
 
 use std::fmt;
 
-use krabba_types::{Message, Part, grouped};
+use krabba_types::{Role, grouped};
 
 use crate::budget::Budget;
-use crate::estimate::estimate_tokens;
-use crate::fit::keep_ends;
+use crate::build::Input;
+use crate::conversation::{Conversation, TextLimits};
 use crate::measure::message_tokens;
 use crate::meter::Meter;
 use crate::repair::Turn;
 
-/// What was left out of a prompt. Its [`fmt::Display`] is the line for the person.
+/// What was left out of a prompt and was not left out before. Its [`fmt::Display`] is the line for the person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
     /// The `seq` of the first message that stays: [`Input::keep_from`] of the next request.
@@ -23,29 +24,37 @@ pub struct Cut {
     pub of: usize,
     /// About how many tokens left with them.
     pub tokens: u32,
-    /// What the last message lost.
+    /// What the last turn lost.
     pub shortened: Option<Shortened>,
 }
 
-/// The last message lost its middle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Texts of the last turn lost their middle.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shortened {
-    /// About how many tokens are missing.
-    pub tokens: u32,
+    /// What joins [`Input::shortened`] in the next request.
+    pub limits: TextLimits,
+    /// About how many tokens of the question are missing.
+    pub of_question: u32,
+    /// About how many tokens are missing in what was done to answer it.
+    pub of_work: u32,
 }
 
 impl fmt::Display for Cut {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.dropped > 0 {
-            write!(formatter, "cut {} of {} messages, about {} tokens", self.dropped, self.of, grouped(self.tokens))?;
+        let Self { keep_from: _, dropped, of, tokens, shortened } = self;
+        let of_question = shortened.as_ref().map_or(0, |shortened| shortened.of_question);
+        let of_work = shortened.as_ref().map_or(0, |shortened| shortened.of_work);
+        let mut lines = Vec::new();
+        if *dropped > 0 {
+            lines.push(format!("cut {dropped} of {of} messages, about {} tokens", grouped(*tokens)));
         }
-        match self.shortened {
-            Some(shortened) => {
-                let joint = if self.dropped > 0 { "; " } else { "" };
-                write!(formatter, "{joint}left about {} tokens out of the middle of the last message", grouped(shortened.tokens))
-            }
-            None => Ok(()),
+        if of_question > 0 {
+            lines.push(format!("left about {} tokens out of the middle of the last message", grouped(of_question)));
         }
+        if of_work > 0 {
+            lines.push(format!("left about {} tokens out of what was done so far in this turn", grouped(of_work)));
+        }
+        formatter.write_str(&lines.join("; "))
     }
 }
 
@@ -73,46 +82,118 @@ pub(crate) struct Fitted {
     pub(crate) cut: Option<Cut>,
 }
 
-/// Makes `turns` fit beside `fixed` uncorrected tokens of system prompt and tools.
-pub(crate) fn fit(mut turns: Vec<Turn>, fixed: u32, budget: Budget, meter: &Meter) -> Result<Fitted, TooLarge> {
-    let mut lost = 0;
-    let last = turns.len().saturating_sub(1);
-    for (index, turn) in turns.iter_mut().enumerate() {
-        let tokens = shorten_giants(turn, budget);
-        if index == last {
-            lost = tokens;
-        }
+/// What a prompt is to fit into.
+#[derive(Clone, Copy)]
+pub(crate) struct Room<'meter> {
+    /// Uncorrected tokens of system prompt, tools and note.
+    pub(crate) fixed: u32,
+    pub(crate) budget: Budget,
+    pub(crate) meter: &'meter Meter,
+}
+
+impl Room<'_> {
+    fn excess(self, turns: &[Turn]) -> u32 {
+        self.meter.correct(self.tokens(turns)).saturating_sub(self.budget.prompt())
     }
-    let costs: Vec<u32> = turns.iter().map(turn_tokens).collect();
-    let excess = |history: u32| meter.correct(fixed.saturating_add(history)).saturating_sub(budget.prompt());
+
+    /// Before correction.
+    fn tokens(self, turns: &[Turn]) -> u32 {
+        turns.iter().map(turn_tokens).fold(self.fixed, u32::saturating_add)
+    }
+
+    /// What history has after a cut.
+    fn recent(self) -> u32 {
+        self.budget.recent(self.meter.correct(self.fixed))
+    }
+}
+
+/// Makes the conversation of `input` fit.
+pub(crate) fn fit(input: &Input<'_>, mut conversation: Conversation, room: Room<'_>) -> Result<Fitted, TooLarge> {
+    let mut turns = conversation.turns();
     let mut cut = None;
-    if excess(total(&costs)) > 0 {
-        let dropped = drop_until(&costs, meter, budget.recent(meter.correct(fixed)));
+    if room.excess(&turns) > 0 {
+        let costs: Vec<u32> = turns.iter().map(turn_tokens).collect();
+        let dropped = drop_until(&costs, room.meter, room.recent());
         if dropped > 0 {
-            cut = Some(cut_at(&turns, &costs, dropped, meter));
-            turns.drain(..dropped);
+            let made = cut_at(&turns, &costs, dropped, room.meter);
+            conversation.drop_before(made.keep_from);
+            turns = conversation.turns();
+            cut = Some(made);
         }
     }
-    let history = |turns: &[Turn]| turns.iter().map(turn_tokens).fold(0, u32::saturating_add);
-    while excess(history(&turns)) > 0 {
-        let by_tokens = excess(history(&turns));
-        let Some(tokens) = turns.last_mut().and_then(|turn| shorten_largest(turn, by_tokens)) else {
-            return Err(TooLarge { by_tokens, window: budget.window(), instructions: meter.correct(fixed) });
-        };
-        lost += tokens;
+    let begin = turns.last().map_or(0, |turn| turn.first_seq);
+    if room.excess(&turns) > 0 {
+        shorten(&mut conversation, begin, room);
+        turns = conversation.turns();
     }
-    if lost > 0 {
-        let shortened = Some(Shortened { tokens: meter.correct(lost) });
-        let keep_from = turns.first().map_or(0, |turn| turn.first_seq);
+    let by_tokens = room.excess(&turns);
+    if by_tokens > 0 {
+        return Err(TooLarge { by_tokens, window: room.budget.window(), instructions: room.meter.correct(room.fixed) });
+    }
+    if let Some(shortened) = shortened(&conversation, begin, input.shortened, room.meter) {
         let of = turns.iter().map(|turn| turn.stored).sum();
-        let whole = cut.unwrap_or(Cut { keep_from, dropped: 0, of, tokens: 0, shortened });
-        cut = Some(Cut { shortened, ..whole });
+        let cut = cut.get_or_insert(Cut { keep_from: input.keep_from, dropped: 0, of, tokens: 0, shortened: None });
+        cut.shortened = Some(shortened);
     }
     Ok(Fitted { turns, cut })
 }
 
-/// The smallest text that is worth keeping of a message, in tokens.
+/// What a text keeps at least, but for the oldest where even that is too much, in tokens.
 const SMALLEST_REST: u32 = 128;
+
+/// Shortens the turn that begins with the message `begin`. What the model has read and answered goes first, oldest first, then what it
+/// is to read now, as long as that stays readable, and then the question.
+fn shorten(conversation: &mut Conversation, begin: u64, room: Room<'_>) {
+    let entries = conversation.from(begin);
+    let answered = entries.iter().rposition(|entry| entry.message.role == Role::Assistant).unwrap_or(0);
+    let (mut question, mut older, mut newest, mut unread) = (Vec::new(), Vec::new(), Vec::new(), 0_u32);
+    for (index, entry) in entries.iter().enumerate() {
+        match entry.message.role {
+            Role::User | Role::System => question.push(entry.seq),
+            Role::Assistant | Role::Tool if index <= answered => older.push(entry.seq),
+            Role::Assistant | Role::Tool => {
+                newest.push(entry.seq);
+                unread = unread.saturating_add(message_tokens(&entry.message));
+            }
+        }
+    }
+    let Room { budget, meter, fixed } = room;
+    let goal = meter.correct(fixed).saturating_add(room.recent());
+    // What comes next may be as large as what came last.
+    let without_next = budget.prompt().saturating_sub(meter.correct(unread)).min(budget.nearly_full());
+    for (rest, above) in [(SMALLEST_REST, budget.prompt()), (0, without_next)] {
+        let mut tokens = room.tokens(&conversation.turns());
+        if meter.correct(tokens) > above {
+            for seq in &older {
+                if meter.correct(tokens) > goal {
+                    tokens = tokens.saturating_sub(conversation.limit(&[*seq], rest));
+                }
+            }
+        }
+    }
+    for (group, rest) in [(&newest, budget.readable()), (&question, SMALLEST_REST), (&newest, SMALLEST_REST)] {
+        let mut tokens = conversation.largest(group);
+        while tokens > rest && room.excess(&conversation.turns()) > 0 {
+            tokens = (tokens - tokens.div_ceil(4)).max(rest);
+            conversation.limit(group, tokens);
+        }
+    }
+}
+
+/// What the turn that begins with the message `begin` lost since it was `told`.
+fn shortened(conversation: &Conversation, begin: u64, told: &TextLimits, meter: &Meter) -> Option<Shortened> {
+    let mut lost = Shortened { limits: TextLimits::new(), of_question: 0, of_work: 0 };
+    for entry in conversation.from(begin) {
+        let Some((limit, tokens)) = conversation.loss(entry, told) else { continue };
+        lost.limits.insert(entry.seq, limit);
+        match entry.message.role {
+            Role::User | Role::System => lost.of_question = lost.of_question.saturating_add(tokens),
+            Role::Assistant | Role::Tool => lost.of_work = lost.of_work.saturating_add(tokens),
+        }
+    }
+    let (of_question, of_work) = (meter.correct(lost.of_question), meter.correct(lost.of_work));
+    (!lost.limits.is_empty()).then_some(Shortened { of_question, of_work, ..lost })
+}
 
 /// How many turns leave from the beginning until the rest, corrected, is no more than `goal`. Never the last one.
 pub(crate) fn drop_until(costs: &[u32], meter: &Meter, goal: u32) -> usize {
@@ -144,39 +225,4 @@ pub(crate) fn turn_tokens(turn: &Turn) -> u32 {
 
 pub(crate) fn total(costs: &[u32]) -> u32 {
     costs.iter().copied().fold(0, u32::saturating_add)
-}
-
-/// Shortens every text that is too large for the window by itself, and says how many tokens are missing. It depends on
-/// the text and the window alone, so a message that was shortened once looks the same in every later request.
-fn shorten_giants(turn: &mut Turn, budget: Budget) -> u32 {
-    let mut missing = 0;
-    for text in turn.messages.iter_mut().flat_map(texts) {
-        let tokens = estimate_tokens(text);
-        if let Some(kept) = budget.shortened(tokens) {
-            *text = keep_ends(text, kept);
-            missing += tokens.saturating_sub(estimate_tokens(text));
-        }
-    }
-    missing
-}
-
-/// Takes at least `by_tokens` out of the largest text of a turn, or as much as it has. `None` when no text is large enough
-/// to lose anything.
-fn shorten_largest(turn: &mut Turn, by_tokens: u32) -> Option<u32> {
-    let text = turn.messages.iter_mut().flat_map(texts).max_by_key(|text| estimate_tokens(text))?;
-    let tokens = estimate_tokens(text);
-    let kept = tokens.saturating_sub(by_tokens.saturating_add(by_tokens / 4 + 16)).max(SMALLEST_REST);
-    let shorter = keep_ends(text, kept);
-    let missing = tokens.checked_sub(estimate_tokens(&shorter)).filter(|missing| *missing > 0)?;
-    *text = shorter;
-    Some(missing)
-}
-
-/// The texts of a message that may be shortened.
-fn texts(message: &mut Message) -> impl Iterator<Item = &mut String> {
-    message.parts.iter_mut().filter_map(|part| match part {
-        Part::Text(text) => Some(text),
-        Part::ToolResult(result) => Some(&mut result.text),
-        Part::Image(_) | Part::Reasoning(_) | Part::ToolCall(_) => None,
-    })
 }

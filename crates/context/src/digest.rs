@@ -8,7 +8,8 @@ use krabba_markup::neutralise;
 use krabba_types::{Message, Part, Role, TemplateFamily};
 
 use crate::budget::Budget;
-use crate::build::{Input, instruction_tokens, instructions, turns_of};
+use crate::build::{Input, instruction_tokens, instructions};
+use crate::conversation::Conversation;
 use crate::cut::{drop_until, total, turn_tokens};
 use crate::estimate::estimate_tokens;
 use crate::fit::keep_ends;
@@ -53,11 +54,11 @@ pub struct Piece {
 
 /// What leaves, or `None` when nothing does: there is room, or nothing but the last turn.
 pub fn digest(input: &Input<'_>, occasion: Occasion) -> Option<Digest> {
-    let turns = turns_of(input);
+    let budget = Budget::new(input.window, input.max_output, input.meter);
+    let turns = Conversation::of(input, budget).turns();
     let costs: Vec<u32> = turns.iter().map(turn_tokens).collect();
     let fixed = input.meter.correct(instruction_tokens(input.tools, instructions(input).0.as_ref()));
     let present = input.meter.correct(total(&costs));
-    let budget = Budget::new(input.window, input.max_output, input.meter);
     let goal = match occasion {
         Occasion::NearlyFull if fixed.saturating_add(present) <= budget.nearly_full() => return None,
         Occasion::NearlyFull => budget.recent(fixed),

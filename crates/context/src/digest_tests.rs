@@ -2,15 +2,18 @@ use krabba_types::{
     CallChannel, CallId, JsonObject, Message, ModelId, ModelRef, Part, ProviderId, Role, TemplateFamily, ToolCall, ToolResult,
 };
 
-use crate::{Digest, Entry, Input, Meter, Occasion, Pictures, SystemPrompt, build, digest, estimate_tokens};
+use crate::{Digest, Entry, Input, Meter, Occasion, Pictures, SystemPrompt, TextLimits, build, digest, estimate_tokens};
 
 const WINDOW: u32 = 8_192;
+
+const NOTHING: &TextLimits = &TextLimits::new();
 
 fn input<'a>(history: &'a [Entry], system: &'a SystemPrompt, route: &'a ModelRef, meter: &'a Meter) -> Input<'a> {
     Input {
         system,
         history,
         keep_from: 0,
+        shortened: NOTHING,
         note: None,
         route,
         family: TemplateFamily::ChatMl,

@@ -12,8 +12,9 @@
 //!   at once, so that the next cut is far away.
 //! - **The list is valid for the strictest template** ([`check`] says what that means), wherever the event log broke off:
 //!   [`repair`] pairs calls with results, closes turns that were stopped, and keeps user and assistant in turns.
-//! - **It fits.** The answer has a reserved share of the window; what does not fit leaves by whole turns, oldest first. A
-//!   last message that is too large by itself loses its middle, visibly. What was cut is said; what cannot fit is
+//! - **It fits.** The answer has a reserved share of the window; what does not fit leaves by whole turns, oldest first. In a
+//!   last turn that is too large by itself, what was done loses its middle, visibly, oldest first, and the question last; so it stays in
+//!   later requests ([`Input::shortened`]). What was cut is said; what cannot fit is
 //!   [`TooLarge`], with the number of tokens.
 //! - **Older turns can be noted.** [`digest`] says which turns leave before the window is full or at a person's word, and in which
 //!   pieces a model reads them; the note that it wrote ([`Input::note`]) stands at the beginning of the first message that stays.
@@ -35,6 +36,7 @@ mod budget;
 mod build;
 mod check;
 mod circumstances;
+mod conversation;
 mod cut;
 mod digest;
 mod estimate;
@@ -54,6 +56,8 @@ mod build_tests;
 #[cfg(test)]
 mod circumstances_tests;
 #[cfg(test)]
+mod cut_tests;
+#[cfg(test)]
 mod digest_tests;
 #[cfg(test)]
 mod estimate_tests;
@@ -71,6 +75,7 @@ mod workspace_tests;
 pub use build::{Built, Entry, Input, Pictures, PromptError, Standing, build};
 pub use check::{Violation, check};
 pub use circumstances::{Circumstances, user_message};
+pub use conversation::TextLimits;
 pub use cut::{Cut, Shortened, TooLarge};
 pub use digest::{Digest, Occasion, Piece, digest};
 pub use estimate::estimate_tokens;

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use krabba_context::{
-    Circumstances, Entry, Fragment, Input, Meter, Pictures, SystemPrompt, Toolset, WorkspaceFile, build, check, user_message,
+    Circumstances, Entry, Fragment, Input, Meter, Pictures, SystemPrompt, TextLimits, Toolset, WorkspaceFile, build, check, user_message,
 };
 use krabba_dialect::{Shape, encode};
 use krabba_types::{
@@ -41,6 +41,7 @@ fn first_request(dialect: Dialect, system: &SystemPrompt, window: u32, further: 
         system,
         history: &[Entry::new(1, message)],
         keep_from: 0,
+        shortened: &TextLimits::new(),
         note: None,
         route: &route,
         family: TemplateFamily::ChatMl,
