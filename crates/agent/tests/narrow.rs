@@ -57,3 +57,12 @@ async fn question_stays_when_an_answer_was_mended_before() {
     assert!(requests[1].contains("[krabba: "), "{}", requests[1]);
     assert!(requests.iter().all(|request| request.contains(QUESTION)));
 }
+
+#[tokio::test]
+async fn answer_comes_after_a_call_as_long_as_the_window() {
+    let long = "so it is written down, ".repeat(900);
+    let answers = [format!("{{tool_call: {{name: 'run', arguments: {{command: '{long}'}}}}}}"), "{text: 'Done.'}".to_owned()];
+    let (requests, lines) = ask(&answers).await;
+    assert!(requests[1].contains(QUESTION) && requests[1].contains("tokens are left out here"), "{}", requests[1]);
+    assert_eq!(lines.iter().filter(|line| line.contains(SHORTENED)).count(), 1, "{lines:?}");
+}

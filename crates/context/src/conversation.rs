@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 
 use krabba_types::{Message, Part};
+use serde_json::Value;
 
 use crate::budget::Budget;
 use crate::build::{Entry, Input, first_kept};
 use crate::estimate::estimate_tokens;
 use crate::fit::keep_ends;
 use crate::foreign::Reader;
-use crate::measure::message_tokens;
 use crate::repair::{Turn, turns};
 
 /// How many tokens each text of a stored message may have, by the message's `seq`. Before correction, so that what a server reports
@@ -44,7 +44,7 @@ impl Conversation {
     /// As the model reads it.
     pub(crate) fn turns(&self) -> Vec<Turn> {
         turns(self.entries.iter().map(|entry| {
-            let message = shortened(&entry.message, self.limits.get(&entry.seq));
+            let (message, _) = shortened(&entry.message, self.limits.get(&entry.seq));
             Entry { message, ..*entry }
         }))
     }
@@ -78,9 +78,9 @@ impl Conversation {
     /// The limits of this stored message beyond `before`, where it makes a difference, and about how many tokens that is.
     pub(crate) fn loss(&self, entry: &Entry, before: &TextLimits) -> Option<(u32, u32)> {
         let limit = self.limits.get(&entry.seq)?;
-        let told = shortened(&entry.message, before.get(&entry.seq));
-        let tells = shortened(&entry.message, Some(limit));
-        (tells != told).then(|| (*limit, message_tokens(&told).saturating_sub(message_tokens(&tells))))
+        let (told, lost_before) = shortened(&entry.message, before.get(&entry.seq));
+        let (tells, lost) = shortened(&entry.message, Some(limit));
+        (tells != told).then(|| (*limit, lost.saturating_sub(lost_before).max(1)))
     }
 }
 
@@ -93,29 +93,45 @@ fn largest(entry: &mut Entry) -> u32 {
     texts(&mut entry.message).into_iter().map(|text| estimate_tokens(text)).max().unwrap_or(0)
 }
 
-/// A message whose texts keep their ends where they are longer than `limit`. The mark between the ends counts, so that a text of about
-/// its length stays whole.
-fn shortened(message: &Message, limit: Option<&u32>) -> Message {
-    let mut message = message.clone();
-    let Some(limit) = limit else { return message };
+/// A message whose texts keep their ends where they are longer than `limit`, and how many tokens it lost. The mark between the ends
+/// counts, so that a text of about its length stays whole.
+fn shortened(message: &Message, limit: Option<&u32>) -> (Message, u32) {
+    let (mut message, mut lost) = (message.clone(), 0_u32);
+    let Some(limit) = limit else { return (message, lost) };
     for text in texts(&mut message) {
         let tokens = estimate_tokens(text);
         if tokens > *limit {
             let ends = keep_ends(text, *limit);
-            if estimate_tokens(&ends) < tokens {
+            let fewer = tokens.saturating_sub(estimate_tokens(&ends));
+            if fewer > 0 {
                 *text = ends;
+                lost = lost.saturating_add(fewer);
             }
         }
     }
-    message
+    (message, lost)
 }
 
-/// The texts of a message that may be shortened.
+/// The texts of a message that may be shortened. Thoughts may be unless their provider vouches for them as they are.
 fn texts(message: &mut Message) -> Vec<&mut String> {
-    let texts = message.parts.iter_mut().filter_map(|part| match part {
-        Part::Text(text) => Some(text),
-        Part::ToolResult(result) => Some(&mut result.text),
-        Part::Image(_) | Part::Reasoning(_) | Part::ToolCall(_) => None,
-    });
-    texts.collect()
+    let mut texts = Vec::new();
+    for part in &mut message.parts {
+        match part {
+            Part::Text(text) => texts.push(text),
+            Part::ToolResult(result) => texts.push(&mut result.text),
+            Part::ToolCall(call) => call.arguments.values_mut().for_each(|value| strings(value, &mut texts)),
+            Part::Reasoning(reasoning) if reasoning.origin.artefact.is_none() => texts.push(&mut reasoning.text),
+            Part::Reasoning(_) | Part::Image(_) => {}
+        }
+    }
+    texts
+}
+
+fn strings<'value>(value: &'value mut Value, texts: &mut Vec<&'value mut String>) {
+    match value {
+        Value::String(text) => texts.push(text),
+        Value::Array(values) => values.iter_mut().for_each(|value| strings(value, texts)),
+        Value::Object(object) => object.values_mut().for_each(|value| strings(value, texts)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }

@@ -1,4 +1,5 @@
-use krabba_types::{Message, Part};
+use krabba_types::{Message, Part, Reasoning, ReasoningOrigin};
+use serde_json::json;
 
 use crate::build_tests::{Session, call, request, result};
 use crate::{Built, Cut, Shortened, TextLimits, check};
@@ -66,6 +67,43 @@ fn a_turn_of_very_many_steps_fits() {
         step(&mut session, number, 60);
         let built = request(&mut session);
         assert!(built.estimate.count <= 6_144, "step {number}: {}", built.estimate);
+    }
+}
+
+#[test]
+fn a_long_argument_of_a_call_that_was_made_leaves_room_to_go_on() {
+    let mut session = Session::new(8_192);
+    session.user("write it down");
+    let mut wrote = call("c1", "x");
+    let Some(Part::ToolCall(write)) = wrote.parts.first_mut() else { panic!("{wrote:?}") };
+    let text = "a line of the file\n".repeat(1_200);
+    write.arguments.insert("edits".to_owned(), json!([{ "path": "a.txt", "text": text, "line": 7 }]));
+    session.say(wrote);
+    session.say(result("c1", "written"));
+    let built = request(&mut session);
+    assert_eq!((check(&built.messages), results(&built)), (Ok(()), vec!["written"]));
+    let calls = built.messages.iter().flat_map(|message| &message.parts).find_map(|part| match part {
+        Part::ToolCall(call) => Some(&call.arguments),
+        Part::Text(_) | Part::Image(_) | Part::Reasoning(_) | Part::ToolResult(_) => None,
+    });
+    let arguments = calls.unwrap();
+    let told = arguments["edits"][0]["text"].as_str().unwrap();
+    assert!(told.starts_with("a line of the file\n") && told.ends_with("a line of the file\n") && is_cut(told), "{told}");
+    assert_eq!(arguments["edits"], json!([{ "path": "a.txt", "text": told, "line": 7 }]));
+    assert_eq!(session.build().unwrap(), Built { cut: None, ..built });
+}
+
+#[test]
+fn thoughts_of_earlier_steps_leave_room_to_go_on() {
+    let mut session = Session::new(8_192);
+    session.user("think hard");
+    for number in 0..9 {
+        let origin = ReasoningOrigin { route: session.route.clone(), field: "reasoning".to_owned(), artefact: None };
+        let mut thinking = call(&format!("c{number}"), "x");
+        thinking.parts.insert(0, Part::Reasoning(Reasoning { text: "and yet, perhaps, ".repeat(200), origin }));
+        session.say(thinking);
+        session.say(result(&format!("c{number}"), "found"));
+        assert_eq!(check(&request(&mut session).messages), Ok(()));
     }
 }
 
