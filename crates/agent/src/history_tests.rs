@@ -1,51 +1,55 @@
 //! Whatever was written down, and wherever the writing was killed, a valid conversation comes out of it.
 
-use krabba_context::{ABORTED_LINE, Entry, Input, Meter, Pictures, Standing, SystemPrompt, TextLimits};
+use krabba_context::{ABORTED_LINE, Entry, Standing, TextLimits};
 use krabba_store::{Event, EventKind, StoredEvent, UnreadableEvent};
-use krabba_types::{
-    DoneReason, Fault, FaultKind, Label, ModelRef, Part, Phase, Residency, Role, SessionId, TemplateFamily, Timestamp, TurnId, Usage,
-};
+use krabba_types::{DoneReason, Fault, FaultKind, Label, ModelRef, Part, Phase, Residency, Role, SessionId, Timestamp, TurnId, Usage};
 use proptest::prelude::*;
 use serde_json::json;
 
 use crate::History;
 use crate::record::{
-    AssistantRecord, AttemptRecord, Change, ContextRecord, Counted, CutRecord, EndRecord, Extent, NoticeRecord, Outcome, Record,
-    StartRecord, UserRecord,
+    AssistantRecord, AttemptRecord, Change, ContextRecord, Counted, CutRecord, EndRecord, Extent, Outcome, Record, StartRecord, UserRecord,
 };
+use crate::request_tests::records;
 
-fn route() -> ModelRef {
+pub(crate) fn route() -> ModelRef {
     ModelRef::parse("lmstudio/qwen3").unwrap()
 }
 
-fn log(records: Vec<(&str, Record)>) -> Vec<Event> {
+pub(crate) fn log(records: Vec<(&str, Record)>) -> Vec<Event> {
     (1..)
         .zip(records)
         .map(|(seq, (turn, record))| {
             let turn = TurnId::new(turn);
-            let new = record.event(Some(&turn), Label::Owner, Timestamp(i64::try_from(seq).unwrap())).unwrap();
+            let label = if is_ours(&record) { Label::System } else { Label::Owner };
+            let new = record.event(Some(&turn), label, Timestamp(i64::try_from(seq).unwrap())).unwrap();
             Event { session: SessionId::new("s"), seq, turn: new.turn, kind: new.kind, body: new.body, label: new.label, at: new.at }
         })
         .collect()
+}
+
+/// Whether it is said to the model in the person's place.
+fn is_ours(record: &Record) -> bool {
+    matches!(record, Record::User(user) if matches!(user.parts.as_slice(), [Part::Text(text)] if text.starts_with("[krabba: ")))
 }
 
 fn stored(events: &[Event]) -> Vec<StoredEvent> {
     events.iter().cloned().map(StoredEvent::Readable).collect()
 }
 
-fn history(events: &[Event]) -> History {
+pub(crate) fn history(events: &[Event]) -> History {
     History::of(&stored(events))
 }
 
-fn user(text: &str) -> Record {
+pub(crate) fn user(text: &str) -> Record {
     Record::User(UserRecord { parts: vec![Part::Text(text.to_owned())], circumstances: None })
 }
 
-fn started() -> Record {
+pub(crate) fn started() -> Record {
     Record::Started(StartRecord::default())
 }
 
-fn answer(text: &str, extent: Extent) -> Record {
+pub(crate) fn answer(text: &str, extent: Extent) -> Record {
     Record::Assistant(AssistantRecord {
         parts: vec![Part::Text(text.to_owned())],
         route: route(),
@@ -55,11 +59,11 @@ fn answer(text: &str, extent: Extent) -> Record {
     })
 }
 
-fn ended(outcome: Outcome) -> Record {
+pub(crate) fn ended(outcome: Outcome) -> Record {
     Record::Ended(EndRecord::bare(outcome))
 }
 
-fn answered() -> Record {
+pub(crate) fn answered() -> Record {
     ended(Outcome::Answered(DoneReason::Stop))
 }
 
@@ -238,80 +242,11 @@ fn answer_to_a_guest_is_not_the_owners_own_material() {
     assert_eq!(history(&events).label_of_answer(&route()), Label::Minted);
 }
 
-fn records() -> impl Strategy<Value = Vec<(u8, Record)>> {
-    let record = prop_oneof![
-        4 => "[a-c]{0,3}".prop_map(|text| user(&text)),
-        3 => Just(started()),
-        3 => "[a-c]{1,3}".prop_map(|text| answer(&text, Extent::Whole)),
-        2 => "[a-c]{0,3}".prop_map(|text| answer(&text, Extent::Aborted)),
-        3 => Just(answered()),
-        1 => Just(ended(Outcome::Interrupted)),
-        1 => (0_u64..20).prop_map(|keep_from| Record::Cut(CutRecord::for_all(keep_from, None))),
-        1 => Just(Record::Notice(NoticeRecord { text: "n".to_owned() })),
-    ];
-    proptest::collection::vec((0_u8..5, record), 0..24)
-}
-
 proptest! {
-    /// However the log came about and wherever it ends: with a new message it makes a request that strict templates take,
-    /// and the new message survives.
-    #[test]
-    fn any_prefix_of_any_log_is_a_valid_prompt(records in records()) {
-        let names = ["a", "b", "c", "d", "e"];
-        let mut all: Vec<(&str, Record)> = records.into_iter().map(|(turn, record)| (names[usize::from(turn)], record)).collect();
-        all.push(("now", user("the new message")));
-        let events = log(all);
-        for start in 0..events.len() {
-            let mut prefix = events[..start].to_vec();
-            prefix.push(Event { seq: 1_000, ..events[events.len() - 1].clone() });
-            let history = history(&prefix);
-            let built = krabba_context::build(&Input {
-                system: &SystemPrompt::default(),
-                history: &history.conversation(&route(), Some(&TurnId::new("now"))),
-                keep_from: history.cut_for(&route()),
-                shortened: &TextLimits::new(),
-                note: None,
-                route: &route(),
-                family: TemplateFamily::ChatMl,
-                pictures: Pictures::Stubbed,
-                window: 8_192,
-                told_for: 8_192,
-                max_output: None,
-                tools: &[],
-                meter: &Meter::new(),
-            });
-            let messages = built.unwrap().messages;
-            prop_assert_eq!(krabba_context::check(&messages), Ok(()));
-            prop_assert!(messages.last().unwrap().plain_text().ends_with("the new message"));
-        }
-    }
-
-    /// Law 1: what a route was sent once stands unchanged at the beginning of what it is sent next, unless a cut came between.
-    #[test]
-    fn the_next_request_extends_this_one(turns in proptest::collection::vec((any::<bool>(), any::<bool>()), 1..8)) {
-        let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
-        let mut all = Vec::new();
-        let mut before: Vec<Entry> = Vec::new();
-        for (name, (says_something, is_whole)) in names.into_iter().zip(turns) {
-            all.push((name, user(name)));
-            let conversation = history(&log(all.clone())).conversation(&route(), Some(&TurnId::new(name)));
-            prop_assert_eq!(&conversation[..before.len()], &before[..]);
-            before = conversation;
-            all.push((name, started()));
-            if says_something {
-                all.push((name, answer("words", if is_whole { Extent::Whole } else { Extent::Aborted })));
-            }
-            if is_whole {
-                all.push((name, answered()));
-            }
-        }
-    }
-
     /// A history that grew event by event is the one that was read at once.
     #[test]
     fn reading_in_pieces_changes_nothing(records in records(), at in 0_usize..24) {
-        let names = ["a", "b", "c", "d", "e"];
-        let events = log(records.into_iter().map(|(turn, record)| (names[usize::from(turn)], record)).collect());
+        let events = log(records);
         let mut grown = History::default();
         grown.extend(&stored(&events[..at.min(events.len())]));
         grown.extend(&stored(&events));

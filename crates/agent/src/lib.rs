@@ -62,6 +62,8 @@ mod history_tests;
 #[cfg(test)]
 mod queue_tests;
 #[cfg(test)]
+mod request_tests;
+#[cfg(test)]
 mod say_tests;
 
 pub use agent::{Agent, AgentSettings, Deserted};
