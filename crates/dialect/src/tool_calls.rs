@@ -189,12 +189,16 @@ impl PartialCall {
         self.balance.is_closed() && !is_empty_object(&self.arguments) && parse_object(&self.arguments).is_some()
     }
 
-    /// Whether `arguments` are more than blanks and other than what stands there already (some servers repeat the whole
-    /// at the end).
+    /// Whether `arguments` are more than blanks and other than what stands there already: some servers repeat the whole at the
+    /// end, with other blanks or with its keys in another order.
     fn brings_more(&self, arguments: &Value) -> bool {
+        let stands = || parse_object(&self.arguments);
         match arguments {
-            Value::String(text) => !text.trim().is_empty() && text.trim() != self.arguments.trim(),
-            Value::Object(_) => parse_object(&self.arguments).map(Value::Object).as_ref() != Some(arguments),
+            Value::String(text) => {
+                let is_same = || parse_object(text).is_some_and(|object| stands().as_ref() == Some(&object));
+                !text.trim().is_empty() && text.trim() != self.arguments.trim() && !is_same()
+            }
+            Value::Object(object) => stands().as_ref() != Some(object),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => false,
         }
     }
