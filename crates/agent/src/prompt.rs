@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use krabba_context::{Built, Cut, Entry, Input, Meter, Pictures, PromptError, TextLimits, Toolset, build, what_is_off};
 use krabba_route::{Prepared, Prompt, TooLarge};
-use krabba_types::{Calling, ModelRef, ModelRequest, Params, RouteFacts, Thinking, ToolAbility, TurnId};
+use krabba_types::{Calling, ModelRef, ModelRequest, Params, RouteFacts, Thinking, ToolAbility, ToolSpec, TurnId};
 
-use crate::OpeningRecord;
 use crate::agent::Shared;
 use crate::history::History;
 use crate::record::CutRecord;
+use crate::{Hands, OpeningRecord};
 
 /// The conversation of one turn.
 pub(crate) struct SessionPrompt {
@@ -93,7 +93,12 @@ impl Prompt for SessionPrompt {
                 model: reference.model.clone(),
                 messages: built.messages,
                 tools: tools.specs().to_vec(),
-                calling: Calling { mode: facts.tool_mode(), untrusted: self.history.foreign_words(opening), ..Calling::default() },
+                calling: Calling {
+                    mode: facts.tool_mode(),
+                    untrusted: self.history.foreign_words(opening),
+                    further: view.further(&tools),
+                    ..Calling::default()
+                },
                 max_output_tokens: Some(built.room),
                 thinking: self.thinking,
                 params: Params::default(),
@@ -118,6 +123,20 @@ impl View<'_> {
             ToolAbility::Native | ToolAbility::Text | ToolAbility::Constrained => self.opening.toolset(self.reference, self.told_for()),
             ToolAbility::None => Toolset::default(),
         }
+    }
+
+    /// What can be called beside them: what a search finds there now, tools that joined after the conversation began included.
+    fn further(&self, listed: &Toolset) -> Vec<ToolSpec> {
+        if listed.specs().is_empty() {
+            return Vec::new();
+        }
+        let Hands { tools, selection, .. } = &self.shared.hands;
+        let mut further = tools.specs();
+        further.retain(|spec| {
+            let is_listed = listed.specs().iter().any(|listed| listed.name == spec.name);
+            !is_listed && selection.off_for(&spec.name, self.reference).is_none()
+        });
+        further
     }
 
     /// A window that proves to be larger than it seemed at first is no reason to read everything again.

@@ -299,6 +299,21 @@ async fn call_in_the_text_is_made_and_never_shown() {
 }
 
 #[tokio::test]
+async fn tool_that_a_search_found_is_called_in_the_text_by_its_own_name() {
+    let marked = "{text: '<tool_call>{\"name\": \"run\", \"arguments\": {\"command\": \"ls\"}}</tool_call>'}";
+    let bare = "{text: '{\"name\": \"run\", \"parameters\": {\"command\": \"pwd\"}}'}";
+    let server = server(&rules(&[marked, bare, "{text: 'ok'}"])).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, journal) = acting_agent(state.path(), &server, |hands| hands.listed.retain(|name| name != "run"));
+    let events = listen(agent.new_session().turn(say("go"))).await;
+    assert_eq!(text(&events), "ok");
+    assert_eq!(done(&journal), ["run `ls`", "run `pwd`"]);
+    let tools = |number: usize| server.generations()[number].json.clone().unwrap()["tools"].clone();
+    assert!(!tools(0).to_string().contains("Does run"), "it joined the list");
+    assert_eq!(tools(0), tools(2), "the list changed on the way");
+}
+
+#[tokio::test]
 async fn broken_call_is_told_to_the_model_once_and_then_an_answer_is_wanted() {
     let broken = "{text: '<tool_call>{\"name\": \"fly\", \"arguments\": {}}</tool_call>'}";
     let server = server(&rules(&[broken, broken, broken])).await;

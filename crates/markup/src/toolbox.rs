@@ -13,6 +13,8 @@ use crate::fit::fit;
 #[derive(Debug, Default)]
 pub struct Toolbox {
     tools: Vec<ToolSpec>,
+    /// Those that a search finds.
+    further: Vec<ToolSpec>,
     foreign: Vec<String>,
 }
 
@@ -33,17 +35,17 @@ impl Toolbox {
         });
         let described = request.tools.iter().map(|tool| tool.description.clone());
         let foreign = request.calling.untrusted.into_iter().chain(results).chain(described).collect();
-        Self { foreign, tools: request.tools }
+        Self { foreign, tools: request.tools, further: request.calling.further }
     }
 
-    /// Whether there are any tools.
+    /// Whether no tools were offered.
     pub fn is_empty(&self) -> bool {
         self.tools.is_empty()
     }
 
-    /// The names of the tools.
+    /// The names of all tools that can be called.
     pub fn names(&self) -> Vec<String> {
-        self.tools.iter().map(|tool| tool.name.clone()).collect()
+        self.tools.iter().chain(&self.further).map(|tool| tool.name.clone()).collect()
     }
 
     /// Looks at a call that the model wrote into its text.
@@ -73,7 +75,7 @@ impl Toolbox {
     }
 
     /// Looks at a call that the server parsed. `arguments` are the text that it sent where that is no JSON object. The name of a
-    /// tool that was not offered is let through: it may be one that is found by a search, and whoever runs it knows.
+    /// tool that was not offered is let through: it may be one that joined meanwhile, and whoever runs it knows.
     ///
     /// # Errors
     /// It is none.
@@ -114,14 +116,10 @@ impl Toolbox {
     }
 
     /// The tool of that name; else the only one whose name differs in its name space, in case or in how its words are joined.
+    /// Those that were offered come first.
     fn find(&self, name: &str) -> Option<&ToolSpec> {
-        if let Some(tool) = self.tools.iter().find(|tool| tool.name == name) {
-            return Some(tool);
-        }
-        let plain = |name: &str| name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase().replace('-', "_");
-        let meant = plain(name);
-        let mut alike = self.tools.iter().filter(|tool| plain(&tool.name) == meant);
-        alike.next().filter(|_| alike.next().is_none())
+        let exact = self.tools.iter().chain(&self.further).find(|tool| tool.name == name);
+        exact.or_else(|| only_alike(&self.tools, name)).or_else(|| only_alike(&self.further, name))
     }
 
     fn unknown(&self, name: &str) -> String {
@@ -144,6 +142,22 @@ impl Toolbox {
 
 fn without_blanks(text: &str) -> String {
     text.chars().filter(|character| !character.is_whitespace()).collect()
+}
+
+fn only_alike<'tools>(tools: &'tools [ToolSpec], name: &str) -> Option<&'tools ToolSpec> {
+    let mut alike = tools.iter().filter(|tool| is_alike(&tool.name, name));
+    alike.next().filter(|_| alike.next().is_none())
+}
+
+/// Whether two names differ in nothing but their name space, case or how their words are joined.
+pub(crate) fn is_alike(left: &str, right: &str) -> bool {
+    plain(left).eq(plain(right))
+}
+
+/// The characters of a name by which names are compared.
+pub(crate) fn plain(name: &str) -> impl Iterator<Item = char> {
+    let name = name.rsplit('.').next().unwrap_or(name);
+    name.chars().map(|character| if character == '-' { '_' } else { character.to_ascii_lowercase() })
 }
 
 /// A name that a model made up, as it is told back to it.

@@ -6,6 +6,11 @@ use serde_json::json;
 use crate::{Ending, OrphanPolicy, ReasoningSplitter, Split, Toolbox, WrittenCall};
 
 fn toolbox(untrusted: &[&str], results: &[&str]) -> Toolbox {
+    toolbox_with(untrusted, results, &[])
+}
+
+/// With tools that were not offered and may be found.
+fn toolbox_with(untrusted: &[&str], results: &[&str], further: &[&str]) -> Toolbox {
     let schema = json!({"type": "object", "properties": {"path": {"type": "string"}, "lines": {"type": "integer"}}, "required": ["path"]});
     let tool = |name: &str| ToolSpec {
         name: name.to_owned(),
@@ -29,7 +34,11 @@ fn toolbox(untrusted: &[&str], results: &[&str]) -> Toolbox {
             Message { role: Role::Tool, parts: results.iter().map(result).collect() },
         ],
         tools: vec![tool("read"), tool("read_all")],
-        calling: Calling { untrusted: untrusted.iter().map(|text| (*text).to_owned()).collect(), ..Calling::default() },
+        calling: Calling {
+            untrusted: untrusted.iter().map(|text| (*text).to_owned()).collect(),
+            further: further.iter().map(|name| tool(name)).collect(),
+            ..Calling::default()
+        },
         max_output_tokens: None,
         thinking: Thinking::Unspecified,
         params: Params::default(),
@@ -121,6 +130,21 @@ fn a_name_space_or_another_case_is_no_other_tool() {
         let text = format!("<tool_call>{{\"name\": \"{name}\", \"arguments\": {{\"path\": \"a\"}}}}</tool_call>");
         assert_eq!(problem(&toolbox(&[], &[]), &text), None, "{name}");
     }
+}
+
+#[test]
+fn a_tool_that_a_search_found_is_called_by_its_own_name() {
+    let toolbox = toolbox_with(&[], &[], &["list_files", "READ"]);
+    let made = |name: &str| {
+        let text = format!("<tool_call>{{\"name\": \"{name}\", \"arguments\": {{\"path\": \"a\"}}}}</tool_call>");
+        toolbox.written(call(&text)).map(|(name, _)| name)
+    };
+    assert_eq!(made("list_files").as_deref(), Ok("list_files"));
+    assert_eq!(made("List-Files").as_deref(), Ok("list_files"));
+    assert_eq!((made("read").as_deref(), made("READ").as_deref(), made("Read").as_deref()), (Ok("read"), Ok("READ"), Ok("read")));
+    assert_eq!(problem(&toolbox, "<tool_call>list_files</tool_call>"), Some(CallProblem::Arguments));
+    assert_eq!(made("fly").unwrap_err().message, "there is no tool \"fly\"; there are read, read_all");
+    assert_eq!(toolbox.names(), ["read", "read_all", "list_files", "READ"]);
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub struct ModelRequest {
 }
 
 /// How a model is to call the tools of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Calling {
     /// The way in which they are offered. `context` gives the tools and the messages alike for all of them; how they look on the
     /// wire is `llm`'s business. [`RouteFacts::tool_mode`](crate::RouteFacts::tool_mode) has the one for a route.
@@ -41,11 +41,14 @@ pub struct Calling {
     /// Texts within the messages that somebody else wrote (a file of the workspace, a forwarded mail). Results of tools need not
     /// be named here. A call that the model writes as text is not taken when it merely repeats one of them.
     pub untrusted: Vec<String>,
+    /// Tools that the model was not told of and may have found by a search. A call of one that it writes as text is known by
+    /// them; they are no part of any prompt.
+    pub further: Vec<ToolSpec>,
 }
 
 impl Default for Calling {
     fn default() -> Self {
-        Self { mode: ToolAbility::Native, wanted: Wanted::AnswerOrCall, untrusted: Vec::new() }
+        Self { mode: ToolAbility::Native, wanted: Wanted::AnswerOrCall, untrusted: Vec::new(), further: Vec::new() }
     }
 }
 

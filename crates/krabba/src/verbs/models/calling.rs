@@ -92,7 +92,7 @@ impl Prompt for Task {
             model: reference.model.clone(),
             messages: vec![Message::text(Role::User, words)],
             tools: vec![tool],
-            calling: Calling { mode: self.0, wanted, untrusted: Vec::new() },
+            calling: Calling { mode: self.0, wanted, ..Calling::default() },
             max_output_tokens: Some(BUDGET),
             thinking: Thinking::Off,
             params: Params::default(),
