@@ -22,6 +22,7 @@
 mod aliases;
 mod calls;
 mod code;
+mod decoded;
 mod digits;
 mod emitter;
 mod envelope;

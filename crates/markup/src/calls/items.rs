@@ -17,6 +17,10 @@ use super::written::WrittenCall;
 /// A name, with arguments when they could be read.
 pub(super) type Read = (Option<String>, Option<JsonObject>);
 
+/// The keys under which a call in JSON has its name and its arguments.
+pub(super) const NAMES: [&str; 4] = ["name", "tool_name", "tool", "function"];
+pub(super) const ARGUMENTS: [&str; 4] = ["arguments", "parameters", "args", "input"];
+
 /// The calls in `body`, which began with the mark of `form` and holds its closing mark. `function` is the one that a header
 /// named before.
 pub(super) fn read(form: &Form, function: Option<&str>, body: &str, ending: Ending) -> Vec<WrittenCall> {
@@ -183,7 +187,7 @@ impl<'text> Items<'text> {
 }
 
 /// Kimi numbers its calls (`functions.read:0`), Gemma announces them (`call:read`).
-fn clean_name(name: &str) -> String {
+pub(super) fn clean_name(name: &str) -> String {
     let name = name.strip_prefix("call:").unwrap_or(name);
     match name.rsplit_once(':') {
         Some((before, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => before.to_owned(),
@@ -206,13 +210,13 @@ pub(super) fn of_json(value: Value, ending: Ending) -> Option<Vec<Read>> {
     }
 }
 
-fn of_object(mut object: JsonObject, ending: Ending) -> Option<Read> {
+pub(super) fn of_object(mut object: JsonObject, ending: Ending) -> Option<Read> {
     if let Some(Value::Object(function)) = object.get_mut("function") {
         let function = std::mem::take(function);
         return of_object(function, ending);
     }
-    let name = ["name", "tool_name", "tool", "function"].iter().find_map(|key| object.get(*key)?.as_str().map(clean_name))?;
-    let arguments = ["arguments", "parameters", "args", "input"].iter().find_map(|key| object.remove(*key));
+    let name = NAMES.iter().find_map(|key| object.get(*key)?.as_str().map(clean_name))?;
+    let arguments = ARGUMENTS.iter().find_map(|key| object.remove(*key));
     let arguments = match arguments {
         Some(Value::Null) | None => Some(JsonObject::new()),
         Some(value) => into_object(value, ending),

@@ -50,6 +50,15 @@ pub(crate) fn value(text: &str, ending: Ending) -> Option<(Value, usize)> {
     Some((value, reader.at))
 }
 
+/// The same where there may be none, without reading strictly first: how far was looked then.
+pub(super) fn value_or_look(text: &str) -> Result<(Value, usize), usize> {
+    let mut reader = Reader { text, at: 0, ending: Ending::Regular, depth: 0 };
+    match reader.value() {
+        Some(value) => Ok((value, reader.at)),
+        None => Err(reader.at),
+    }
+}
+
 struct Reader<'text> {
     text: &'text str,
     at: usize,

@@ -10,6 +10,7 @@
 //! | `bare` | knows a call without marks by its first characters |
 //! | `block` | collects everything up to the end of a block, while it arrives |
 //! | `items`, `elements`, `python`, `loose` | read the calls of a block that is over |
+//! | `quoted` | finds the calls in a text of others |
 //!
 //! A mark in code or in a quotation is text. Everywhere else it never is, whether or not a call can be read behind it. Whether
 //! a call is one (a tool that was offered, arguments that are valid, not copied from somebody's text) is decided by
@@ -22,6 +23,7 @@ mod form;
 mod items;
 mod loose;
 mod python;
+mod quoted;
 mod written;
 
 #[cfg(test)]
@@ -35,4 +37,5 @@ pub(crate) use block::{Block, BlockStep};
 pub(crate) use form::{BARE, Form, HARMONY, Mark, Seen, Start, TOOL_CODE, is_half_a_mark, mark, start_of};
 pub(crate) use loose::value;
 pub use loose::{Ending, mend_object};
+pub(crate) use quoted::calls_within;
 pub use written::WrittenCall;
