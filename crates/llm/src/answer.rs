@@ -8,7 +8,7 @@
 //! | what came | ending |
 //! |---|---|
 //! | an error, at any time, whatever follows it | the classified fault |
-//! | a repetition without end, too much of anything | `Looping`, `Malformed` |
+//! | a repetition without end (also in the arguments of a call), too much of anything | `Looping`, `Malformed` |
 //! | more than [`MAX_MALFORMED_EVENTS`] broken events, or one inside a tool call | `Malformed` |
 //! | neither finish reason nor end marker | `Truncated` (`Malformed` if all that came was broken) |
 //! | the content filter | `ContentPolicy` |
@@ -49,6 +49,8 @@ pub const MAX_UNSEEN_BYTES: usize = 32 * 1024 * 1024;
 /// The most bytes of opaque reasoning (signatures, encrypted thoughts) that are kept to be sent back. Real ones are some
 /// hundred kilobytes; each is stored with its session.
 pub const MAX_ARTEFACT_BYTES: usize = 8 * 1024 * 1024;
+/// The most calls that one answer may hold among its text. Whoever makes calls takes far fewer.
+pub const MAX_WRITTEN_CALLS: usize = 1024;
 /// So many events may be no valid JSON before the whole stream is no longer believed.
 pub const MAX_MALFORMED_EVENTS: u32 = 8;
 
@@ -89,6 +91,8 @@ pub(crate) struct Answer {
     given: Vec<Fitting>,
     text_guard: RepetitionGuard,
     reasoning_guard: RepetitionGuard,
+    /// Watches all that is written, whether or not it is shown: calls, and what stands in their arguments.
+    calls_guard: RepetitionGuard,
     seen: Seen,
     usage: Usage,
     finish: Option<WireFinish>,
@@ -129,6 +133,7 @@ impl Answer {
             given: Vec::new(),
             text_guard: RepetitionGuard::new(),
             reasoning_guard: RepetitionGuard::new(),
+            calls_guard: RepetitionGuard::patient(),
             seen: Seen::default(),
             usage: Usage::default(),
             finish: None,
@@ -275,7 +280,7 @@ impl Answer {
     }
 
     fn text(&mut self, text: &str, out: &mut VecDeque<ModelEvent>) -> Option<ModelEvent> {
-        if let Some(last) = self.weigh(text.len()) {
+        if let Some(last) = self.weigh(text.len()).or_else(|| self.circles(text)) {
             return Some(last);
         }
         let mut splits = Vec::new();
@@ -290,7 +295,8 @@ impl Answer {
                 Split::Reasoning(text) => self.reasoning(text, out),
                 Split::Call(call) => {
                     self.written.push(call);
-                    None
+                    let endless = self.written.len() > MAX_WRITTEN_CALLS;
+                    endless.then(|| self.fail(FaultKind::Looping, message::looping(&self.site)))
                 }
                 Split::Calling => {
                     out.push_back(ModelEvent::ToolCallPart(ToolCallPart {
@@ -389,8 +395,14 @@ impl Answer {
     fn part(&mut self, part: ToolCallPart, out: &mut VecDeque<ModelEvent>) -> Option<ModelEvent> {
         self.seen.calls_begun = self.seen.calls_begun.max(part.index.saturating_add(1));
         let size = part.arguments.len().saturating_add(part.name.as_ref().map_or(0, String::len));
+        let last = self.weigh(size).or_else(|| self.circles(&part.arguments));
         out.push_back(ModelEvent::ToolCallPart(part));
-        self.weigh(size)
+        last
+    }
+
+    fn circles(&mut self, piece: &str) -> Option<ModelEvent> {
+        self.calls_guard.push(piece)?;
+        Some(self.fail(FaultKind::Looping, message::looping(&self.site)))
     }
 
     fn call(&mut self, name: String, arguments: Result<JsonObject, String>, out: &mut VecDeque<ModelEvent>) {

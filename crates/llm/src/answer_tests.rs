@@ -12,7 +12,7 @@ use krabba_types::{
 use proptest::prelude::*;
 
 use crate::answer::{Answer, Asked, Ending};
-use crate::{MAX_ANSWER_BYTES, MAX_ARTEFACT_BYTES, MAX_MALFORMED_EVENTS, MAX_STREAM_BYTES, MAX_UNSEEN_BYTES, Site};
+use crate::{MAX_ANSWER_BYTES, MAX_ARTEFACT_BYTES, MAX_MALFORMED_EVENTS, MAX_STREAM_BYTES, MAX_UNSEEN_BYTES, MAX_WRITTEN_CALLS, Site};
 
 fn asked(tools: &[&str], orphan: OrphanPolicy) -> Asked {
     let schema = r#"{"properties":{"n":{"type":"integer"}}}"#;
@@ -289,10 +289,38 @@ fn a_loop_is_stopped_in_text_and_in_reasoning() {
 }
 
 #[test]
+fn a_loop_within_a_call_is_stopped() {
+    let piece = |arguments: &str| WireEvent::ToolCallPart(ToolCallPart { index: 0, name: None, arguments: arguments.to_owned() });
+    let native = |rounds: usize| [vec![part(0)], vec![piece("and so it goes on. "); rounds], vec![call(), Finish(ToolCalls)]].concat();
+    assert_eq!((ending(native(1_000)).as_str(), ending(native(5_000)).as_str()), ("done ToolCalls", "looping Streaming"));
+    let opened = "<tool_call>{\"name\": \"f\", \"arguments\": {\"n\": 1, \"m\": \"";
+    let block =
+        |rounds: usize| [vec![text(opened)], vec![text("and so on. "); rounds], vec![text("\"}}</tool_call>"), Finish(Stop)]].concat();
+    assert_eq!((with_tool(block(1_000)).1.as_str(), with_tool(block(5_000)).1.as_str()), ("done ToolCalls", "looping FirstToken"));
+}
+
+#[test]
+fn the_same_call_without_end_is_a_loop_of_which_nothing_is_done() {
+    let same = |count: usize| with_tool([vec![written("{\"n\": 1}"); count], vec![Finish(Stop)]].concat());
+    assert_eq!(same(100), ("[id f {\"n\":1}]".repeat(100), "done ToolCalls".to_owned()));
+    assert_eq!(same(3_000), (String::new(), "looping FirstToken".to_owned()));
+    let natively = |count: u32| {
+        (0..count).map(|index| WireEvent::ToolCallPart(ToolCallPart { index, name: None, arguments: "{\"n\": 1}".to_owned() }))
+    };
+    assert_eq!(ending(natively(5_000).collect()), "looping Streaming");
+}
+
+#[test]
+fn calls_in_the_text_do_not_fill_the_memory() {
+    let different = |count: usize| with_tool((0..count).map(|n| written(&format!("{{\"n\": {n}}}"))).chain([Finish(Stop)]).collect()).1;
+    assert_eq!(different(MAX_WRITTEN_CALLS), "done ToolCalls");
+    assert_eq!(different(MAX_WRITTEN_CALLS + 1), "looping FirstToken");
+}
+
+#[test]
 fn an_endless_answer_and_an_endless_stream_are_stopped() {
-    let piece = WireEvent::ToolCallPart(ToolCallPart { index: 0, name: None, arguments: "x".repeat(1024 * 1024) });
-    let pieces = vec![piece; MAX_ANSWER_BYTES / (1024 * 1024) + 1];
-    assert_eq!(ending(pieces), "malformed Streaming");
+    let named = WireEvent::ToolCallPart(ToolCallPart { index: 0, name: Some("f".repeat(1024 * 1024)), arguments: String::new() });
+    assert_eq!(ending(vec![named; MAX_ANSWER_BYTES / (1024 * 1024) + 1]), "malformed Streaming");
 
     let mut answer = answer(plain());
     let mut out = VecDeque::new();
@@ -322,9 +350,6 @@ fn what_is_only_kept_does_not_fill_the_memory() {
     let with = |events| ending([vec![text("yes")], events, vec![Finish(Stop)]].concat());
     assert_eq!(with(vec![artefact(MAX_ARTEFACT_BYTES / 2 - 100); 2]), "done Stop");
     assert_eq!(with(vec![artefact(MAX_ARTEFACT_BYTES / 2 - 100), artefact(MAX_ARTEFACT_BYTES / 2 + 100)]), "malformed Streaming");
-
-    let named = WireEvent::ToolCallPart(ToolCallPart { index: 0, name: Some("f".repeat(1024 * 1024)), arguments: String::new() });
-    assert_eq!(ending(vec![named; MAX_ANSWER_BYTES / (1024 * 1024) + 1]), "malformed Streaming");
 }
 
 #[test]

@@ -40,7 +40,7 @@ mod site;
 mod stream;
 mod target;
 
-pub use answer::{MAX_ANSWER_BYTES, MAX_ARTEFACT_BYTES, MAX_MALFORMED_EVENTS, MAX_STREAM_BYTES, MAX_UNSEEN_BYTES};
+pub use answer::{MAX_ANSWER_BYTES, MAX_ARTEFACT_BYTES, MAX_MALFORMED_EVENTS, MAX_STREAM_BYTES, MAX_UNSEEN_BYTES, MAX_WRITTEN_CALLS};
 pub use caller::Caller;
 pub use classify::{Trouble, classify};
 pub use collect::{Collected, collect};

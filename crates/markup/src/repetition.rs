@@ -8,6 +8,9 @@
 //!
 //! Six copies are what it takes, and a minimum on top of them that depends on what is repeated: rulers, tables, empty
 //! matrices and hex dumps repeat by nature, words do so much less.
+//!
+//! A file that a model writes may hold whatever somebody wants: a thousand lines alike, a picture of one colour. A patient guard
+//! follows a cycle that was noticed, at one comparison a byte, and speaks when it goes on and on.
 
 /// A cycle that was noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +37,9 @@ const SLACK_FOR_LAYOUT: usize = 1_024;
 /// How much is remembered.
 const WINDOW: usize = COPIES * LONGEST_CYCLE + SLACK_FOR_LAYOUT;
 
+/// So long must all copies together be for a patient guard, in bytes: about 8,000 tokens of the same.
+const PATIENCE: usize = 32 * 1024;
+
 /// How often which part of the window is looked at: `(every so many bytes, the last so many bytes)`.
 const NEAR: (usize, usize) = (32, 512);
 const FAR: (usize, usize) = (256, WINDOW);
@@ -46,12 +52,20 @@ pub struct RepetitionGuard {
     total: usize,
     spoken: bool,
     scratch: Vec<usize>,
+    patience: usize,
+    /// A cycle that goes on and is not long enough yet.
+    followed: Option<Repetition>,
 }
 
 impl RepetitionGuard {
     /// A guard for one answer.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A guard for what is not read by anybody as it comes: the arguments of calls.
+    pub fn patient() -> Self {
+        Self { patience: PATIENCE, ..Self::default() }
     }
 
     /// Takes the next piece. `Some` when a cycle of up to 1,600 bytes (about 200 tokens) is known to have begun; after that
@@ -66,16 +80,27 @@ impl RepetitionGuard {
             }
             self.recent.push(byte);
             self.total += 1;
-            for (every, reach) in [NEAR, FAR] {
-                if self.total.is_multiple_of(every)
-                    && let Some(found) = self.look(reach)
-                {
+            self.followed = self.followed.filter(|found| self.goes_on(found.cycle)).or_else(|| self.notice());
+            if let Some(found) = self.followed {
+                let run = self.total - found.kept + found.cycle;
+                if run >= self.patience {
                     self.spoken = true;
-                    return Some(found);
+                    return Some(Repetition { copies: found.copies.max(run / found.cycle), ..found });
                 }
             }
         }
         None
+    }
+
+    /// Whether the last byte is the one a cycle earlier.
+    fn goes_on(&self, cycle: usize) -> bool {
+        let last = self.recent.len() - 1;
+        last.checked_sub(cycle).is_some_and(|earlier| self.recent.get(earlier) == self.recent.get(last))
+    }
+
+    /// A cycle that can be seen by now.
+    fn notice(&mut self) -> Option<Repetition> {
+        [NEAR, FAR].into_iter().find_map(|(every, reach)| if self.total.is_multiple_of(every) { self.look(reach) } else { None })
     }
 
     /// Looks for a cycle that reaches to the end, in the last `reach` bytes.

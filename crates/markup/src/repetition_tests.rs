@@ -2,7 +2,10 @@ use crate::{Repetition, RepetitionGuard};
 
 /// The first report, and how many bytes had been pushed by then.
 fn watch(text: &str) -> Option<(Repetition, usize)> {
-    let mut guard = RepetitionGuard::new();
+    watch_with(RepetitionGuard::new(), text)
+}
+
+fn watch_with(mut guard: RepetitionGuard, text: &str) -> Option<(Repetition, usize)> {
     text.char_indices().find_map(|(at, character)| {
         let mut buffer = [0; 4];
         guard.push(character.encode_utf8(&mut buffer)).map(|found| (found, at + character.len_utf8()))
@@ -93,4 +96,36 @@ fn where_pieces_are_cut_does_not_matter_and_it_speaks_once() {
     let mut guard = RepetitionGuard::new();
     let reports: Vec<Repetition> = text.split_inclusive('\n').filter_map(|line| guard.push(line)).collect();
     assert_eq!(reports, whole.into_iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_file_that_repeats_itself_is_no_loop() {
+    let samples = [
+        "hello\\n".repeat(2_000),
+        "A".repeat(16 * 1024),
+        "0,0,0,0,0,0,0,0\\n".repeat(1_000),
+        format!("{}\\n", "-".repeat(79)).repeat(200),
+        "| --- | --- | --- |\\n".repeat(500),
+        "    <td class=\\\"cell\\\"></td>\\n".repeat(400),
+        "Lorem ipsum dolor sit amet, consectetur adipiscing elit. ".repeat(200),
+    ];
+    for sample in samples {
+        let arguments = format!("{{\"path\": \"a.txt\", \"content\": \"{sample}\"}}");
+        assert_eq!(watch_with(RepetitionGuard::patient(), &arguments), None, "{arguments:.200}");
+        assert!(watch(&arguments).is_some(), "{arguments:.200}");
+    }
+}
+
+#[test]
+fn even_a_file_ends_somewhere() {
+    let before = prose(300);
+    let pattern = format!("{}b", "a".repeat(700));
+    for cycle in ["and so it goes on. ", "A", "0,", "<tool_call>{\"name\": \"exec\"}</tool_call>\n", &pattern] {
+        let text = format!("{before}{}", cycle.repeat(100_000 / cycle.len()));
+        let (found, pushed) = watch_with(RepetitionGuard::patient(), &text).unwrap_or_else(|| panic!("{cycle:.40}"));
+        assert_eq!((found.kept, found.cycle), (before.len() + cycle.len(), cycle.len()), "{cycle:.40}");
+        assert!((32 * 1024..80 * 1024).contains(&pushed) && found.copies > 32 * 1024 / cycle.len() - 1, "{cycle:.40} after {pushed}");
+    }
+    let interrupted = format!("{}!", "and so it goes on. ".repeat(1_000)).repeat(3);
+    assert_eq!(watch_with(RepetitionGuard::patient(), &interrupted), None);
 }
