@@ -41,6 +41,25 @@ fn an_ordinary_answer_is_not_delayed_by_looking_for_calls() {
 }
 
 #[test]
+fn a_long_wait_for_a_name_gives_signs_of_life_and_ends() {
+    let mut splitter = ReasoningSplitter::with_calls(OrphanPolicy::Stream, vec!["read".to_owned()]);
+    let mut splits = Vec::new();
+    splitter.push("I look: {\"arguments\": {\"content\": \"", &mut splits);
+    assert_eq!(splits, [Split::Text("I look: ".to_owned())]);
+    let (mut waited, piece) = (0, "word ".repeat(120));
+    loop {
+        splits.clear();
+        splitter.push(&piece, &mut splits);
+        if splits != [Split::Calling] {
+            break;
+        }
+        waited += piece.len();
+    }
+    assert!(matches!(&splits[..], [Split::Text(_)]), "{splits:?}");
+    assert!((15 * 1024..17 * 1024).contains(&waited), "waited for {waited} bytes");
+}
+
+#[test]
 fn a_block_with_nothing_in_it_leaves_no_empty_part() {
     let text = "reet_weather\">\n<|tool_call_begin|><parameter name= city\">sis<|message|>I look.<|end|>";
     for policy in [OrphanPolicy::Hold, OrphanPolicy::Stream] {
@@ -75,6 +94,10 @@ fn document() -> impl Strategy<Value = Vec<&'static str>> {
         1 => Just("<arg_key>"),
         1 => Just("{\"name\": \"read\", \"arguments\": {\"path\": \"a\"}}"),
         1 => Just("{\"name\": \"read\", \"parameters\""),
+        1 => Just("{\"arguments\": {\"path\": \"a\"}, \"name\": "),
+        1 => Just("\"Read\"}"),
+        1 => Just("I look: "),
+        1 => Just("functions.Read"),
         1 => Just("{\"a\": 'b'}"),
         1 => Just("[read(path='a')]"),
         1 => Just("read"),

@@ -16,6 +16,9 @@ pub(crate) struct CodeTracker {
     span: Option<usize>,
     /// Backticks of a run that is not over yet.
     run: usize,
+    /// The first character of the line that is not blank, and the last two.
+    first: Option<char>,
+    before: [char; 2],
 }
 
 /// Whether an inline span is closed further on.
@@ -100,6 +103,15 @@ impl CodeTracker {
         matches!(self.line, Line::Lead) && self.fence.is_none() && !self.quotation
     }
 
+    /// Whether prose on the line ends in a way in which one announces what follows. A line that begins with a mark may hold a quoted
+    /// key.
+    pub(crate) fn announces(&self) -> bool {
+        let is_prose = matches!(self.line, Line::Body) && self.fence.is_none() && !self.quotation && self.span.is_none() && self.run == 0;
+        let [second, last] = self.before;
+        let is_key = matches!(second, '"' | '\'' | '`') && !self.first.is_some_and(char::is_alphanumeric);
+        is_prose && !is_key && matches!(last, ':' | '.' | '!' | '…' | '：' | '。' | '！')
+    }
+
     /// Whether the line is a quotation.
     pub(crate) fn in_quotation(&self) -> bool {
         self.quotation
@@ -144,6 +156,10 @@ impl CodeTracker {
         if character == '\n' {
             self.end_line();
             return;
+        }
+        if !character.is_whitespace() {
+            self.first = self.first.or(Some(character));
+            self.before = [self.before[1], character];
         }
         if let Line::Mark { mark, len } = self.line
             && character == mark
@@ -204,6 +220,8 @@ impl CodeTracker {
         }
         self.line = Line::Lead;
         self.quotation = false;
+        self.first = None;
+        self.before = Default::default();
         self.span = None;
         self.run = 0;
     }

@@ -5,7 +5,7 @@
 //! by the end of the turn. Like the reader, a step depends on the characters alone and waits where those that decide are not
 //! there yet.
 
-use super::form::{Content, ELEMENT_ENDS, ELEMENTS, Form, INNER, Start, VALUE_ENDS, VALUES, start_of};
+use super::form::{BARE, Content, ELEMENT_ENDS, ELEMENTS, Form, INNER, Start, VALUE_ENDS, VALUES, start_of};
 use super::items;
 use super::loose::Ending;
 use super::written::WrittenCall;
@@ -300,7 +300,12 @@ impl Block {
     }
 
     fn between(&mut self, more: bool, rest: &str, complete: Complete) -> BlockStep {
-        let blank = rest.len() - rest.trim_start().len();
+        // A call without a mark is part of its line.
+        if *self.form == BARE && !more && rest.starts_with('\n') {
+            return BlockStep::End(0);
+        }
+        let is_blank = |character: char| character.is_whitespace() && (character != '\n' || *self.form != BARE || more);
+        let blank = rest.len() - rest.trim_start_matches(is_blank).len();
         if blank > 0 {
             return BlockStep::Took(blank);
         }

@@ -29,7 +29,7 @@ mod written;
 #[cfg(test)]
 mod loose_tests;
 
-pub(crate) use bare::{Bare, opening};
+pub(crate) use bare::{Bare, Place, opening};
 #[cfg(test)]
 pub(crate) use form::marks;
 

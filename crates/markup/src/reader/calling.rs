@@ -2,30 +2,38 @@
 
 use super::{Mode, Reader, Step};
 use crate::calls::{
-    self, BARE, Bare, Block, BlockStep, Ending, HARMONY, Mark, Seen, Start, TOOL_CODE, WrittenCall, is_half_a_mark, start_of,
+    self, BARE, Bare, Block, BlockStep, Ending, HARMONY, Mark, Place, Seen, Start, TOOL_CODE, WrittenCall, is_half_a_mark, start_of,
 };
 use crate::harmony::{self, Complete};
 use crate::token::{Found, Token};
 
+/// So many bytes are kept back without a sign of life.
+const LONG_WAIT: usize = 512;
+
 impl Reader {
-    /// A call without a mark of its own, or with one that looks like a fence, at the beginning of a line.
+    /// A call without a mark of its own, or with one that looks like a fence, at the beginning of a line; or behind prose that
+    /// announces it.
     pub(super) fn unmarked_call(&mut self, rest: &str, complete: Complete) -> Option<Step> {
-        let tools = self.tools.as_ref()?;
-        if self.quoted_call || !self.code.begins_line() {
-            return None;
-        }
+        let tools = self.tools.as_ref().filter(|_| !self.quoted_call)?;
+        let place = match rest.chars().next()? {
+            '{' | '[' | '`' if self.code.begins_line() => Place::Beginning,
+            '{' if self.code.announces() => Place::Within,
+            _ => return None,
+        };
         if rest.starts_with(['{', '[']) {
-            return match calls::opening(rest, tools, complete == Complete::Yes) {
+            return match calls::opening(rest, tools, place, complete) {
                 Bare::Opens => {
                     self.enter_call(Block::new(&BARE));
                     Some(Step::Took(0))
                 }
-                Bare::Undecided => Some(Step::Wait),
+                Bare::Undecided => {
+                    if rest.len() > LONG_WAIT {
+                        self.emitter.calling();
+                    }
+                    Some(Step::Wait)
+                }
                 Bare::Text => None,
             };
-        }
-        if !rest.starts_with('`') {
-            return None;
         }
         match start_of(rest, [&TOOL_CODE.open]) {
             Start::Whole(len) => {
@@ -46,12 +54,14 @@ impl Reader {
         let is_lead = |character| matches!(character, ' ' | '\t' | '-' | '*' | '+' | '.' | ')' | '0'..='9');
         let first = self.code.begins_line().then_some(0);
         let lines = first.into_iter().chain(text.match_indices('\n').map(|(at, _)| at + 1));
-        let begins = lines.filter_map(|at| {
+        let mut fences = lines.filter_map(|at| {
             let line = text.get(at..)?;
             let mark = line.trim_start_matches(is_lead);
-            mark.starts_with(['{', '`']).then_some(plain - mark.len())
+            mark.starts_with('`').then_some(plain - mark.len())
         });
-        begins.into_iter().find(|at| *at > 0).unwrap_or(plain)
+        let bracket = text.char_indices().skip(1).find(|(_, character)| *character == '{').map(|(at, _)| at);
+        let fence = fences.find(|at| *at > 0);
+        bracket.into_iter().chain(fence).min().unwrap_or(plain)
     }
 
     /// Whether a mark of a call is quoted, so that it is text: in a quotation, or directly behind an opening quotation mark. The
