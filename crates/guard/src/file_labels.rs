@@ -5,12 +5,14 @@
 //!
 //! What a command writes nobody sees. One that could read foreign files leaves the time it runs: a file whose inode was changed
 //! in that time may hold what they held, in other words. (No command can set that time, and a later one that touches the file
-//! leaves its own.) Whoever starts commands labels what they changed when they have ended.
+//! leaves its own.) Whoever starts commands labels what they changed when they have ended. One that began before there was anything
+//! foreign is noted too, and gets the label of whatever comes in while it runs, in the same write as that; where it has a way out and
+//! began without that, it does not come in.
 
 use std::sync::Arc;
 
 use krabba_store::{FileLabel, Store, StoreError};
-use krabba_types::{Label, Timestamp, WorkspacePath};
+use krabba_types::{Clock as _, Label, SystemClock, Timestamp, WorkspacePath};
 
 /// Where commands are noted: no place of a workspace has empty parts.
 const COMMANDS: &str = "//commands/";
@@ -26,7 +28,11 @@ const EVERYTHING: &str = "//everything";
 
 /// How the notes of commands end.
 const RUNS: &str = "runs";
+const RUNS_APART: &str = "apart";
 const OVER: &str = "over";
+
+/// What stands before that of one with a way out.
+const HOSTS: &str = "hosts";
 
 /// How far a file system's clock may be from ours, in milliseconds.
 const COARSE: i64 = 1_000;
@@ -38,19 +44,30 @@ pub struct FileLabels {
     workspace: String,
 }
 
-/// A command that could read something foreign.
+/// A command that can read what is foreign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ran {
     /// Its name, a single word that no other command has.
     pub id: String,
-    /// When it began.
+    /// When it began, or when something foreign came in that it could read.
     pub from: Timestamp,
     /// When it was over; while it runs, when it is at the latest.
     pub until: Timestamp,
     /// What it could read.
     pub label: Label,
+    /// Whether it can take along what it reads.
+    pub reach: Reach,
     /// How it stands.
     pub course: Course,
+}
+
+/// How far a command reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Not beyond this machine.
+    Here,
+    /// Hosts that the owner let it go to.
+    Hosts,
 }
 
 /// How a command stands.
@@ -58,17 +75,58 @@ pub struct Ran {
 pub enum Course {
     /// It runs, or nobody has looked yet at what it changed.
     Runs,
+    /// It runs, and changes nothing of the workspace.
+    RunsApart,
     /// What it changed is labelled.
     Over,
+}
+
+/// Why a label cannot be noted. Nothing may be written then, and no command may begin.
+#[derive(Debug, thiserror::Error)]
+pub enum LabelError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something could leave by a command that was allowed without it.
+    #[error(
+        "a command that may reach other hosts began before this foreign content came in, and could take it along, or follow it; end it \
+         first (process kill), or wait for its end, in {minutes} min at the latest"
+    )]
+    WayOut {
+        /// How long it runs at most.
+        minutes: u64,
+    },
 }
 
 impl Ran {
     fn of(file: FileLabel) -> Option<Self> {
         let mut words = file.content.split(' ');
         let (from, until) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-        let course = if words.next() == Some(OVER) { Course::Over } else { Course::Runs };
+        let (mut reach, mut course) = (Reach::Here, Course::Runs);
+        for word in words {
+            match word {
+                HOSTS => reach = Reach::Hosts,
+                RUNS_APART => course = Course::RunsApart,
+                OVER => course = Course::Over,
+                _ => {}
+            }
+        }
         let id = file.path.strip_prefix(COMMANDS)?.to_owned();
-        Some(Self { id, from: Timestamp(from), until: Timestamp(until), label: file.label, course })
+        Some(Self { id, from: Timestamp(from), until: Timestamp(until), label: file.label, reach, course })
+    }
+
+    fn file(&self) -> FileLabel {
+        let Self { id, from, until, label, reach, course } = self;
+        let course = match course {
+            Course::Runs => RUNS,
+            Course::RunsApart => RUNS_APART,
+            Course::Over => OVER,
+        };
+        let way_out = match reach {
+            Reach::Here => String::new(),
+            Reach::Hosts => format!("{HOSTS} "),
+        };
+        FileLabel { path: format!("{COMMANDS}{id}"), content: format!("{} {} {way_out}{course}", from.0, until.0), label: label.clone() }
     }
 }
 
@@ -86,37 +144,68 @@ impl FileLabels {
     /// Notes whose the content is that is about to be written. To be called before the write.
     ///
     /// # Errors
-    /// What the store may meet; nothing may be written then.
-    pub fn label_file(&self, path: &WorkspacePath, content: &[u8], label: &Label) -> Result<(), StoreError> {
+    /// [`LabelError`]; nothing may be written then.
+    pub fn label_file(&self, path: &WorkspacePath, content: &[u8], label: &Label) -> Result<(), LabelError> {
         let file = FileLabel { path: path.as_str().to_owned(), content: content_hash(content), label: label.clone() };
         // Most files are the owner's, and stay so: nothing to note, nothing to wait for.
         if label.is_own() && self.file_label(path, content)?.is_own() {
             return Ok(());
         }
-        self.store.label_file(&self.workspace, &file)
+        self.note(vec![file], Vec::new())
     }
 
-    /// Notes that a command runs, or ran, which can read whatever its label stands on. To be called before it begins, with the time at
-    /// which it is over at the latest, and when all that it changed is labelled. What is said last of a command counts.
+    /// Notes that a command runs, or ran, which can read whatever its label stands on. To be called before it begins, whatever its label
+    /// is, with the time at which it is over at the latest, and when all that it changed is labelled. It keeps what others brought in.
     ///
     /// # Errors
-    /// What the store may meet; the command may not begin then.
-    pub fn command(&self, ran: &Ran) -> Result<(), StoreError> {
-        if ran.label.is_own() {
-            return Ok(());
-        }
-        let Ran { id, from, until, label, course } = ran;
-        let content = format!("{} {} {}", from.0, until.0, if *course == Course::Over { OVER } else { RUNS });
-        self.store.label_file(&self.workspace, &FileLabel { path: format!("{COMMANDS}{id}"), content, label: label.clone() })
+    /// [`LabelError`]; the command may not begin then.
+    pub fn command(&self, ran: &Ran) -> Result<(), LabelError> {
+        self.note(Vec::new(), vec![ran.clone()])
     }
 
-    /// The commands of which it is not known what they changed, because nobody was there when they ended, or they run.
+    /// Forgets a command that could read nothing foreign, or changed nothing, until it was over.
+    ///
+    /// # Errors
+    /// What the store may meet.
+    pub fn forget_command(&self, id: &str) -> Result<(), StoreError> {
+        self.store.unlabel_path(&self.workspace, &format!("{COMMANDS}{id}"))
+    }
+
+    /// Notes all of these, and that every command that runs can read them. It is one write, so that no command begins between the two.
+    fn note(&self, files: Vec<FileLabel>, mut noted: Vec<Ran>) -> Result<(), LabelError> {
+        let labels = files.iter().map(|file| &file.label).chain(noted.iter().map(|ran| &ran.label));
+        let brought = labels.fold(Label::Minted, |brought, label| brought.join(label));
+        let (now, mut way_out) = (SystemClock.now(), None);
+        self.store.label_files_after(&self.workspace, COMMANDS, |known| {
+            for known in known.into_iter().filter_map(Ran::of) {
+                let label = known.label.join(&brought);
+                let brings_nothing = label == known.label;
+                if let Some(ran) = noted.iter_mut().find(|ran| ran.id == known.id) {
+                    ran.from = if brings_nothing && !label.is_own() { known.from } else { ran.from };
+                    ran.label = label;
+                } else if !(brings_nothing || known.course == Course::Over || known.until < now) {
+                    if known.reach == Reach::Hosts {
+                        way_out = Some(known.until);
+                        return Vec::new();
+                    }
+                    // What it changed before cannot hold what comes now.
+                    let from = if known.label.is_own() { now } else { known.from };
+                    noted.push(Ran { from, label, ..known });
+                }
+            }
+            files.into_iter().chain(noted.iter().map(Ran::file)).collect()
+        })?;
+        way_out.map_or(Ok(()), |until| Err(LabelError::WayOut { minutes: until.since(now).as_secs().div_ceil(60) }))
+    }
+
+    /// The commands of which it is not known what they changed, because nobody was there when they ended, or they run; and those that
+    /// run apart with a way out.
     ///
     /// # Errors
     /// What the store may meet.
     pub fn unfinished(&self) -> Result<Vec<Ran>, StoreError> {
         let mut all = self.commands()?;
-        all.retain(|ran| ran.course == Course::Runs);
+        all.retain(|ran| ran.course != Course::Over);
         Ok(all)
     }
 
@@ -127,10 +216,10 @@ impl FileLabels {
     /// Notes whose the files are that a command wrote or moved.
     ///
     /// # Errors
-    /// What the store may meet; nothing of the workspace may be read then.
-    pub fn label_made(&self, mut files: Vec<FileLabel>) -> Result<(), StoreError> {
+    /// [`LabelError`]; nothing of the workspace may be read then.
+    pub fn label_made(&self, mut files: Vec<FileLabel>) -> Result<(), LabelError> {
         files.iter_mut().for_each(|file| file.path.insert_str(0, MADE));
-        if files.is_empty() { Ok(()) } else { self.store.label_files(&self.workspace, &files) }
+        if files.is_empty() { Ok(()) } else { self.note(files, Vec::new()) }
     }
 
     /// Notes whose the contents are that stand where only the owner steers and may be a command's. They are not followed as the owner's
@@ -146,9 +235,9 @@ impl FileLabels {
     /// Notes that any file may be made from what `label` stands on, as far as commands read it.
     ///
     /// # Errors
-    /// What the store may meet; nothing of the workspace may be read then.
-    pub fn label_everything(&self, label: &Label) -> Result<(), StoreError> {
-        self.store.label_file(&self.workspace, &FileLabel { path: EVERYTHING.to_owned(), content: label.to_string(), label: label.clone() })
+    /// [`LabelError`]; nothing of the workspace may be read then.
+    pub fn label_everything(&self, label: &Label) -> Result<(), LabelError> {
+        self.note(vec![FileLabel { path: EVERYTHING.to_owned(), content: label.to_string(), label: label.clone() }], Vec::new())
     }
 
     /// Whose a file is that holds `content` now, and whose inode was changed last at `changed`.
@@ -157,7 +246,7 @@ impl FileLabels {
     /// What the store may meet.
     pub fn label_of_file(&self, path: &WorkspacePath, content: &[u8], changed: Timestamp) -> Result<Label, StoreError> {
         let mut label = self.file_label(path, content)?;
-        for Ran { from, until, label: of, .. } in self.commands()? {
+        for Ran { from, until, label: of, .. } in self.commands()?.into_iter().filter(|ran| ran.course != Course::RunsApart) {
             if (from.0.saturating_sub(COARSE)..=until.0.saturating_add(COARSE)).contains(&changed.0) {
                 label = label.join(&of);
             }

@@ -51,7 +51,7 @@ pub use control_files::ControlFiles;
 pub use decoys::Decoys;
 pub use delegation::{Delegated, Delegation};
 pub use error::GuardError;
-pub use file_labels::{Course, FileLabels, Ran, content_hash};
+pub use file_labels::{Course, FileLabels, LabelError, Ran, Reach, content_hash};
 pub use monitor::Monitor;
 pub use payload::defang;
 pub use policy::{Condition, Decision, Policy, Rule, Sink};

@@ -2,7 +2,7 @@
 //! command copied it elsewhere, and a foreign file stays foreign when a part of it was changed behind our back.
 
 use krabba_types::Label;
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, Transaction, params};
 
 use crate::event::{from_json, to_json};
 use crate::store::Promise;
@@ -34,14 +34,21 @@ impl Store {
     /// # Errors
     /// What every write may meet.
     pub fn label_files(&self, workspace: &str, files: &[FileLabel]) -> Result<(), StoreError> {
-        self.write(Promise::OnDisk, |transaction| {
-            let mut insert = transaction.prepare_cached(
-                "INSERT INTO file_label (workspace, path, content, label, written)
-                 VALUES (?1, ?2, ?3, ?4, (SELECT COALESCE(MAX(written), 0) + 1 FROM file_label))
-                 ON CONFLICT (workspace, path, content) DO UPDATE SET label = excluded.label, written = excluded.written",
-            )?;
-            files.iter().try_for_each(|file| insert.execute(params![workspace, file.path, file.content, to_json(&file.label)?]).map(drop))
-        })
+        self.write(Promise::OnDisk, |transaction| insert(transaction, workspace, files))
+    }
+
+    /// The same of what `make` makes of that which was noted last about each place whose name begins with `prefix`. Nobody writes in
+    /// between.
+    ///
+    /// # Errors
+    /// What every write may meet.
+    pub fn label_files_after(
+        &self,
+        workspace: &str,
+        prefix: &str,
+        make: impl FnOnce(Vec<FileLabel>) -> Vec<FileLabel>,
+    ) -> Result<(), StoreError> {
+        self.write(Promise::OnDisk, |transaction| insert(transaction, workspace, &make(below(transaction, workspace, prefix)?)))
     }
 
     /// What was noted last about a place; whatever its content is by now.
@@ -65,16 +72,7 @@ impl Store {
     /// # Errors
     /// What every read may meet.
     pub fn labels_below(&self, workspace: &str, prefix: &str) -> Result<Vec<FileLabel>, StoreError> {
-        self.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT path, content, label FROM file_label AS one
-                     WHERE workspace = ?1 AND path >= ?2 AND path < ?2 || char(0x10ffff) AND written =
-                     (SELECT MAX(written) FROM file_label WHERE workspace = one.workspace AND path = one.path) ORDER BY path",
-                )?
-                .query_map(params![workspace, prefix], of_row)?
-                .collect()
-        })
+        self.read(|connection| below(connection, workspace, prefix))
     }
 
     /// All that was ever noted about a content, wherever it was written.
@@ -117,6 +115,36 @@ impl Store {
                 .map(drop)
         })
     }
+
+    /// Takes back all that was noted about a place.
+    ///
+    /// # Errors
+    /// What every write may meet.
+    pub fn unlabel_path(&self, workspace: &str, path: &str) -> Result<(), StoreError> {
+        self.write(Promise::Kept, |transaction| {
+            transaction.execute("DELETE FROM file_label WHERE workspace = ?1 AND path = ?2", params![workspace, path]).map(drop)
+        })
+    }
+}
+
+fn insert(transaction: &Transaction<'_>, workspace: &str, files: &[FileLabel]) -> rusqlite::Result<()> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO file_label (workspace, path, content, label, written)
+         VALUES (?1, ?2, ?3, ?4, (SELECT COALESCE(MAX(written), 0) + 1 FROM file_label))
+         ON CONFLICT (workspace, path, content) DO UPDATE SET label = excluded.label, written = excluded.written",
+    )?;
+    files.iter().try_for_each(|file| insert.execute(params![workspace, file.path, file.content, to_json(&file.label)?]).map(drop))
+}
+
+fn below(connection: &Connection, workspace: &str, prefix: &str) -> rusqlite::Result<Vec<FileLabel>> {
+    connection
+        .prepare_cached(
+            "SELECT path, content, label FROM file_label AS one
+             WHERE workspace = ?1 AND path >= ?2 AND path < ?2 || char(0x10ffff) AND written =
+             (SELECT MAX(written) FROM file_label WHERE workspace = one.workspace AND path = one.path) ORDER BY path",
+        )?
+        .query_map(params![workspace, prefix], of_row)?
+        .collect()
 }
 
 fn of_row(row: &Row<'_>) -> rusqlite::Result<FileLabel> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use krabba_guard::{Authorized, View};
+use krabba_guard::{Authorized, Reach, View};
 use krabba_sandbox::{SandboxError, host};
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
 use krabba_types::{Action, Exec as Command, ExecChanges, ExecMode, ExecStdio, JsonObject, Label, SessionId, ToolSpec};
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::files::{Failed, Files};
 use crate::job::Job;
-use crate::reading::{Changes, Reading};
+use crate::reading::{Bounds, Changes, Reading};
 use crate::text::fit;
 use crate::{Jobs, arguments};
 
@@ -169,7 +169,8 @@ impl Exec {
             View::Direct => Changes::InPlace,
             View::Discardable => Changes::Apart,
         };
-        tokio::task::spawn_blocking(move || Reading::begin(&files, &label, limit, changes)).await?
+        let reach = if exec.terms().hosts.is_empty() { Reach::Here } else { Reach::Hosts };
+        tokio::task::spawn_blocking(move || Reading::begin(&files, &label, Bounds { limit, changes, reach })).await?
     }
 
     /// Waits, and shows meanwhile what the command writes to whoever watches.

@@ -97,7 +97,14 @@ impl Jobs {
         let Exec { command, stdio, .. } = exec.action().clone();
         let asides = self.asides(session);
         let earlier: Vec<&Aside> = asides.iter().map(AsRef::as_ref).collect();
-        let child = self.inner.sandbox.spawn_over(exec, &earlier).await?;
+        let child = match self.inner.sandbox.spawn_over(exec, &earlier).await {
+            Ok(child) => child,
+            Err(error) => {
+                // What is not forgotten is over at its latest end.
+                let _forgotten = reading.forget();
+                return Err(error);
+            }
+        };
         let job = self.remember(session, |name| Job::new(name, command, reading, stdio, self.inner.stop.child_token()));
         // Weak, so that a command does not keep alive what it belongs to.
         let (looked_after, inner, session) = (Arc::clone(&job), Arc::downgrade(&self.inner), session.clone());

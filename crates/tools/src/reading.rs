@@ -2,15 +2,15 @@
 //!
 //! A command sees every file, and nobody sees what it does with them. So the least that stands on what it says and writes is the join
 //! of all foreign files that were there at any time while it ran. That is noted before it starts, until the time at which it is
-//! ended at the latest, so that a crash washes nothing clean; and when it has ended, each file that was changed meanwhile is
-//! labelled by its place and content, before anybody hears of the end.
+//! ended at the latest, so that a crash washes nothing clean, and whoever brings in something foreign meanwhile adds to it; and when it
+//! has ended, each file that was changed meanwhile is labelled by its place and content, before anybody hears of the end.
 
 use std::collections::HashSet;
 use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use krabba_guard::{ControlFiles, Course, FileLabels, Ran, content_hash};
+use krabba_guard::{ControlFiles, Course, FileLabels, Ran, Reach, content_hash};
 use krabba_sandbox::{Limit, Missing, Protected};
 use krabba_store::FileLabel;
 use krabba_types::{Clock as _, Label, SystemClock, Timestamp, WorkspacePath};
@@ -42,37 +42,46 @@ pub(crate) enum Changes {
     InPlace,
 }
 
+/// What a command may do, as far as labels go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// How long it runs at most.
+    pub(crate) limit: Duration,
+    pub(crate) changes: Changes,
+    pub(crate) reach: Reach,
+}
+
 /// A command that runs, as far as labels go.
 pub(crate) struct Reading {
     files: Files,
     id: String,
     from: Timestamp,
-    /// When it is over at the latest.
-    latest: Timestamp,
-    changes: Changes,
+    bounds: Bounds,
     /// Foreign files that were gone before it began.
     gone: HashSet<(String, String)>,
     noted: Mutex<Label>,
 }
 
 impl Reading {
-    /// Notes that a command begins, which is made from `label` and is ended after `limit`.
-    pub(crate) fn begin(files: &Files, label: &Label, limit: Duration, changes: Changes) -> Result<Self, Failed> {
+    /// Notes that a command begins, which is made from `label`.
+    pub(crate) fn begin(files: &Files, label: &Label, bounds: Bounds) -> Result<Self, Failed> {
         let from = SystemClock.now();
         catch_up(files, from)?;
-        let rows = files.labels.foreign()?;
-        let gone = rows.into_iter().filter(|row| !is_there(&files.workspace, row)).map(|row| (row.path, row.content)).collect();
-        let reading = Self {
-            files: files.clone(),
-            id: Uuid::new_v4().simple().to_string(),
-            from,
-            latest: from.plus(limit),
-            changes,
-            gone,
-            noted: Mutex::new(Label::Minted),
-        };
-        reading.add(label)?;
+        let (id, noted) = (Uuid::new_v4().simple().to_string(), Mutex::new(Label::Minted));
+        let mut reading = Self { files: files.clone(), id, from, bounds, gone: HashSet::new(), noted };
+        // Before it is looked what there is: what comes in from here on is added by whoever brings it in.
+        reading.note(&Label::Minted)?;
+        if let Err(why) = reading.look_around(label) {
+            reading.forget()?;
+            return Err(why);
+        }
         Ok(reading)
+    }
+
+    fn look_around(&mut self, label: &Label) -> Result<(), Failed> {
+        let rows = self.files.labels.foreign()?.into_iter();
+        self.gone = rows.filter(|row| !is_there(&self.files.workspace, row)).map(|row| (row.path, row.content)).collect();
+        self.add(label).map(drop)
     }
 
     /// The least that stands on what it has said until now.
@@ -86,16 +95,28 @@ impl Reading {
         let read = rows.iter().filter(|row| self.may_have_read(row)).map(|row| &row.label);
         let mut noted = self.noted();
         let label = Label::join_all(read.chain([&*noted, label]));
-        // What is kept apart is in nobody's way until it is taken over, with its label.
-        if label != *noted && self.changes == Changes::InPlace {
-            self.files.labels.command(&self.ran(self.latest, &label, Course::Runs))?;
+        if label != *noted {
+            self.note(&label)?;
         }
         noted.clone_from(&label);
         Ok(label)
     }
 
-    fn ran(&self, until: Timestamp, label: &Label, course: Course) -> Ran {
-        Ran { id: self.id.clone(), from: self.from, until, label: label.clone(), course }
+    /// What is kept apart is in nobody's way until it is taken over, with its label; but it may leave.
+    fn note(&self, label: &Label) -> Result<(), Failed> {
+        let Bounds { limit, changes, reach } = self.bounds;
+        let course = match (changes, reach) {
+            (Changes::InPlace, _) => Course::Runs,
+            (Changes::Apart, Reach::Hosts) => Course::RunsApart,
+            (Changes::Apart, Reach::Here) => return Ok(()),
+        };
+        let (id, until) = (self.id.clone(), self.from.plus(limit));
+        Ok(self.files.labels.command(&Ran { id, from: self.from, until, label: label.clone(), reach, course })?)
+    }
+
+    /// Takes back that it began, where nothing came of it.
+    pub(crate) fn forget(&self) -> Result<(), Failed> {
+        Ok(self.files.labels.forget_command(&self.id)?)
     }
 
     fn noted(&self) -> MutexGuard<'_, Label> {
@@ -109,18 +130,15 @@ impl Reading {
     /// Labels what it changed, once it has ended, by a limit or not. Where that fails, what was noted at the beginning stays.
     pub(crate) fn end(&self, limit: Option<Limit>) -> Result<(), Failed> {
         let label = self.label()?;
-        if self.changes == Changes::Apart {
-            return Ok(());
+        if limit == Some(Limit::Protection) && self.bounds.changes == Changes::InPlace {
+            let (id, from, until, reach) = (self.id.clone(), self.from, SystemClock.now(), self.bounds.reach);
+            label_unprotected(&self.files, &Ran { id, from, until, label: label.clone(), reach, course: Course::Over })?;
         }
-        if limit == Some(Limit::Protection) {
-            label_unprotected(&self.files, &self.ran(SystemClock.now(), &label, Course::Over))?;
-        }
-        if label.is_own() {
-            return Ok(());
-        }
+        let noted = self.files.labels.unfinished()?.into_iter().find(|ran| ran.id == self.id);
+        let Some(noted) = noted.filter(|ran| ran.course == Course::Runs && !label.is_own()) else { return self.forget() };
         let rows = self.files.labels.foreign()?;
         let moved = rows.iter().any(|row| self.may_have_read(row) && !is_there(&self.files.workspace, row));
-        let over = self.ran(SystemClock.now(), &label, Course::Over);
+        let over = Ran { until: SystemClock.now(), label, course: Course::Over, ..noted };
         label_changed(&self.files, &over, moved)?;
         Ok(self.files.labels.command(&over)?)
     }
@@ -129,6 +147,10 @@ impl Reading {
 /// Labels what commands changed whose end nobody saw.
 fn catch_up(files: &Files, now: Timestamp) -> Result<(), Failed> {
     for ran in files.labels.unfinished()?.into_iter().filter(|ran| ran.until < now) {
+        if ran.label.is_own() || ran.course == Course::RunsApart {
+            files.labels.forget_command(&ran.id)?;
+            continue;
+        }
         label_changed(files, &ran, true)?;
         files.labels.command(&Ran { course: Course::Over, ..ran })?;
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use krabba_guard::{Course, Ran};
+use krabba_guard::{Course, Ran, Reach};
 use krabba_tools::Workspace;
 use krabba_types::{Clock as _, Label, SystemClock, WorkspacePath};
 use serde_json::json;
@@ -178,6 +178,7 @@ async fn what_a_command_changed_that_nobody_saw_end_is_labelled_later() {
         from: now.minus(Duration::from_secs(60)),
         until: now.plus(Duration::from_millis(900)),
         label: Label::untrusted("evil.example"),
+        reach: Reach::Here,
         course: Course::Runs,
     };
     room.labels().command(&begun).unwrap();
@@ -194,4 +195,35 @@ async fn what_a_command_changed_that_nobody_saw_end_is_labelled_later() {
     assert!(room.outcome("read", json!({"path": "mine.md"})).await.label.is_own());
     std::fs::remove_file(room.root.join("made.md")).unwrap();
     assert!(room.outcome("exec", json!({"command": "ls"})).await.label.is_own());
+}
+
+#[tokio::test]
+async fn command_that_began_before_anything_foreign_was_there_washes_nothing() {
+    let room = Room::new();
+    room.file("mine.md", "the owner's own\n");
+    let waits =
+        "touch begun; until [ -s memory/page.md ]; do sleep 0.05; done; tr a-z A-Z < memory/page.md > made.tmp; mv made.tmp made.md";
+    room.outcome("exec", json!({"command": format!("{waits}; sleep 60"), "background": true})).await;
+    while room.text("begun").is_none() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // What is changed in the second before counts too.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    foreign_note(&room).await;
+    while room.text("made.md").is_none() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (workspace, made) = (Workspace::open(&room.root).unwrap(), WorkspacePath::parse("made.md", "/").unwrap());
+    assert_eq!(workspace.read_owned(&made, room.labels()), None, "while it runs, and nobody asks it");
+    assert!(room.outcome("read", json!({"path": "mine.md"})).await.label.is_own());
+    // As after a crash: nothing of it is known but what was noted.
+    std::fs::remove_file(room.root.join("memory/page.md")).unwrap();
+    assert!(!room.outcome("exec", json!({"command": "cat made.md"})).await.label.is_own());
+    room.said("process", json!({"action": "kill", "sessionId": "p1"})).await;
+    assert!(!room.outcome("read", json!({"path": "made.md"})).await.label.is_own());
+    assert!(room.outcome("read", json!({"path": "mine.md"})).await.label.is_own());
+    // And of one that read nothing foreign, nothing is left.
+    let clean = Room::new();
+    clean.said("exec", json!({"command": "touch a"})).await;
+    assert_eq!(clean.labels().unfinished().unwrap(), []);
 }
