@@ -16,9 +16,9 @@ use krabba_store::FileLabel;
 use krabba_types::{Clock as _, Label, SystemClock, Timestamp, WorkspacePath};
 use uuid::Uuid;
 
-use crate::Workspace;
 use crate::files::{Failed, Files};
 use crate::workspace::{Entry, Kind, MAX_FILE};
+use crate::{FileError, Workspace};
 
 /// How far the clock of a file system may be behind ours: two ticks of a slow kernel, and something.
 const TICK: Duration = Duration::from_millis(50);
@@ -226,10 +226,17 @@ impl Found<'_> {
     fn directory(&mut self, at: &WorkspacePath, depth: usize) -> Result<ControlFlow<()>, Failed> {
         let workspace = &self.files.workspace;
         let changed = workspace.changed(at).is_ok_and(|(changed, _)| self.time.contains(&changed));
-        let (Ok(entries), Ok(false)) = (workspace.list(at), workspace.has_odd_names(at)) else {
-            // What cannot be seen, or named, may be anything, if it was there before or not.
-            return Ok(if changed { ControlFlow::Break(()) } else { ControlFlow::Continue(()) });
+        let (entries, odd) = match (workspace.list(at), workspace.odd_may_have_changed(at, &self.time)) {
+            (Ok(entries), Ok(odd)) => (entries, odd),
+            (Err(FileError::Missing(_)), _) | (_, Err(FileError::Missing(_))) => return Ok(ControlFlow::Continue(())),
+            (Err(_), _) | (_, Err(_)) if !changed && workspace.is_closed(at) => return Ok(ControlFlow::Continue(())),
+            // What cannot be seen may be anything, if it was there before or not.
+            (Err(_), _) | (_, Err(_)) => return Ok(ControlFlow::Break(())),
         };
+        // Neither can what has no name be labelled.
+        if odd {
+            return Ok(ControlFlow::Break(()));
+        }
         if entries.is_empty() && changed && self.is_new(at) {
             self.note(at, NO_CONTENT.to_owned(), self.label.clone());
         }

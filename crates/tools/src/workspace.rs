@@ -7,6 +7,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
+use std::ops::RangeInclusive;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -14,8 +15,11 @@ use std::path::{Path, PathBuf};
 use krabba_guard::FileLabels;
 use krabba_guard::content_hash;
 use krabba_types::{Timestamp, WorkspacePath};
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, fstat, fsync, mkdirat, openat2, renameat, unlinkat};
+use rustix::fs::{
+    Access, AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, accessat, fstat, fsync, mkdirat, openat2, renameat, statat, unlinkat,
+};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 
 /// The longest file that is read or written whole.
 pub(crate) const MAX_FILE: u64 = 16 << 20;
@@ -192,11 +196,33 @@ impl Workspace {
         !matches!(self.changed(path), Err(FileError::Missing(_)))
     }
 
-    /// Whether [`Self::list`] leaves something out.
-    pub(crate) fn has_odd_names(&self, path: &WorkspacePath) -> Result<bool, FileError> {
+    /// Whether something that [`Self::list`] leaves out may have been changed in this time. Of a directory, nobody can tell.
+    pub(crate) fn odd_may_have_changed(&self, path: &WorkspacePath, time: &RangeInclusive<Timestamp>) -> Result<bool, FileError> {
+        let failed = |errno| system(path, errno);
         let directory = self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Links::Inside)?;
-        let mut entries = Dir::read_from(&directory).map_err(|errno| system(path, errno))?;
-        Ok(entries.any(|entry| entry.is_ok_and(|entry| entry.file_name().to_str().map_or(true, |name| name.chars().any(char::is_control)))))
+        let is_changed = time.contains(&changed(&fstat(&directory).map_err(failed)?));
+        for entry in Dir::read_from(&directory).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if entry.file_name().to_str().is_ok_and(is_plain) {
+                continue;
+            }
+            let status = match statat(&directory, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
+                Err(Errno::NOENT) => continue,
+                status => status.map_err(failed)?,
+            };
+            let is_directory = FileType::from_raw_mode(status.st_mode) == FileType::Directory;
+            if is_changed || is_directory || time.contains(&changed(&status)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether no command of ours gets into a directory, as it is somebody else's and closed to us.
+    pub(crate) fn is_closed(&self, path: &WorkspacePath) -> bool {
+        let Ok(directory) = self.open_at(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Links::Inside) else { return false };
+        let is_ours = fstat(&directory).map_or(true, |status| status.st_uid == geteuid().as_raw());
+        !is_ours && accessat(&directory, ".", Access::EXEC_OK, AtFlags::EACCESS) == Err(Errno::ACCESS)
     }
 
     /// What stands in a directory, by name. Names that are not plain text are left out.
@@ -206,7 +232,7 @@ impl Workspace {
         for entry in Dir::read_from(&directory).map_err(|errno| system(path, errno))? {
             let entry = entry.map_err(|errno| system(path, errno))?;
             let Ok(name) = entry.file_name().to_str() else { continue };
-            if name == "." || name == ".." || name.chars().any(char::is_control) || self.hides(Path::new(path.as_str()).join(name)) {
+            if name == "." || name == ".." || !is_plain(name) || self.hides(Path::new(path.as_str()).join(name)) {
                 continue;
             }
             let kind = match entry.file_type() {
@@ -340,6 +366,11 @@ impl Workspace {
 fn settled(path: &Path) -> PathBuf {
     let real = |above: &Path| Some(std::fs::canonicalize(above).ok()?.join(path.strip_prefix(above).ok()?));
     path.ancestors().find_map(real).unwrap_or_else(|| path.to_owned())
+}
+
+/// Whether a path of ours can hold this name.
+fn is_plain(name: &str) -> bool {
+    !name.chars().any(char::is_control)
 }
 
 fn system(path: &WorkspacePath, errno: Errno) -> FileError {

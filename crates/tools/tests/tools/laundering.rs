@@ -151,6 +151,39 @@ async fn what_a_command_left_in_odd_places_is_foreign_to_the_next_one() {
 }
 
 #[tokio::test]
+async fn odd_name_hides_nothing_that_is_written_beside_it() {
+    for (there, command, look) in [
+        ("mkdir sub; touch sub/out $'sub/a\\tb'", "tr a-z A-Z < memory/page.md > sub/out; rm memory/page.md", "cat sub/out"),
+        (
+            "mkdir -p sub/deep; touch sub/deep/out $'sub/\\xff'",
+            "tr a-z A-Z < memory/page.md > sub/deep/out; rm memory/page.md",
+            "cat sub/deep/out",
+        ),
+        ("touch $'a\\tb'", "tr a-z A-Z < memory/page.md > $'a\\tb'; rm memory/page.md", "cat a*"),
+        ("mkdir $'odd\\xff'; touch $'odd\\xff/out'", "tr a-z A-Z < memory/page.md > $'odd\\xff/out'; rm memory/page.md", "cat odd*/out"),
+    ] {
+        let room = Room::new();
+        run(&room, there, false).await;
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        foreign_note(&room).await;
+        run(&room, command, false).await;
+        let outcome = room.outcome("exec", json!({ "command": look })).await;
+        assert!(outcome.text.contains("MALLORY") && !outcome.label.is_own(), "{command}: {outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn odd_name_that_was_left_alone_makes_nothing_foreign() {
+    let room = Room::new();
+    run(&room, "mkdir sub; touch $'sub/a\\tb' sub/out", false).await;
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    foreign_note(&room).await;
+    run(&room, "tr a-z A-Z < memory/page.md > sub/out; rm memory/page.md", false).await;
+    std::fs::remove_file(room.root.join("sub/out")).unwrap();
+    assert!(room.outcome("exec", json!({"command": "ls -R"})).await.label.is_own());
+}
+
+#[tokio::test]
 async fn what_is_typed_into_a_command_is_in_what_it_writes() {
     let room = Room::new();
     let started = room.outcome("exec", json!({"command": "cat > notes.txt", "background": true})).await;
