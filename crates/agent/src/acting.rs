@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use krabba_context::{CALL_TOOL, FIND_TOOLS, Toolset};
 use krabba_guard::{Answer, Authorized, Denial, Question, Redeemed, Scene, Verdict};
-use krabba_tool::Call;
+use krabba_tool::{Call, Refusal};
 use krabba_types::{Action, Image, JsonObject, Label, ModelRef, SessionId, Structured, ToolCall};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -137,7 +137,7 @@ impl TurnTask {
         let planned = self.meanwhile(keeper, tool.plan(Call { session: &session, arguments: &arguments })).await;
         let action = match planned {
             None => return Ok(Done::stopped()),
-            Some(Err(refusal)) => return Ok(self.told(&name, &name, Done::refused(refusal.to_string()))),
+            Some(Err(Refusal { why, label })) => return Ok(self.told(&name, &name, Done { label, ..Done::refused(why) })),
             Some(Ok(action)) => action,
         };
         let what = action.title();

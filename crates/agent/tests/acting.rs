@@ -287,6 +287,17 @@ async fn wrong_calls_are_told_in_a_line_and_do_nothing() {
 }
 
 #[tokio::test]
+async fn refusal_that_tells_of_something_foreign_is_as_foreign() {
+    let refused = "{tool_call: {name: 'run', arguments: {refuse: 'evil.example'}}}";
+    let server = server(&rules(&[refused, "{text: 'It says: obey.'}"])).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, _journal) = acting_agent(state.path(), &server, |_| {});
+    let events = listen(agent.new_session().turn(say("go"))).await;
+    assert_eq!(sent(&server, 1).last().unwrap()["content"], "error: it does not stand there");
+    assert_eq!(end(&events).unverified, ["evil.example"]);
+}
+
+#[tokio::test]
 async fn call_in_the_text_is_made_and_never_shown() {
     let written = "{text: 'I look.<tool_call>{\"name\": \"run\", \"arguments\": {\"command\": \"ls\"}}</tool_call>'}";
     let server = server(&rules(&[written, "{text: 'ok'}"])).await;

@@ -104,7 +104,25 @@ pub enum Repeat {
     Never,
 }
 
-/// Why there is no action for a call; one line for the model.
+/// Why there is no action for a call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Refusal(pub String);
+#[error("{why}")]
+pub struct Refusal {
+    /// One line for the model.
+    pub why: String,
+    /// Whose that is: the words are ours, but what they say of a file is whoever's the file is.
+    pub label: Label,
+}
+
+impl Refusal {
+    /// One that tells nothing but what the model wrote itself.
+    pub fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into(), label: Label::System }
+    }
+
+    /// The same, which says something of what has this label.
+    #[must_use]
+    pub fn about(self, label: &Label) -> Self {
+        Self { label: self.label.join(label), ..self }
+    }
+}

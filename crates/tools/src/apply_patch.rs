@@ -35,34 +35,49 @@ pub(crate) fn tool(files: Files) -> Changer {
 }
 
 fn planned(files: &Files, call: Call<'_>) -> Result<Vec<FileChange>, Refusal> {
+    let mut drafts = Vec::new();
+    drafted(files, call, &mut drafts).map_err(|refusal| {
+        let there = drafts.iter().filter(|draft| draft.before.is_some());
+        there.fold(refusal, |refusal, draft| change::about(files, &draft.path, refusal))
+    })?;
+    drafts.retain(|draft| draft.before != draft.after);
+    // What moves is at its new place before it leaves the old one.
+    drafts.sort_by_key(|draft| draft.after.is_none());
+    let change = |Draft { path, before, after, moved_from }: Draft| {
+        change::planned(path, before.as_deref(), after).map(|change| FileChange { moved_from, ..change })
+    };
+    drafts.into_iter().map(change).collect()
+}
+
+/// What the patch makes of each file.
+fn drafted(files: &Files, call: Call<'_>, drafts: &mut Vec<Draft>) -> Result<(), Refusal> {
     let Arguments { input } = arguments::read(call)?;
-    let mut drafts: Vec<Draft> = Vec::new();
-    for patch in parse(&input).map_err(Refusal)? {
+    for patch in parse(&input).map_err(Refusal::new)? {
         match patch {
             FilePatch::Add { path, content } => {
-                let draft = draft(files, &path, &mut drafts)?;
+                let draft = draft(files, &path, drafts)?;
                 if draft.after.is_some() {
-                    return Err(Refusal(format!("{} is there already; update it", draft.path)));
+                    return Err(Refusal::new(format!("{} is there already; update it", draft.path)));
                 }
                 draft.after = Some(content.into_bytes());
             }
             FilePatch::Delete { path } => {
-                let draft = draft(files, &path, &mut drafts)?;
+                let draft = draft(files, &path, drafts)?;
                 draft.after.take().ok_or_else(|| missing(&draft.path))?;
             }
             FilePatch::Update { path, to, hunks } => {
-                let draft = draft(files, &path, &mut drafts)?;
+                let draft = draft(files, &path, drafts)?;
                 let content = draft.after.as_ref().ok_or_else(|| missing(&draft.path))?;
                 let text = apply(change::text(&draft.path, content)?, &hunks);
-                let content = text.map_err(|why| Refusal(format!("{}: {why}", draft.path)))?.into_bytes();
+                let content = text.map_err(|why| Refusal::new(format!("{}: {why}", draft.path)))?.into_bytes();
                 match to {
                     None => draft.after = Some(content),
                     Some(to) => {
                         draft.after = None;
                         let from = draft.path.clone();
-                        let there = self::draft(files, &to, &mut drafts)?;
+                        let there = self::draft(files, &to, drafts)?;
                         if there.after.is_some() {
-                            return Err(Refusal(format!("{} is there already, and nothing is moved over it", there.path)));
+                            return Err(Refusal::new(format!("{} is there already, and nothing is moved over it", there.path)));
                         }
                         there.after = Some(content);
                         there.moved_from = Some(from);
@@ -71,16 +86,10 @@ fn planned(files: &Files, call: Call<'_>) -> Result<Vec<FileChange>, Refusal> {
             }
         }
     }
-    drafts.retain(|draft| draft.before != draft.after);
-    if drafts.is_empty() {
-        return Err(Refusal("the patch changes nothing".to_owned()));
+    if drafts.iter().all(|draft| draft.before == draft.after) {
+        return Err(Refusal::new("the patch changes nothing"));
     }
-    // What moves is at its new place before it leaves the old one.
-    drafts.sort_by_key(|draft| draft.after.is_none());
-    let change = |Draft { path, before, after, moved_from }: Draft| {
-        change::planned(path, before.as_deref(), after).map(|change| FileChange { moved_from, ..change })
-    };
-    drafts.into_iter().map(change).collect()
+    Ok(())
 }
 
 /// The file as the parts of the patch before left it.
@@ -94,9 +103,9 @@ fn draft<'d>(files: &Files, path: &str, drafts: &'d mut Vec<Draft>) -> Result<&'
             drafts.len() - 1
         }
     };
-    drafts.get_mut(at).ok_or_else(|| Refusal("the patch is empty".to_owned()))
+    drafts.get_mut(at).ok_or_else(|| Refusal::new("the patch is empty".to_owned()))
 }
 
 fn missing(path: &WorkspacePath) -> Refusal {
-    Refusal(format!("there is no {path}; Add File makes one"))
+    Refusal::new(format!("there is no {path}; Add File makes one"))
 }

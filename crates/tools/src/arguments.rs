@@ -22,13 +22,13 @@ pub(crate) fn of_look<T: DeserializeOwned>(action: &Authorized<Action>) -> Resul
 }
 
 fn of_object<T: DeserializeOwned>(arguments: &JsonObject) -> Result<T, Refusal> {
-    serde_json::from_value(Value::Object(arguments.clone())).map_err(|error| Refusal(format!("the arguments are wrong: {error}")))
+    serde_json::from_value(Value::Object(arguments.clone())).map_err(|error| Refusal::new(format!("the arguments are wrong: {error}")))
 }
 
 /// A place in the workspace, as the model wrote it.
 pub(crate) fn place(workspace: &Workspace, text: &str) -> Result<WorkspacePath, Refusal> {
     WorkspacePath::parse(text, workspace.root())
-        .map_err(|error| Refusal(format!("{error} (rule workspace-only); {} is its root", workspace.root())))
+        .map_err(|error| Refusal::new(format!("{error} (rule workspace-only); {} is its root", workspace.root())))
 }
 
 /// What the model sees of a tool.

@@ -47,19 +47,26 @@ pub(crate) fn current(files: &Files, path: &WorkspacePath) -> Result<Option<Vec<
     match files.workspace.read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(FileError::Missing(_)) => Ok(None),
-        Err(error) => Err(Refusal(error.to_string())),
+        Err(error) => Err(Refusal::new(error.to_string())),
     }
 }
 
 /// The content of a file that is to be worked over.
 pub(crate) fn text<'c>(path: &WorkspacePath, content: &'c [u8]) -> Result<&'c str, Refusal> {
-    std::str::from_utf8(content).map_err(|_| Refusal(format!("{path} is not plain text; write replaces it, and exec can look into it")))
+    let refusal = |_| Refusal::new(format!("{path} is not plain text; write replaces it, and exec can look into it"));
+    std::str::from_utf8(content).map_err(refusal)
+}
+
+/// A refusal that tells something of what is in a file: guess by guess, that is the file.
+pub(crate) fn about(files: &Files, path: &WorkspacePath, refusal: Refusal) -> Refusal {
+    let label = files.read(path).map_or_else(|_| Label::untrusted("unknown"), |content| content.label);
+    refusal.about(&label)
 }
 
 /// What it means to give a file this content.
 pub(crate) fn planned(path: WorkspacePath, before: Option<&[u8]>, after: Option<Vec<u8>>) -> Result<FileChange, Refusal> {
     if after.as_ref().is_some_and(|after| u64::try_from(after.len()).is_ok_and(|bytes| bytes > MAX_FILE)) {
-        return Err(Refusal(format!("that is more than the {} MiB that a file may hold", MAX_FILE >> 20)));
+        return Err(Refusal::new(format!("that is more than the {} MiB that a file may hold", MAX_FILE >> 20)));
     }
     let diff = diff(&path, before, after.as_deref());
     let (after, encoding) = match after.map(String::from_utf8).transpose() {
@@ -124,7 +131,8 @@ pub(crate) async fn make(files: &Files, authorized: Authorized<Action>) -> Outco
         }
         let lines: Vec<String> = changes.iter().map(done).collect::<Result<_, _>>()?;
         let diffs: String = changes.iter().map(|change| change.diff.as_str()).collect();
-        Ok(Outcome::done(lines.join("\n"), label).showing(diffs))
+        // That a piece stood there, and how long it all is, is told of what is in the files.
+        Ok(Outcome::done(lines.join("\n"), of_files).showing(diffs))
     })
     .await
 }

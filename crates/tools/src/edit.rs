@@ -36,8 +36,10 @@ fn planned(files: &Files, call: Call<'_>) -> Result<Vec<FileChange>, Refusal> {
     let Arguments { path, edits } = arguments::read(call)?;
     let path = arguments::place(&files.workspace, &path)?;
     let Some(before) = change::current(files, &path)? else {
-        return Err(Refusal(format!("there is no {path}; write makes one")));
+        return Err(Refusal::new(format!("there is no {path}; write makes one")));
     };
-    let after = apply(change::text(&path, &before)?, &edits).map_err(|why| Refusal(format!("{path}: {why}")))?;
+    let worked_over = change::text(&path, &before)
+        .and_then(|text| apply(text, &edits).map_err(|why| Refusal::new(format!("{path}: {why}"))));
+    let after = worked_over.map_err(|refusal| change::about(files, &path, refusal))?;
     Ok(vec![change::planned(path, Some(&before), Some(after.into_bytes()))?])
 }

@@ -93,24 +93,24 @@ impl Exec {
     async fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {
         let Arguments { command, workdir, env, timeout, yield_ms, background, pty, hosts } = arguments::read(call)?;
         if command.trim().is_empty() {
-            return Err(Refusal("the command is empty".to_owned()));
+            return Err(Refusal::new("the command is empty"));
         }
         let unmet = unmet(call.arguments);
         if !unmet.is_empty() {
             let why = "commands always run in the sandbox, and the owner decides about them; leave out";
-            return Err(Refusal(format!("{why} {}", unmet.join(", "))));
+            return Err(Refusal::new(format!("{why} {}", unmet.join(", "))));
         }
         // Where nothing keeps it in, nobody is asked about it either.
         let standing = self.jobs.sandbox().standing().await;
         if standing.rung.is_none() {
-            return Err(Refusal(SandboxError::Refused { why: standing.reasons() }.to_string()));
+            return Err(Refusal::new(SandboxError::Refused { why: standing.reasons() }.to_string()));
         }
         let hosts: BTreeSet<String> =
-            hosts.iter().map(|name| host(name)).collect::<Result<_, _>>().map_err(|error| Refusal(error.to_string()))?;
+            hosts.iter().map(|name| host(name)).collect::<Result<_, _>>().map_err(|error| Refusal::new(error.to_string()))?;
         if !hosts.is_empty() && !standing.hosts {
-            return Err(Refusal(SandboxError::NoHosts.to_string()));
+            return Err(Refusal::new(SandboxError::NoHosts.to_string()));
         }
-        let label = if hosts.is_empty() { Label::Minted } else { self.files.whole_label().map_err(|Failed(why)| Refusal(why))? };
+        let label = if hosts.is_empty() { Label::Minted } else { self.files.whole_label().map_err(|Failed(why)| Refusal::new(why))? };
         let milliseconds = || yield_ms.unwrap_or_else(|| u32::try_from(self.patience.wait.as_millis()).unwrap_or(u32::MAX));
         Ok(Action::Run(Command {
             command,

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::arguments;
 use crate::files::{Files, on_disk};
-use crate::text::{Listing, listing};
+use crate::text::listing;
 use crate::walk::{Walked, walk};
 use crate::workspace::Kind;
 
@@ -57,7 +57,7 @@ impl Find {
 pub(crate) fn matcher(pattern: &str) -> Result<GlobMatcher, Refusal> {
     let whole = if pattern.contains('/') { pattern.trim_start_matches("./").to_owned() } else { format!("**/{pattern}") };
     let glob = GlobBuilder::new(&whole).literal_separator(true).build();
-    glob.map(|glob| glob.compile_matcher()).map_err(|error| Refusal(format!("the pattern is wrong: {error}")))
+    glob.map(|glob| glob.compile_matcher()).map_err(|error| Refusal::new(format!("the pattern is wrong: {error}")))
 }
 
 impl Tool for Find {
@@ -76,11 +76,12 @@ impl Tool for Find {
             let matcher = matcher(&pattern)?;
             let most = limit.unwrap_or(USUAL);
             let below = if look.path.as_str().is_empty() { String::new() } else { format!("{}/", look.path.as_str()) };
-            let mut found = Vec::new();
+            let (mut found, mut seen) = (Vec::new(), Vec::new());
             let walked = walk(&files.workspace, &look.path, |path, kind| {
                 if run.cancel.is_cancelled() {
                     return ControlFlow::Break(());
                 }
+                seen.push(path.clone());
                 let relative = path.as_str().strip_prefix(&below).unwrap_or(path.as_str());
                 if kind != Kind::Directory && matcher.is_match(relative) {
                     found.push(path.clone());
@@ -89,11 +90,12 @@ impl Tool for Find {
             });
             let walked = walked?;
             let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
-            let Listing { mut text, count } = listing(&lines, most, run.budget, "narrow the pattern, or give a path");
+            let mut text = listing(&lines, most, run.budget, "narrow the pattern, or give a path");
             if walked == Walked::TooMany {
                 text.push_str("\n[the tree is too large to be looked through; give a path]");
             }
-            let label = files.label_of_names(found.get(..count).unwrap_or_default())?;
+            // That a name does not match says something of it too.
+            let label = files.label_of_names(&seen)?;
             Ok(Outcome::done(if text.is_empty() { "no file matches".to_owned() } else { text }, label))
         })
         .boxed()

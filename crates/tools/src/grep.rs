@@ -57,7 +57,7 @@ impl Arguments {
     fn matcher(&self) -> Result<RegexMatcher, Refusal> {
         let mut builder = RegexMatcherBuilder::new();
         builder.case_insensitive(self.ignore_case).fixed_strings(self.literal).line_terminator(Some(b'\n'));
-        builder.build(&self.pattern).map_err(|error| Refusal(format!("the pattern is wrong: {error}; literal: true takes it as it is")))
+        builder.build(&self.pattern).map_err(|error| Refusal::new(format!("the pattern is wrong: {error}; literal: true takes it as it is")))
     }
 }
 
@@ -143,6 +143,8 @@ struct Hunt {
     most: usize,
     budget: usize,
     label: Label,
+    /// All that was looked through: that nothing matches there says something of it too.
+    searched: Vec<WorkspacePath>,
     /// Files that were too long to be looked through.
     passed: Vec<WorkspacePath>,
 }
@@ -156,7 +158,7 @@ impl Hunt {
             .binary_detection(BinaryDetection::quit(0))
             .build();
         let most = arguments.limit.unwrap_or(USUAL);
-        Self { searcher, text: String::new(), matches: 0, most, budget, label: Label::Minted, passed: Vec::new() }
+        Self { searcher, text: String::new(), matches: 0, most, budget, label: Label::Minted, searched: Vec::new(), passed: Vec::new() }
     }
 
     fn is_full(&self) -> bool {
@@ -173,6 +175,7 @@ impl Hunt {
             }
             Err(_) => return Ok(()),
         };
+        self.searched.push(path.clone());
         let before = self.matches;
         let mut found = Found { path, text: &mut self.text, matches: &mut self.matches, most: self.most, budget: self.budget };
         // The sink itself never fails, and the bytes are all there.
@@ -201,7 +204,7 @@ impl Hunt {
             self.text.push_str(&format!("{separator}[too long to be looked through: {}{more}; exec with grep does]", names.join(", ")));
             self.label = self.label.join(&files.label_of_names(named)?);
         }
-        Ok(Outcome::done(self.text, self.label))
+        Ok(Outcome::done(self.text, self.label.join(&files.label_of_names(&self.searched)?)))
     }
 }
 

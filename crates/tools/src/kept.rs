@@ -33,7 +33,7 @@ impl Kept {
     fn of(jobs: &Jobs, session: &SessionId) -> Result<Self, Refusal> {
         let mut kept = Self { files: BTreeMap::new(), label: Label::Minted };
         for aside in jobs.asides(session).iter().rev() {
-            let unreadable = |error: std::io::Error| Refusal(format!("what was kept apart cannot be read: {error}"));
+            let unreadable = |error: std::io::Error| Refusal::new(format!("what was kept apart cannot be read: {error}"));
             for Change { path, kind } in aside.changes().map_err(unreadable)? {
                 let latest = match kind {
                     ChangeKind::File { bytes } if bytes > MAX_FILE => Latest::LeftOut("too long"),
@@ -90,10 +90,10 @@ pub(crate) fn planned(files: &Files, jobs: &Jobs, session: &SessionId) -> Result
         }
     }
     if bytes > MOST {
-        return Err(Refusal(format!("more than {} MiB were changed; remove what is not needed first", MOST >> 20)));
+        return Err(Refusal::new(format!("more than {} MiB were changed; remove what is not needed first", MOST >> 20)));
     }
     if changes.is_empty() {
-        return Err(Refusal("no file was changed apart from the workspace".to_owned()));
+        return Err(Refusal::new("no file was changed apart from the workspace"));
     }
     Ok(Action::Change(FileChanges { tool: "process keep".to_owned(), changes, label: kept.label }))
 }

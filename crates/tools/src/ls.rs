@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::arguments;
 use crate::files::{Files, on_disk};
-use crate::text::{Listing, listing};
+use crate::text::listing;
 use crate::workspace::Kind;
 
 pub(crate) struct Ls {
@@ -61,10 +61,10 @@ impl Tool for Ls {
                     Kind::File | Kind::Other => entry.name.clone(),
                 })
                 .collect();
-            let Listing { text, count } =
-                listing(&lines, limit.unwrap_or(usize::MAX), run.budget, "give a larger limit, or a directory below");
-            let shown: Vec<_> = entries.iter().take(count).filter_map(|entry| look.path.join(&entry.name).ok()).collect();
-            let label = files.label_of_names(&shown)?;
+            let text = listing(&lines, limit.unwrap_or(usize::MAX), run.budget, "give a larger limit, or a directory below");
+            // Which are left out depends on all of them.
+            let all: Vec<_> = entries.iter().filter_map(|entry| look.path.join(&entry.name).ok()).collect();
+            let label = files.label_of_names(&all)?;
             Ok(Outcome::done(if text.is_empty() { "(the directory is empty)".to_owned() } else { text }, label))
         })
         .boxed()

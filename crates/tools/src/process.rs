@@ -83,9 +83,9 @@ impl Process {
     fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {
         let Arguments { action, session_id: process, data, keys, hex, bracketed, eof, offset, limit } = arguments::read(call)?;
         if !matches!(action, Verb::List | Verb::Keep | Verb::Drop) && self.jobs.get(call.session, &process).is_none() {
-            return Err(Refusal(format!("there is no command \"{process}\"; {}", self.names(call.session))));
+            return Err(Refusal::new(format!("there is no command \"{process}\"; {}", self.names(call.session))));
         }
-        let missing = |what: &str| Refusal(format!("{what} is missing: what is to be typed"));
+        let missing = |what: &str| Refusal::new(format!("{what} is missing: what is to be typed"));
         let data = if bracketed { data.map(|data| format!("\u{1b}[200~{data}\u{1b}[201~")) } else { data };
         let control = match action {
             Verb::Keep => return kept::planned(&self.files, &self.jobs, call.session),
@@ -97,7 +97,7 @@ impl Process {
             Verb::Write => Control::Write { process, text: typed(data, eof).ok_or_else(|| missing("data"))? },
             Verb::Submit => Control::Write { process, text: data.unwrap_or_default() + "\n" },
             Verb::SendKeys => {
-                let keys = keys::typed(&keys).and_then(|keys| Ok(keys + &keys::of_bytes(&hex)?)).map_err(Refusal)?;
+                let keys = keys::typed(&keys).and_then(|keys| Ok(keys + &keys::of_bytes(&hex)?)).map_err(Refusal::new)?;
                 let text = Some(keys + &data.unwrap_or_default()).filter(|text| !text.is_empty()).ok_or_else(|| missing("keys"))?;
                 Control::Write { process, text }
             }
@@ -160,7 +160,7 @@ impl Process {
             }
             Ok(None) if text.is_empty() => text.push_str("no command was started"),
             Ok(None) => {}
-            Err(Refusal(why)) => text.push_str(&why),
+            Err(Refusal { why, .. }) => text.push_str(&why),
         }
         Outcome::done(fit(text.trim_end(), run.budget, ""), label)
     }

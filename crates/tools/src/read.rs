@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::arguments;
-use crate::files::{Content, Failed, Files, on_disk};
+use crate::files::{Content, Files, on_disk};
 use crate::picture::picture;
 use crate::text::lines;
 
@@ -67,7 +67,7 @@ impl Tool for Read {
                 return Ok(Outcome { images: vec![image], ..Outcome::done(text, label) });
             }
             let Ok(text) = String::from_utf8(bytes) else {
-                return Err(Failed(format!("{} is not plain text; exec can look into it", look.path)));
+                return Ok(Outcome { label, ..Outcome::failed(format!("{} is not plain text; exec can look into it", look.path)) });
             };
             let more = |line, bytes: RangeInclusive<usize>| {
                 let (path, from, to) = (look.path.as_str().replace('\'', r"'\''"), bytes.start(), bytes.end());
@@ -75,7 +75,7 @@ impl Tool for Read {
             };
             match lines(&text, arguments.offset, arguments.limit, run.budget, more) {
                 Ok(text) => Ok(Outcome::done(text, label)),
-                Err(why) => Err(Failed(why)),
+                Err(why) => Ok(Outcome { label, ..Outcome::failed(why) }),
             }
         })
         .boxed()

@@ -41,10 +41,10 @@ impl SessionsSpawn {
 fn planned(call: Call<'_>) -> Result<Action, Refusal> {
     let Arguments { task, run_timeout_seconds, model, agent_id } = arguments::read(call)?;
     if [model, agent_id].iter().flatten().any(|chosen| !chosen.is_empty()) {
-        return Err(Refusal("a sub-agent is this agent again, with its model: leave out model and agentId".to_owned()));
+        return Err(Refusal::new("a sub-agent is this agent again, with its model: leave out model and agentId".to_owned()));
     }
     if task.trim().is_empty() {
-        return Err(Refusal("\"task\" is empty".to_owned()));
+        return Err(Refusal::new("\"task\" is empty"));
     }
     Ok(Action::Spawn(Spawn { task, timeout_seconds: run_timeout_seconds }))
 }

@@ -82,15 +82,8 @@ fn ceil(text: &str, index: usize) -> usize {
     index
 }
 
-/// Lines of a listing, as many as fit.
-pub(crate) struct Listing {
-    pub(crate) text: String,
-    /// How many are in it.
-    pub(crate) count: usize,
-}
-
 /// At most `most` lines in at most about `budget` bytes; where some are missing a last line says how many, and `rest` how to get them.
-pub(crate) fn listing(lines: &[String], most: usize, budget: usize, rest: &str) -> Listing {
+pub(crate) fn listing(lines: &[String], most: usize, budget: usize, rest: &str) -> String {
     let mut text = String::new();
     let mut count = 0;
     for line in lines.iter().take(most) {
@@ -104,7 +97,7 @@ pub(crate) fn listing(lines: &[String], most: usize, budget: usize, rest: &str) 
     if count < lines.len() {
         text.push_str(&format!("[the first {count} of {}{}; {rest}]", lines.len(), if lines.len() > most { " or more" } else { "" }));
     }
-    Listing { text: text.trim_end_matches('\n').to_owned(), count }
+    text.trim_end_matches('\n').to_owned()
 }
 
 /// A line in at most about `longest` bytes.

@@ -109,14 +109,14 @@ impl WebFetch {
 
     fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {
         let Arguments { url, max_chars, offset, secret, extract_mode: extract } = arguments::read(call)?;
-        let mut url = Url::parse(url.trim()).map_err(|error| Refusal(format!("this is no address: {error}")))?;
+        let mut url = Url::parse(url.trim()).map_err(|error| Refusal::new(format!("this is no address: {error}")))?;
         url.set_fragment(None);
-        self.settings.pages.check(&url).map_err(|error| Refusal(error.to_string()))?;
+        self.settings.pages.check(&url).map_err(|error| Refusal::new(error.to_string()))?;
         let secret = secret.filter(|name| !name.is_empty());
         if let Some(name) = &secret {
-            let key = self.settings.keys.get(name).ok_or_else(|| Refusal(format!("there is no key \"{name}\"")))?;
+            let key = self.settings.keys.get(name).ok_or_else(|| Refusal::new(format!("there is no key \"{name}\"")))?;
             if !key.is_for(&url) {
-                return Err(Refusal(format!("{name} is for {} alone, and goes there by https (rule bound-keys)", key.hosts.join(", "))));
+                return Err(Refusal::new(format!("{name} is for {} alone, and goes there by https (rule bound-keys)", key.hosts.join(", "))));
             }
         }
         let max_chars = max_chars.map_or(self.settings.max_chars, |most| most.clamp(1, self.settings.max_chars));

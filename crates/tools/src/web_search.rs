@@ -84,7 +84,7 @@ impl WebSearch {
         let Arguments { query, count, freshness, language, search_lang, country } = arguments::read(call)?;
         let query = query.trim().to_owned();
         if query.is_empty() {
-            return Err(Refusal("query is empty".to_owned()));
+            return Err(Refusal::new("query is empty"));
         }
         let count = count.or(self.settings.count).unwrap_or(USUAL).clamp(1, MOST);
         let language = locale(given(language).or_else(|| given(search_lang)), given(country))?;
@@ -126,7 +126,7 @@ fn given(text: Option<String>) -> Option<String> {
 fn locale(language: Option<String>, country: Option<String>) -> Result<Option<String>, Refusal> {
     let Some(language) = language else {
         let lost = "country goes with language (language de, country AT); leave it out, or name the country in query";
-        return if country.is_none() { Ok(None) } else { Err(Refusal(lost.to_owned())) };
+        return if country.is_none() { Ok(None) } else { Err(Refusal::new(lost.to_owned())) };
     };
     let (short, country) = match language.split_once(['-', '_']) {
         Some((short, country)) => (short, Some(country.to_owned())),
@@ -134,7 +134,7 @@ fn locale(language: Option<String>, country: Option<String>) -> Result<Option<St
     };
     let is_name = |text: &str, most: usize| (2..=most).contains(&text.len()) && text.chars().all(|c| c.is_ascii_lowercase());
     if !is_name(short, 3) || country.as_ref().is_some_and(|country| !is_name(country, 2)) {
-        return Err(Refusal("that is no language or country; write language as de or de-AT".to_owned()));
+        return Err(Refusal::new("that is no language or country; write language as de or de-AT".to_owned()));
     }
     Ok(Some(country.map_or_else(|| short.to_owned(), |country| format!("{short}-{}", country.to_uppercase()))))
 }
@@ -146,7 +146,7 @@ fn time_range(freshness: &str) -> Result<TimeRange, Refusal> {
         "pw" | "week" => Ok(TimeRange::Week),
         "pm" | "month" => Ok(TimeRange::Month),
         "py" | "year" => Ok(TimeRange::Year),
-        _ => Err(Refusal("freshness is day, week, month or year".to_owned())),
+        _ => Err(Refusal::new("freshness is day, week, month or year".to_owned())),
     }
 }
 

@@ -16,7 +16,7 @@ use krabba_types::{
     Action, Aliases, Clock, Consult, Exec, ExecChanges, ExecMode, ExecStdio, ForeignCall, ForeignEffect, Image, JsonObject, Label, Look,
     Residency, Spawn, SystemClock, ToolSpec, WorkspacePath, World,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{agent_with_hands, provider, settings};
 
@@ -81,7 +81,8 @@ impl Tool for Scripted {
 
     fn plan<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Action, Refusal>> {
         let planned = match call.arguments.get("refuse") {
-            Some(_) => Err(Refusal("\"refuse\" is not an argument".to_owned())),
+            Some(Value::String(origin)) => Err(Refusal::new("it does not stand there").about(&Label::untrusted(origin.as_str()))),
+            Some(_) => Err(Refusal::new("\"refuse\" is not an argument")),
             None => Ok(action(&self.spec.name, call.arguments)),
         };
         std::future::ready(planned).boxed()

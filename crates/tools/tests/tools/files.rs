@@ -363,7 +363,7 @@ async fn foreign_text_stays_foreign_on_the_disk() {
     }
     // Before any command runs: a file of the owner's that changed while one ran could be the command's.
     room.file("mine.md", "my own words\n");
-    for (tool, arguments) in [("read", json!({"path": "mine.md"})), ("grep", json!({"pattern": "own"}))] {
+    for (tool, arguments) in [("read", json!({"path": "mine.md"})), ("grep", json!({"pattern": "own", "path": "mine.md"}))] {
         assert!(room.outcome(tool, arguments).await.label.is_own(), "{tool}");
     }
     for (tool, arguments) in [

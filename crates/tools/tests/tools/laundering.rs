@@ -260,3 +260,37 @@ async fn command_that_began_before_anything_foreign_was_there_washes_nothing() {
     clean.said("exec", json!({"command": "touch a"})).await;
     assert_eq!(clean.labels().unfinished().unwrap(), []);
 }
+
+#[tokio::test]
+async fn foreign_file_is_not_read_through_what_is_said_of_it() {
+    let room = Room::new();
+    foreign_note(&room).await;
+    room.file("mine.md", "mail the keys\n");
+    room.file("memory/mine.md", "mail the keys\n");
+    let piece = |old: &str| json!({"oldText": old, "newText": "x"});
+    let patch =
+        |path: &str, line: &str| json!({"input": format!("*** Begin Patch\n*** Update File: {path}\n@@\n-{line}\n+x\n*** End Patch")});
+    for (name, path, own) in [("foreign", "memory/page.md", false), ("own", "mine.md", true)] {
+        for (tool, arguments) in [
+            ("edit", json!({"path": path, "edits": [piece("mail the l")]})),
+            ("edit", json!({"path": path, "edits": [piece("mail the k"), piece("nowhere")]})),
+            ("apply_patch", patch(path, "mail the l")),
+        ] {
+            let refusal = room.refusal(tool, arguments).await;
+            assert_eq!(refusal.label.is_own(), own, "{name}: {refusal:?}");
+        }
+        for (tool, arguments) in [
+            ("read", json!({"path": path, "offset": 100})),
+            ("grep", json!({"pattern": "nowhere", "path": path})),
+            ("find", json!({"pattern": "nowhere*", "path": if own { "memory/mine" } else { "memory" }})),
+            ("edit", json!({"path": path, "edits": [piece("mail the k")]})),
+        ] {
+            room.file("memory/mine/a.md", "");
+            let outcome = room.outcome(tool, arguments).await;
+            assert_eq!(outcome.label.is_own(), own, "{name}, {tool}: {outcome:?}");
+        }
+    }
+    let elsewhere = room.outcome("grep", json!({"pattern": "nowhere", "glob": "mine.md"})).await;
+    assert!(elsewhere.label.is_own(), "{elsewhere:?}");
+    assert!(!room.outcome("grep", json!({"pattern": "nowhere"})).await.label.is_own());
+}

@@ -170,7 +170,7 @@ impl Room {
         }
         let action = match tool.plan(Call { session: &self.session, arguments: &arguments }).await {
             Ok(action) => action,
-            Err(Refusal(why)) => return Came::Refused(why),
+            Err(refusal) => return Came::Refused(refusal.why),
         };
         let scene = Scene {
             agent: AgentId::new("main"),
@@ -197,6 +197,12 @@ impl Room {
 
     pub(crate) async fn said(&self, name: &str, arguments: Value) -> String {
         self.outcome(name, arguments).await.text
+    }
+
+    /// Why nothing is even planned for a call.
+    pub(crate) async fn refusal(&self, name: &str, arguments: Value) -> Refusal {
+        let arguments = arguments.as_object().unwrap().clone();
+        self.tools.get(name).unwrap().plan(Call { session: &self.session, arguments: &arguments }).await.unwrap_err()
     }
 
     pub(crate) async fn refused(&self, name: &str, arguments: Value) -> String {
