@@ -2,7 +2,7 @@
 
 use krabba_context::{Built, Input, Meter, Pictures, SystemPrompt, TextLimits, build, check};
 use krabba_markup::{Telling, tell};
-use krabba_types::{
+use krabba_types::{Aliases, 
     CallChannel, CallId, Calling, Image, JsonObject, Message, ModelId, ModelRef, ModelRequest, Params, Part, Reasoning, ReasoningOrigin,
     Role, TemplateFamily, Thinking, ToolCall, ToolResult, ToolSpec, TurnId,
 };
@@ -23,6 +23,7 @@ fn tools() -> Vec<ToolSpec> {
         name: name.to_owned(),
         description: format!("Does {name}."),
         parameters: parameters.as_object().unwrap().clone(),
+        aliases: Aliases::default(),
     };
     ["find", "run", "write"].map(tool).to_vec()
 }

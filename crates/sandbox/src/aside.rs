@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -118,12 +119,23 @@ impl Aside {
     /// When they cannot be read.
     pub fn changes(&self) -> io::Result<Vec<Change>> {
         let mut changes = Vec::new();
-        self.walk(Path::new(""), &mut changes)?;
+        let _all = self.visit(&mut |change| {
+            changes.push(change);
+            ControlFlow::Continue(())
+        })?;
         changes.sort_by(|one, other| one.path.cmp(&other.path));
         Ok(changes)
     }
 
-    fn walk(&self, below: &Path, changes: &mut Vec<Change>) -> io::Result<()> {
+    /// Shows all changes, however many there are, one by one and a directory's before those in it, until `each` breaks off.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn visit(&self, each: &mut impl FnMut(Change) -> ControlFlow<()>) -> io::Result<ControlFlow<()>> {
+        self.walk(Path::new(""), each)
+    }
+
+    fn walk(&self, below: &Path, each: &mut impl FnMut(Change) -> ControlFlow<()>) -> io::Result<ControlFlow<()>> {
         for entry in fs::read_dir(self.upper().join(below))? {
             let entry = entry?;
             let relative = below.join(entry.file_name());
@@ -145,12 +157,11 @@ impl Aside {
             } else {
                 ChangeKind::LeftOut
             };
-            changes.push(Change { path, kind: what });
-            if kind.is_dir() {
-                self.walk(&relative, changes)?;
+            if each(Change { path, kind: what }).is_break() || kind.is_dir() && self.walk(&relative, each)?.is_break() {
+                return Ok(ControlFlow::Break(()));
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     fn steers(&self, path: &WorkspacePath) -> bool {

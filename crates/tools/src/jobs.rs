@@ -1,6 +1,7 @@
 //! The commands of all sessions.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -108,7 +109,7 @@ impl Jobs {
         let job = self.remember(session, |name| Job::new(name, command, reading, stdio, self.inner.stop.child_token()));
         // Weak, so that a command does not keep alive what it belongs to.
         let (looked_after, inner, session) = (Arc::clone(&job), Arc::downgrade(&self.inner), session.clone());
-        let nothing = |aside: &Aside| aside.changes().is_ok_and(|changes| changes.is_empty());
+        let nothing = |aside: &Aside| aside.visit(&mut |_| ControlFlow::Break(())).is_ok_and(|seen| seen.is_continue());
         self.inner.tasks.spawn(async move {
             let of = Arc::clone(&looked_after);
             let keep = |mut aside: Aside| {

@@ -214,6 +214,36 @@ async fn what_is_kept_apart_outlives_the_process_with_its_label_and_what_is_no_t
     assert!(room.refused("process", json!({"action": "keep"})).await.contains("no file was changed"));
 }
 
+/// The most memory that this process ever had, in MiB.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() >> 10
+}
+
+#[tokio::test]
+async fn whatever_is_kept_apart_is_shown_and_refused_without_being_read() {
+    let room = Room::new();
+    let foreign = Label::untrusted("evil.example");
+    let command = json!({"command": "for i in $(seq 60); do truncate -s 16M f$i; done"});
+    let Came::Done(done) = room.call_in(&foreign, "exec", command).await else { panic!("not done") };
+    assert!(!done.is_error, "{done:?}");
+    assert!(room.said("process", json!({"action": "list"})).await.contains("wrote f1 (16777216 bytes)"));
+    let refusal = room.refusal("process", json!({"action": "keep"})).await;
+    assert!(refusal.why.contains("more than 32 MiB") && !refusal.label.is_own(), "{refusal:?}");
+    assert!(peak() < 400, "{} MiB were taken for what is 960", peak());
+}
+
+#[tokio::test]
+async fn very_many_files_are_neither_listed_nor_taken_over_at_once() {
+    let room = Room::new();
+    let command = json!({"command": "seq 1010 | xargs touch; echo done"});
+    let Came::Done(done) = room.call_in(&Label::untrusted("evil.example"), "exec", command).await else { panic!("not done") };
+    assert!(!done.is_error, "{done:?}");
+    assert!(room.said("process", json!({"action": "list"})).await.ends_with("and 10 more"));
+    assert!(room.refusal("process", json!({"action": "keep"})).await.why.contains("more than 1000 files"));
+}
+
 #[tokio::test]
 async fn what_is_thrown_away_does_not_come_back() {
     let room = Room::new();
