@@ -88,7 +88,7 @@ pub(crate) fn conditions(action: &Action, scene: &Scene, provenance: &Provenance
             note(Condition::Vouched, exec.hosts.iter().all(|host| words.hold_host(host)));
         }
         Action::Control(Control::Write { text, .. }) => note(Condition::Vouched, words.hold(text)),
-        Action::Control(Control::List | Control::Poll { .. } | Control::Log { .. } | Control::Kill { .. } | Control::Discard) => {}
+        Action::Control(Control::List | Control::Poll { .. } | Control::Log { .. } | Control::Kill { .. } | Control::Discard { .. }) => {}
         Action::Fetch(fetch) => {
             note(Condition::Vouched, words.hold_address(&fetch.url));
             note(Condition::Found, found(&fetch.url, scene));
@@ -119,7 +119,9 @@ fn texts(action: &Action) -> Vec<String> {
             environment.chain(exec.hosts.iter().cloned()).chain([exec.command.clone()]).collect()
         }
         Action::Control(Control::Write { text, .. }) => vec![text.clone()],
-        Action::Control(Control::List | Control::Poll { .. } | Control::Log { .. } | Control::Kill { .. } | Control::Discard) => Vec::new(),
+        Action::Control(Control::List | Control::Poll { .. } | Control::Log { .. } | Control::Kill { .. } | Control::Discard { .. }) => {
+            Vec::new()
+        }
         Action::Fetch(fetch) => vec![fetch.url.clone()],
         Action::Search(search) => vec![search.words()],
         Action::Call(call) => call.arguments.iter().flat_map(|(name, value)| [name.clone(), value.to_string()]).collect(),

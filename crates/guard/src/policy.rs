@@ -172,9 +172,9 @@ impl Sink {
             Action::Change(_) => Self::Change,
             Action::Run(_) => Self::Run,
             Action::Control(Control::Write { .. }) => Self::Type,
-            Action::Control(Control::List | Control::Poll { .. } | Control::Log { .. } | Control::Kill { .. } | Control::Discard) => {
-                Self::Observe
-            }
+            Action::Control(
+                Control::List | Control::Poll { .. } | Control::Log { .. } | Control::Kill { .. } | Control::Discard { .. },
+            ) => Self::Observe,
             Action::Fetch(_) => Self::Fetch,
             Action::Search(_) => Self::Search,
             Action::Call(call) => match call.effect {

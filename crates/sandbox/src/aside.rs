@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 
 use krabba_guard::ControlFiles;
 use krabba_types::WorkspacePath;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, fchmod, mkdirat, open, openat, openat2, renameat, statat, unlinkat};
+use rustix::fs::{
+    AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, fchmod, fremovexattr, mkdirat, open, openat, openat2, renameat, statat, unlinkat,
+};
 use rustix::io::Errno;
 
 use crate::run_directory::RunDirectory;
@@ -184,6 +186,33 @@ impl Aside {
         let file = within(&upper, Path::new(path.as_str()), OFlags::RDONLY | OFlags::NONBLOCK)?;
         let kind = FileType::from_raw_mode(statat(&file, "", AtFlags::EMPTY_PATH)?.st_mode);
         if kind.is_file() { Ok(file) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
+    /// Whether a file was written at this place.
+    pub fn has(&self, path: &WorkspacePath) -> bool {
+        self.file(path).is_ok()
+    }
+
+    /// Undoes what was changed at a place and below: commands that see this see the workspace there again.
+    ///
+    /// # Errors
+    /// What the disk may meet.
+    pub fn undo(&self, path: &WorkspacePath) -> io::Result<()> {
+        let upper = open(self.upper(), OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let path = Path::new(path.as_str());
+        let Some(name) = path.file_name() else { return Ok(()) };
+        // A directory that replaced another hides what the workspace holds there.
+        for above in path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty()) {
+            if let Ok(directory) = within(&upper, above, OFlags::RDONLY | OFlags::DIRECTORY) {
+                let _no_mark = fremovexattr(&directory, REPLACES);
+            }
+        }
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        match within(&upper, parent, OFlags::RDONLY | OFlags::DIRECTORY) {
+            Ok(parent) => remove(&parent, Path::new(name)),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Takes the changes over that `wanted` says yes to, and returns those. What is left out is never taken over.

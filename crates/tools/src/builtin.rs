@@ -40,7 +40,7 @@ pub fn builtin(settings: &Settings) -> Vec<Arc<dyn Tool>> {
     let Settings { workspace, labels, jobs, patience, fetch, search } = settings.clone();
     let files = Files { workspace, labels };
     let mut tools: Vec<Arc<dyn Tool>> = vec![
-        Arc::new(Read::new(files.clone())),
+        Arc::new(Read::new(files.clone(), jobs.clone())),
         Arc::new(write::tool(files.clone())),
         Arc::new(edit::tool(files.clone())),
         Arc::new(apply_patch::tool(files.clone())),

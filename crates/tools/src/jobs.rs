@@ -1,6 +1,7 @@
 //! The commands of all sessions.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,12 +9,13 @@ use std::time::Duration;
 
 use krabba_guard::{Authorized, content_hash};
 use krabba_sandbox::{Aside, Sandbox, SandboxError};
-use krabba_types::{Exec, Label, SessionId};
+use krabba_types::{Exec, Label, SessionId, Timestamp, WorkspacePath};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::job::Job;
+use crate::kept;
 use crate::reading::Reading;
 
 /// How many commands of a session that have ended are remembered.
@@ -50,6 +52,8 @@ pub(crate) struct Note {
     pub(crate) command: String,
     /// Whose they are.
     pub(crate) label: Label,
+    /// When it began.
+    pub(crate) from: Option<Timestamp>,
 }
 
 impl Drop for Inner {
@@ -115,7 +119,8 @@ impl Jobs {
             let keep = |mut aside: Aside| {
                 // What cannot be told is nobody's that is known.
                 let label = of.reading.label().unwrap_or_else(|_| Label::untrusted("unknown"));
-                let note = serde_json::to_string(&Note { command: of.command.clone(), label }).unwrap_or_default();
+                let note =
+                    serde_json::to_string(&Note { command: of.command.clone(), label, from: Some(of.reading.from) }).unwrap_or_default();
                 if nothing(&aside) || aside.keep(&name_of(&session), &note).is_ok() {
                     return;
                 }
@@ -156,7 +161,17 @@ impl Jobs {
         unkept.into_iter().chain(self.inner.sandbox.kept(&name_of(session)).into_iter().map(Arc::new)).collect()
     }
 
-    /// Lets go of what was changed apart.
+    /// Whose a file is that stands only in what is kept apart.
+    pub(crate) fn label_apart(&self, session: &SessionId, path: &WorkspacePath) -> Option<Label> {
+        self.asides(session).iter().find(|aside| aside.has(path)).map(|aside| kept::note(aside).label)
+    }
+
+    /// Lets go of what was changed apart at these places and below.
+    pub(crate) fn undo(&self, session: &SessionId, paths: &[WorkspacePath]) -> io::Result<()> {
+        self.asides(session).iter().try_for_each(|aside| paths.iter().try_for_each(|path| aside.undo(path)))
+    }
+
+    /// Lets go of all that was changed apart.
     pub(crate) fn drop_asides(&self, session: &SessionId) {
         self.inner.sandbox.kept(&name_of(session)).iter().for_each(Aside::let_go);
         if let Some(session) = self.inner.sessions().get_mut(session) {

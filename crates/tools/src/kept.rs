@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 
 use krabba_sandbox::{Aside, Change, ChangeKind};
 use krabba_tool::Refusal;
-use krabba_types::{Action, FileChanges, Label, SessionId, WorkspacePath};
+use krabba_types::{Action, FileChanges, Label, SessionId, Timestamp, WorkspacePath};
 
-use crate::files::Files;
+use crate::files::{Failed, Files};
 use crate::jobs::Note;
-use crate::workspace::MAX_FILE;
+use crate::workspace::{MAX_FILE, Read};
 use crate::{FileError, Jobs, change};
 
 /// What may be taken over at once, in bytes: the owner's yes is bound to all of it.
@@ -19,12 +20,22 @@ const MOST: u64 = 32 << 20;
 /// And in files. No more are listed, either.
 const MOST_FILES: usize = 1_000;
 
+/// How many are named in a refusal.
+const MOST_NAMED: usize = 10;
+
 /// What is kept of a conversation's commands, place by place, and whose it is.
 struct Kept {
-    files: BTreeMap<WorkspacePath, Latest>,
+    files: BTreeMap<WorkspacePath, Changed>,
     /// How many changes there are beyond those.
     further: usize,
     label: Label,
+}
+
+/// A file that was changed.
+struct Changed {
+    latest: Latest,
+    /// When the first command began that changed it, which saw the workspace as it was then or later.
+    since: Timestamp,
 }
 
 /// What became of a file.
@@ -40,12 +51,18 @@ enum Latest {
 }
 
 impl Kept {
-    fn of(jobs: &Jobs, session: &SessionId) -> Result<Self, Refusal> {
+    /// What is at these places and below; nothing for all places.
+    fn of(jobs: &Jobs, session: &SessionId, paths: &[WorkspacePath]) -> Result<Self, Refusal> {
+        let is_meant =
+            |path: &WorkspacePath| paths.is_empty() || paths.iter().any(|above| Path::new(path.as_str()).starts_with(above.as_str()));
         let mut kept = Self { files: BTreeMap::new(), further: 0, label: Label::Minted };
         for aside in jobs.asides(session).into_iter().rev() {
-            kept.label = kept.label.join(&label(&aside));
+            let Note { label, from, .. } = note(&aside);
+            kept.label = kept.label.join(&label);
             let each = &mut |Change { path, kind }| {
-                kept.note(&aside, path, &kind);
+                if is_meant(&path) {
+                    kept.add(&aside, from, path, &kind);
+                }
                 ControlFlow::Continue(())
             };
             let _all = aside.visit(each).map_err(unreadable)?;
@@ -53,7 +70,7 @@ impl Kept {
         Ok(kept)
     }
 
-    fn note(&mut self, aside: &Arc<Aside>, path: WorkspacePath, kind: &ChangeKind) {
+    fn add(&mut self, aside: &Arc<Aside>, from: Option<Timestamp>, path: WorkspacePath, kind: &ChangeKind) {
         let latest = match kind {
             ChangeKind::File { bytes } if *bytes > MAX_FILE => Latest::LeftOut("too long"),
             ChangeKind::File { bytes } => Latest::Written { aside: Arc::clone(aside), bytes: *bytes },
@@ -61,8 +78,11 @@ impl Kept {
             ChangeKind::LeftOut => Latest::LeftOut("a link, or a file that steers"),
             ChangeKind::Directory | ChangeKind::Replaced => return,
         };
-        if self.files.len() < MOST_FILES || self.files.contains_key(&path) {
-            self.files.insert(path, latest);
+        if let Some(changed) = self.files.get_mut(&path) {
+            changed.latest = latest;
+        } else if self.files.len() < MOST_FILES {
+            // Where nobody noted it, the difference that the owner is shown has to tell.
+            self.files.insert(path, Changed { latest, since: from.unwrap_or(Timestamp(i64::MAX)) });
         } else {
             self.further += 1;
         }
@@ -73,15 +93,16 @@ fn unreadable(error: std::io::Error) -> Refusal {
     Refusal::new(format!("what was kept apart cannot be read: {error}"))
 }
 
-/// Whose the changes are. Nothing that says nothing of it is the owner's.
-fn label(aside: &Aside) -> Label {
-    serde_json::from_str(&aside.note()).map_or_else(|_| Label::untrusted("an earlier command"), |note: Note| note.label)
+/// What is known of changes. Nothing that says nothing of it is the owner's.
+pub(crate) fn note(aside: &Aside) -> Note {
+    let unknown = |_| Note { command: String::new(), label: Label::untrusted("an earlier command"), from: None };
+    serde_json::from_str(&aside.note()).unwrap_or_else(unknown)
 }
 
 /// What there is, line by line, and whose it is.
 pub(crate) fn listed(jobs: &Jobs, session: &SessionId) -> Result<Option<(String, Label)>, Refusal> {
-    let Kept { files, further, label } = Kept::of(jobs, session)?;
-    let line = |(path, latest): (&WorkspacePath, &Latest)| match latest {
+    let Kept { files, further, label } = Kept::of(jobs, session, &[])?;
+    let line = |(path, changed): (&WorkspacePath, &Changed)| match &changed.latest {
         Latest::Written { bytes, .. } => format!("\n  wrote {path} ({bytes} bytes)"),
         Latest::Removed => format!("\n  removed {path}"),
         Latest::LeftOut(why) => format!("\n  left out {path}, {why}"),
@@ -94,38 +115,78 @@ pub(crate) fn listed(jobs: &Jobs, session: &SessionId) -> Result<Option<(String,
     Ok(if lines.is_empty() { None } else { Some((format!("{words}{lines}"), label)) })
 }
 
-/// What taking all of it over means.
-pub(crate) fn planned(files: &Files, jobs: &Jobs, session: &SessionId) -> Result<Action, Refusal> {
-    let kept = Kept::of(jobs, session)?;
-    let about = |why: &str| Refusal::new(why).about(&kept.label);
+/// What taking over means what is at these places and below; nothing for all of it.
+pub(crate) fn planned(files: &Files, jobs: &Jobs, session: &SessionId, paths: &[WorkspacePath]) -> Result<Action, Refusal> {
+    let kept = Kept::of(jobs, session, paths)?;
+    // What lies there was named by whoever had a say.
+    let about = |why: String| Refusal::new(why).about(&kept.label);
+    let fewer = "take over some of them, by paths, or drop what is not needed";
     if kept.further > 0 {
-        return Err(about(&format!("more than {MOST_FILES} files were changed; remove what is not needed first")));
+        return Err(about(format!("more than {MOST_FILES} files were changed; {fewer}")));
     }
-    let too_much = || about(&format!("more than {} MiB were changed; remove what is not needed first", MOST >> 20));
-    let written = kept.files.values().map(|latest| if let Latest::Written { bytes, .. } = latest { *bytes } else { 0 });
+    let too_much = || about(format!("more than {} MiB were changed; {fewer}", MOST >> 20));
+    let written = kept.files.values().map(|changed| if let Latest::Written { bytes, .. } = changed.latest { bytes } else { 0 });
     // Nothing is read before it is known how much that will be.
     let mut room = MOST.checked_sub(written.sum()).ok_or_else(too_much)?;
-    let mut changes = Vec::new();
-    for (path, latest) in &kept.files {
-        let after = match latest {
-            Latest::Written { aside, .. } => Some(aside.read(path).map_err(unreadable)?),
-            Latest::Removed => None,
-            Latest::LeftOut(_) => continue,
-        };
-        let before = match files.workspace.read(path) {
-            Ok(content) => Some(content),
-            Err(FileError::Missing(_)) => None,
-            // What stands there now is nothing that a file may take the place of.
-            Err(_) => continue,
-        };
-        if before != after {
-            let bytes = before.as_ref().map_or(0, |before| u64::try_from(before.len()).unwrap_or(u64::MAX));
-            room = room.checked_sub(bytes).ok_or_else(too_much)?;
-            changes.push(change::planned(path.clone(), before.as_deref(), after)?);
+    let (mut changes, mut undone) = (Vec::new(), Vec::new());
+    for (path, changed) in &kept.files {
+        let Some(Difference { before, after }) = Difference::of(files, path, changed)? else { continue };
+        if let Some(Read { bytes, changed: now }) = &before {
+            room = room.checked_sub(u64::try_from(bytes.len()).unwrap_or(u64::MAX)).ok_or_else(too_much)?;
+            if *now > changed.since {
+                undone.push(path.as_str());
+                continue;
+            }
         }
+        changes.push(change::planned(path.clone(), before.as_ref().map(|read| read.bytes.as_slice()), after)?);
+    }
+    if !undone.is_empty() {
+        let why =
+            "changed in the workspace after the command began, and taking its version over would undo that; keep other paths, or drop";
+        let further = undone.len().saturating_sub(MOST_NAMED);
+        let further = if further == 0 { String::new() } else { format!(" and {further} more") };
+        let named: Vec<&str> = undone.into_iter().take(MOST_NAMED).collect();
+        return Err(about(format!("{why} {}{further}", named.join(", "))));
     }
     if changes.is_empty() {
-        return Err(about("no file was changed apart from the workspace"));
+        let place = if paths.is_empty() { "apart from the workspace" } else { "there, apart from the workspace, that could be taken over" };
+        return Err(about(format!("no file was changed {place}")));
     }
     Ok(Action::Change(FileChanges { tool: "process keep".to_owned(), changes, label: kept.label }))
+}
+
+/// Lets go of what is kept at these places and below, and of the rest where nothing is left of it that could be taken over.
+pub(crate) fn let_go(files: &Files, jobs: &Jobs, session: &SessionId, paths: &[WorkspacePath]) -> Result<(), Failed> {
+    jobs.undo(session, paths)?;
+    let kept = Kept::of(jobs, session, &[])?;
+    let mut left = kept.files.iter().map(|(path, changed)| Ok(Difference::of(files, path, changed)?.is_some()));
+    if kept.further == 0 && !left.any(|left: Result<bool, Refusal>| left.unwrap_or(true)) {
+        jobs.drop_asides(session);
+    }
+    Ok(())
+}
+
+/// What taking over a file changes.
+struct Difference {
+    before: Option<Read>,
+    after: Option<Vec<u8>>,
+}
+
+impl Difference {
+    /// `None` where nothing can be taken over, or it is the same.
+    fn of(files: &Files, path: &WorkspacePath, changed: &Changed) -> Result<Option<Self>, Refusal> {
+        let after = match &changed.latest {
+            Latest::Written { aside, .. } => Some(aside.read(path).map_err(unreadable)?),
+            Latest::Removed => None,
+            Latest::LeftOut(_) => return Ok(None),
+        };
+        let before = match files.workspace.read_with_time(path) {
+            Ok(read) => Some(read),
+            Err(FileError::Missing(_)) => None,
+            // What stands there now is nothing that a file may take the place of.
+            Err(_) => return Ok(None),
+        };
+        let is_same = before.as_ref().map(|read| &read.bytes) == after.as_ref();
+        Ok((!is_same).then_some(Self { before, after }))
+    }
 }

@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use krabba_guard::Authorized;
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
-use krabba_types::{Action, Control, Label, SessionId, ToolSpec};
+use krabba_types::{Action, Control, Label, SessionId, ToolSpec, WorkspacePath};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -58,6 +58,8 @@ struct Arguments {
     eof: bool,
     offset: Option<usize>,
     limit: Option<usize>,
+    #[serde(default)]
+    paths: Vec<String>,
 }
 
 impl Process {
@@ -67,10 +69,10 @@ impl Process {
             "process",
             "Look after commands in the background: list; poll (waits for output), log (offset, limit: lines), write or submit data, \
              send-keys (such as Enter, C-c, Up), kill. keep takes over what commands changed apart from the \
-             workspace, drop throws it away.",
+             workspace, drop throws it away: all, or paths.",
             json!({
                 "action": {"type": "string", "enum": ["list", "poll", "log", "write", "submit", "send-keys", "kill", "keep", "drop"]},
-                "sessionId": text, "data": text, "keys": {"type": "array", "items": text}, "offset": number, "limit": number,
+                "sessionId": text, "data": text, "keys": {"type": "array", "items": text}, "offset": number, "limit": number, "paths": {"type": "array", "items": text},
             }),
             &["action"],
         );
@@ -81,15 +83,16 @@ impl Process {
     }
 
     fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {
-        let Arguments { action, session_id: process, data, keys, hex, bracketed, eof, offset, limit } = arguments::read(call)?;
+        let Arguments { action, session_id: process, data, keys, hex, bracketed, eof, offset, limit, paths } = arguments::read(call)?;
+        let paths = || paths.iter().map(|path| arguments::place(&self.files.workspace, path)).collect::<Result<Vec<_>, _>>();
         if !matches!(action, Verb::List | Verb::Keep | Verb::Drop) && self.jobs.get(call.session, &process).is_none() {
             return Err(Refusal::new(format!("there is no command \"{process}\"; {}", self.names(call.session))));
         }
         let missing = |what: &str| Refusal::new(format!("{what} is missing: what is to be typed"));
         let data = if bracketed { data.map(|data| format!("\u{1b}[200~{data}\u{1b}[201~")) } else { data };
         let control = match action {
-            Verb::Keep => return kept::planned(&self.files, &self.jobs, call.session),
-            Verb::Drop => Control::Discard,
+            Verb::Keep => return kept::planned(&self.files, &self.jobs, call.session, &paths()?),
+            Verb::Drop => Control::Discard { paths: paths()? },
             Verb::List => Control::List,
             Verb::Poll => Control::Poll { process },
             Verb::Log => Control::Log { process, offset, limit },
@@ -118,10 +121,14 @@ impl Process {
         };
         match control {
             Control::List => self.list(&run),
-            Control::Discard => {
+            Control::Discard { paths } if paths.is_empty() => {
                 self.jobs.drop_asides(&run.session);
                 Outcome::done("thrown away", Label::Minted)
             }
+            Control::Discard { paths } => match self.let_go(paths, &run.session).await {
+                Ok(()) => Outcome::done("thrown away", Label::Minted),
+                Err(Failed(why)) => Outcome::failed(why),
+            },
             Control::Poll { process } => self.poll(&process, &run).await,
             Control::Log { process, offset, limit } => self.log(&process, offset, limit, &run),
             Control::Write { process, text } => {
@@ -203,11 +210,20 @@ impl Process {
     }
 
     async fn take_over(&self, action: Authorized<Action>, session: &SessionId) -> Outcome {
+        let Action::Change(changes) = action.action() else { return Outcome::failed("this is no change of files") };
+        let taken = changes.changes.iter().map(|change| change.path.clone()).collect();
         let outcome = change::make(&self.files, action).await;
-        if !outcome.is_error {
-            self.jobs.drop_asides(session);
+        if !outcome.is_error
+            && let Err(Failed(why)) = self.let_go(taken, session).await
+        {
+            return Outcome { text: format!("{}; it is kept apart as before, too: {why}", outcome.text), ..outcome };
         }
         outcome
+    }
+
+    async fn let_go(&self, paths: Vec<WorkspacePath>, session: &SessionId) -> Result<(), Failed> {
+        let (files, jobs, session) = (self.files.clone(), self.jobs.clone(), session.clone());
+        tokio::task::spawn_blocking(move || kept::let_go(&files, &jobs, &session, &paths)).await?
     }
 }
 

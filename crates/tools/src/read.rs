@@ -10,14 +10,15 @@ use krabba_types::{Action, Look, ToolSpec};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::arguments;
 use crate::files::{Content, Files, on_disk};
 use crate::picture::picture;
 use crate::text::lines;
+use crate::{Jobs, arguments};
 
 pub(crate) struct Read {
     spec: ToolSpec,
     files: Files,
+    jobs: Jobs,
 }
 
 #[derive(Deserialize)]
@@ -30,7 +31,7 @@ struct Arguments {
 }
 
 impl Read {
-    pub(crate) fn new(files: Files) -> Self {
+    pub(crate) fn new(files: Files, jobs: Jobs) -> Self {
         let spec = arguments::spec(
             "read",
             "Read a text file, or a picture. For long files give offset (first line, from 1) and limit (lines).",
@@ -38,7 +39,7 @@ impl Read {
             &["path"],
         );
         let aliases = arguments::aliases(&[("file_path", "path")]);
-        Self { spec: ToolSpec { aliases, ..spec }, files }
+        Self { spec: ToolSpec { aliases, ..spec }, files, jobs }
     }
 
     fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {
@@ -58,9 +59,15 @@ impl Tool for Read {
     }
 
     fn run<'a>(&'a self, action: Authorized<Action>, run: Run) -> BoxFuture<'a, Outcome> {
-        let files = self.files.clone();
+        let (files, jobs) = (self.files.clone(), self.jobs.clone());
         on_disk(move || {
             let (look, arguments): (_, Arguments) = arguments::of_look(&action)?;
+            if !files.workspace.is_there(&look.path)
+                && let Some(label) = jobs.label_apart(&run.session, &look.path)
+            {
+                let why = "is kept apart from the workspace: exec (cat) shows it, process keep asks the owner to take it over";
+                return Ok(Outcome { label, ..Outcome::failed(format!("{} {why}", look.path)) });
+            }
             let Content { bytes, label } = files.read(&look.path)?;
             if let Some(image) = picture(&bytes)? {
                 let text = format!("a picture, {}, {} bytes", image.media_type, bytes.len());

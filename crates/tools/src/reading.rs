@@ -55,7 +55,7 @@ pub(crate) struct Bounds {
 pub(crate) struct Reading {
     files: Files,
     id: String,
-    from: Timestamp,
+    pub(crate) from: Timestamp,
     bounds: Bounds,
     /// Foreign files that were gone before it began.
     gone: HashSet<(String, String)>,

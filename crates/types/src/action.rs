@@ -47,7 +47,7 @@ impl Action {
             Self::Control(Control::Poll { process } | Control::Log { process, .. }) => format!("look at process {process}"),
             Self::Control(Control::Write { process, .. }) => format!("type into process {process}"),
             Self::Control(Control::Kill { process }) => format!("end process {process}"),
-            Self::Control(Control::Discard) => "throw away what commands changed apart from the workspace".to_owned(),
+            Self::Control(Control::Discard { .. }) => "throw away what commands changed apart from the workspace".to_owned(),
             Self::Fetch(fetch) => format!("get {}", fetch.url),
             Self::Search(search) => format!("search the web for \"{}\"", search.query),
             Self::Call(call) => format!("{} at {}", call.tool, call.server),
@@ -339,7 +339,10 @@ pub enum Control {
         process: String,
     },
     /// Throws away what commands changed apart from the workspace.
-    Discard,
+    Discard {
+        /// Only at these places and below; nothing for all of it.
+        paths: Vec<WorkspacePath>,
+    },
 }
 
 /// A page that is to be got.

@@ -224,10 +224,7 @@ fn peak() -> u64 {
 #[tokio::test]
 async fn whatever_is_kept_apart_is_shown_and_refused_without_being_read() {
     let room = Room::new();
-    let foreign = Label::untrusted("evil.example");
-    let command = json!({"command": "for i in $(seq 60); do truncate -s 16M f$i; done"});
-    let Came::Done(done) = room.call_in(&foreign, "exec", command).await else { panic!("not done") };
-    assert!(!done.is_error, "{done:?}");
+    apart(&room, "for i in $(seq 60); do truncate -s 16M f$i; done").await;
     assert!(room.said("process", json!({"action": "list"})).await.contains("wrote f1 (16777216 bytes)"));
     let refusal = room.refusal("process", json!({"action": "keep"})).await;
     assert!(refusal.why.contains("more than 32 MiB") && !refusal.label.is_own(), "{refusal:?}");
@@ -237,11 +234,80 @@ async fn whatever_is_kept_apart_is_shown_and_refused_without_being_read() {
 #[tokio::test]
 async fn very_many_files_are_neither_listed_nor_taken_over_at_once() {
     let room = Room::new();
-    let command = json!({"command": "seq 1010 | xargs touch; echo done"});
-    let Came::Done(done) = room.call_in(&Label::untrusted("evil.example"), "exec", command).await else { panic!("not done") };
-    assert!(!done.is_error, "{done:?}");
+    apart(&room, "seq 1010 | xargs touch").await;
     assert!(room.said("process", json!({"action": "list"})).await.ends_with("and 10 more"));
     assert!(room.refusal("process", json!({"action": "keep"})).await.why.contains("more than 1000 files"));
+}
+
+/// A command after foreign content, whose changes are kept apart.
+async fn apart(room: &Room, command: &str) -> String {
+    match room.call_in(&Label::untrusted("evil.example"), "exec", json!({ "command": command })).await {
+        Came::Done(done) if !done.is_error => done.text,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn file_that_may_not_be_taken_over_holds_up_no_other() {
+    let room = Room::new();
+    let foreign = Label::untrusted("evil.example");
+    apart(&room, "mkdir src; echo new > src/a.txt; echo other > src/b.txt; echo obey > MEMORY.md; truncate -s 17M long").await;
+    let all = room.call_in(&foreign, "process", json!({"action": "keep"})).await;
+    assert!(matches!(&all, Came::Denied(why) if why.contains("memory-tainted")), "{all:?}");
+    let kept = room.agreed(&foreign, "process", json!({"action": "keep", "paths": ["src/a.txt"]})).await;
+    assert_eq!((kept.text.as_str(), room.text("src/b.txt")), ("wrote src/a.txt (4 bytes, new)", None));
+    // The rest is still there, and what was taken over is the workspace's for whoever comes next.
+    let listed = room.said("process", json!({"action": "list"})).await;
+    assert!(["wrote src/b.txt", "wrote MEMORY.md", "left out long"].iter().all(|line| listed.contains(line)), "{listed}");
+    assert!(!listed.contains("wrote src/a.txt"), "{listed}");
+    room.file("src/a.txt", "newer\n");
+    assert!(apart(&room, "cat src/a.txt src/b.txt").await.starts_with("newer\nother\n"));
+    // And nothing at all when nothing is left that could be taken over.
+    assert_eq!(room.said("process", json!({"action": "drop", "paths": ["MEMORY.md"]})).await, "thrown away");
+    let kept = room.agreed(&foreign, "process", json!({"action": "keep", "paths": ["src"]})).await;
+    assert_eq!(kept.text, "wrote src/b.txt (6 bytes, new)");
+    let listed = room.said("process", json!({"action": "list"})).await;
+    assert!(!listed.contains("kept apart") && room.text("MEMORY.md").is_none(), "{listed}");
+}
+
+#[tokio::test]
+async fn what_was_changed_in_the_workspace_meanwhile_is_not_undone() {
+    let room = Room::new();
+    let foreign = Label::untrusted("evil.example");
+    room.file("a.txt", "one\n");
+    room.file("b.txt", "one\n");
+    apart(&room, "echo two >> a.txt; echo two >> b.txt").await;
+    room.file("a.txt", "the owner's\n");
+    // Seen through what the first one left.
+    apart(&room, "echo three >> a.txt").await;
+    let refusal = room.refusal("process", json!({"action": "keep"})).await;
+    assert!(refusal.why.ends_with("or drop a.txt") && !refusal.label.is_own(), "{refusal:?}");
+    let kept = room.agreed(&foreign, "process", json!({"action": "keep", "paths": ["b.txt"]})).await;
+    assert_eq!((kept.is_error, room.text("b.txt").as_deref()), (false, Some("one\ntwo\n")), "{kept:?}");
+    assert_eq!(room.text("a.txt").as_deref(), Some("the owner's\n"));
+    room.said("process", json!({"action": "drop", "paths": ["a.txt"]})).await;
+    apart(&room, "echo four >> a.txt").await;
+    room.agreed(&foreign, "process", json!({"action": "keep"})).await;
+    assert_eq!(room.text("a.txt").as_deref(), Some("the owner's\nfour\n"));
+}
+
+#[tokio::test]
+async fn what_is_taken_over_from_a_directory_that_was_made_anew_is_seen_by_the_next_command() {
+    let room = Room::new();
+    room.file("d/old.txt", "old\n");
+    apart(&room, "rm -r d; mkdir d; echo new > d/a.txt; echo other > b.txt").await;
+    room.agreed(&Label::untrusted("evil.example"), "process", json!({"action": "keep", "paths": ["d"]})).await;
+    assert_eq!(room.text("d/a.txt").as_deref(), Some("new\n"));
+    assert!(apart(&room, "cat d/a.txt b.txt").await.starts_with("new\nother\n"));
+}
+
+#[tokio::test]
+async fn file_that_is_kept_apart_is_not_said_to_be_nowhere() {
+    let room = Room::new();
+    apart(&room, "echo theirs > made.txt").await;
+    let read = room.outcome("read", json!({"path": "made.txt"})).await;
+    assert!(read.is_error && read.text.starts_with("made.txt is kept apart") && !read.label.is_own(), "{read:?}");
+    assert_eq!(room.refused("read", json!({"path": "nowhere.txt"})).await, "there is no nowhere.txt");
 }
 
 #[tokio::test]
