@@ -2,9 +2,9 @@
 
 use krabba_context::{Built, Input, Meter, Pictures, SystemPrompt, TextLimits, build, check};
 use krabba_markup::{Telling, tell};
-use krabba_types::{Aliases, 
-    CallChannel, CallId, Calling, Image, JsonObject, Message, ModelId, ModelRef, ModelRequest, Params, Part, Reasoning, ReasoningOrigin,
-    Role, TemplateFamily, Thinking, ToolCall, ToolResult, ToolSpec, TurnId,
+use krabba_types::{
+    Aliases, CallChannel, CallId, Calling, Image, JsonObject, Message, ModelId, ModelRef, ModelRequest, Params, Part, Reasoning,
+    ReasoningOrigin, Role, TemplateFamily, Thinking, ToolCall, ToolResult, ToolSpec, TurnId,
 };
 use proptest::prelude::*;
 use serde_json::json;

@@ -31,7 +31,16 @@ impl Outcome {
 
     /// It failed; the words are ours.
     pub fn failed(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_error: true, label: Label::Minted, structured: None, images: Vec::new(), shown: None, gist: None, stops: None }
+        Self {
+            text: text.into(),
+            is_error: true,
+            label: Label::Minted,
+            structured: None,
+            images: Vec::new(),
+            shown: None,
+            gist: None,
+            stops: None,
+        }
     }
 
     /// The same, with something for a person to look at.

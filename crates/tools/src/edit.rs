@@ -38,8 +38,8 @@ fn planned(files: &Files, call: Call<'_>) -> Result<Vec<FileChange>, Refusal> {
     let Some(before) = change::current(files, &path)? else {
         return Err(Refusal::new(format!("there is no {path}; write makes one")));
     };
-    let worked_over = change::text(&path, &before)
-        .and_then(|text| apply(text, &edits).map_err(|why| Refusal::new(format!("{path}: {why}"))));
+    let worked_over =
+        change::text(&path, &before).and_then(|text| apply(text, &edits).map_err(|why| Refusal::new(format!("{path}: {why}"))));
     let after = worked_over.map_err(|refusal| change::about(files, &path, refusal))?;
     Ok(vec![change::planned(path, Some(&before), Some(after.into_bytes()))?])
 }

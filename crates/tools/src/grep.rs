@@ -57,7 +57,9 @@ impl Arguments {
     fn matcher(&self) -> Result<RegexMatcher, Refusal> {
         let mut builder = RegexMatcherBuilder::new();
         builder.case_insensitive(self.ignore_case).fixed_strings(self.literal).line_terminator(Some(b'\n'));
-        builder.build(&self.pattern).map_err(|error| Refusal::new(format!("the pattern is wrong: {error}; literal: true takes it as it is")))
+        builder
+            .build(&self.pattern)
+            .map_err(|error| Refusal::new(format!("the pattern is wrong: {error}; literal: true takes it as it is")))
     }
 }
 

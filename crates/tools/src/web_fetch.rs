@@ -116,7 +116,10 @@ impl WebFetch {
         if let Some(name) = &secret {
             let key = self.settings.keys.get(name).ok_or_else(|| Refusal::new(format!("there is no key \"{name}\"")))?;
             if !key.is_for(&url) {
-                return Err(Refusal::new(format!("{name} is for {} alone, and goes there by https (rule bound-keys)", key.hosts.join(", "))));
+                return Err(Refusal::new(format!(
+                    "{name} is for {} alone, and goes there by https (rule bound-keys)",
+                    key.hosts.join(", ")
+                )));
             }
         }
         let max_chars = max_chars.map_or(self.settings.max_chars, |most| most.clamp(1, self.settings.max_chars));
