@@ -89,15 +89,20 @@ pub(crate) struct Answer {
     behind: String,
     /// The calls of the server.
     given: Vec<Fitting>,
-    text_guard: RepetitionGuard,
-    reasoning_guard: RepetitionGuard,
-    /// Watches all that is written, whether or not it is shown: calls, and what stands in their arguments.
-    calls_guard: RepetitionGuard,
+    guards: Guards,
     seen: Seen,
     usage: Usage,
     finish: Option<WireFinish>,
     answered_by: Option<String>,
     bytes: Bytes,
+}
+
+/// What notices a model that goes in circles.
+struct Guards {
+    text: RepetitionGuard,
+    reasoning: RepetitionGuard,
+    /// Watches all that is written, whether or not it is shown: calls, and what stands in their arguments.
+    calls: RepetitionGuard,
 }
 
 /// What is counted against the limits.
@@ -131,9 +136,7 @@ impl Answer {
             written: Vec::new(),
             behind: String::new(),
             given: Vec::new(),
-            text_guard: RepetitionGuard::new(),
-            reasoning_guard: RepetitionGuard::new(),
-            calls_guard: RepetitionGuard::patient(),
+            guards: Guards { text: RepetitionGuard::new(), reasoning: RepetitionGuard::new(), calls: RepetitionGuard::patient() },
             seen: Seen::default(),
             usage: Usage::default(),
             finish: None,
@@ -349,7 +352,7 @@ impl Answer {
                 return None;
             }
         }
-        if self.text_guard.push(&text).is_some() {
+        if self.guards.text.push(&text).is_some() {
             return Some(self.fail(FaultKind::Looping, message::looping(&self.site)));
         }
         // Blank lines alone are no answer.
@@ -372,7 +375,7 @@ impl Answer {
     }
 
     fn reasoning(&mut self, text: String, out: &mut VecDeque<ModelEvent>) -> Option<ModelEvent> {
-        if self.reasoning_guard.push(&text).is_some() {
+        if self.guards.reasoning.push(&text).is_some() {
             return Some(self.fail(FaultKind::Looping, message::looping(&self.site)));
         }
         if !text.is_empty() {
@@ -401,7 +404,7 @@ impl Answer {
     }
 
     fn circles(&mut self, piece: &str) -> Option<ModelEvent> {
-        self.calls_guard.push(piece)?;
+        self.guards.calls.push(piece)?;
         Some(self.fail(FaultKind::Looping, message::looping(&self.site)))
     }
 

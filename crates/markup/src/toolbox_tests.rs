@@ -159,7 +159,8 @@ fn what_a_foreign_text_merely_mentions_may_be_called() {
 fn a_tool_without_parameters_that_was_described_may_be_called() {
     let described = "{\"name\": \"status\", \"description\": \"x\", \"parameters\": {}} status() {\"name\": \"status\"}";
     let status = |text: &str| {
-        let tool = ToolSpec { name: "status".to_owned(), description: "x".to_owned(), parameters: JsonObject::new() };
+        let tool =
+            ToolSpec { name: "status".to_owned(), description: "x".to_owned(), parameters: JsonObject::new(), aliases: Aliases::default() };
         let toolbox = Toolbox::of(ModelRequest { tools: vec![tool], ..request(&[text], &[], &[]) });
         problem(&toolbox, "<tool_call>{\"name\": \"status\", \"arguments\": {}}</tool_call>")
     };
