@@ -130,19 +130,19 @@ fn texts(action: &Action) -> Vec<String> {
 
 /// The lines that a change adds.
 fn added(diff: &str) -> String {
-    let lines = diff.lines().filter(|line| line.starts_with('+') && !line.starts_with("+++"));
-    lines.filter_map(|line| line.strip_prefix('+')).collect::<Vec<_>>().join("\n")
+    lines(diff, '+').collect::<Vec<_>>().join("\n")
 }
 
 /// Whether the mark of a hidden secret comes in where something else went out.
 fn loses_secret(diff: &str) -> bool {
-    let marks = |sign: char, header: &str| {
-        diff.lines()
-            .filter(|line| line.starts_with(sign) && !line.starts_with(header))
-            .map(|line| line.matches(HIDDEN).count())
-            .sum::<usize>()
-    };
-    marks('+', "+++") > marks('-', "---")
+    let marks = |sign: char| lines(diff, sign).map(|line| line.matches(HIDDEN).count()).sum::<usize>();
+    marks('+') > marks('-')
+}
+
+/// The lines behind a sign. Only the two at the top are the names of the file: a line of its own may look like those.
+fn lines(diff: &str, sign: char) -> impl Iterator<Item = &str> {
+    let names = if diff.starts_with("--- ") { 2 } else { 0 };
+    diff.lines().skip(names).filter_map(move |line| line.strip_prefix(sign))
 }
 
 fn vouched<'a>(mut values: impl Iterator<Item = &'a str>, words: &OwnerWords) -> bool {

@@ -520,6 +520,9 @@ fn decoy_that_moves_stops_the_conversation_and_a_secret_stays() {
     for action in [mail("bob@example.org", &decoy), mail("bob@example.org", &backwards), command(&format!("echo {decoy}"))] {
         assert_eq!(rule_of(monitor.judge(action, &clean).unwrap()), ("stopped", "decoy".to_owned()));
     }
+    let Action::Change(mut written) = change("notes.md", Some("x")) else { unreachable!() };
+    written.changes[0].diff = format!("--- a/notes.md\n+++ b/notes.md\n@@ -0,0 +1 @@\n+++{decoy}");
+    assert_eq!(rule_of(monitor.judge(Action::Change(written), &clean).unwrap()), ("stopped", "decoy".to_owned()), "no header, but a line");
     let leak = mail("bob@example.org", "it is hunter2-hunter2-9");
     assert_eq!(rule_of(monitor.judge(leak, &clean).unwrap()), ("denied", "secret-leaves".to_owned()));
     allowed(monitor.judge(mail("bob@example.org", "hello"), &clean).unwrap());
@@ -537,6 +540,8 @@ fn mark_of_a_hidden_secret_is_not_written_over_it() {
     };
     assert_eq!(edit("--- a/.env\n+++ b/.env\n-KEY=abc\n+KEY=[secret]\n+PORT=1"), "hidden-secret");
     assert_eq!(edit("--- a/.env\n+++ b/.env\n KEY=abc\n+PORT=1"), "");
+    assert_eq!(edit("--- a/.env\n+++ b/.env\n@@ -1 +1 @@\n-KEY=abc\n+++KEY=[secret]"), "hidden-secret", "no header, but a line");
+    assert_eq!(edit("--- a/x\n+++ b/x\n@@ -1 +1 @@\n--- see [secret]\n+see the [secret]"), "", "no header, but a line");
     assert_eq!(edit("-see [secret]\n+see the [secret]"), "", "a text about the mark");
 }
 
