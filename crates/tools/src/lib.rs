@@ -33,6 +33,7 @@ mod process;
 mod read;
 mod reading;
 mod sessions_spawn;
+mod tags;
 mod text;
 mod walk;
 mod web;
@@ -57,5 +58,7 @@ mod edit_text_tests;
 mod page_tests;
 #[cfg(test)]
 mod patch_tests;
+#[cfg(test)]
+mod tags_tests;
 #[cfg(test)]
 mod text_tests;

@@ -1,27 +1,17 @@
 //! What a page says, as Markdown or as bare text.
 //!
-//! A page may be written to be dear: a tree so deep that walking through it takes the stack, or the time. So its depth is looked at first, in
-//! the text and in the tree; what is too deep, or too much, is told as bare text.
+//! A page may be written to be dear: a tree so deep that walking through it takes the stack, or the time. So it is parsed as it was
+//! written anew, and its depth is looked at first; what is too deep, or too much, is told as bare text.
 
 use dom_query::Document;
 use dom_smoothie::{Config, Readability, TextMode};
 use encoding_rs::{Encoding, UTF_8};
 use krabba_types::ExtractMode;
 
-/// Tags that stand open in a text at a time. Reading a deep tree takes the square of its depth.
-const DEEPEST_TEXT: usize = 1_000;
+use crate::tags::{MOST_ELEMENTS, after, plain};
 
 /// The depth of a tree that is walked through.
 const DEEPEST_TREE: usize = 200;
-
-/// The most elements that are weighed against each other.
-const MOST_ELEMENTS: usize = 30_000;
-
-/// Tags that need no end, so that they say nothing about depth.
-const ENDLESS: [&str; 26] = [
-    "area", "base", "br", "col", "dd", "dt", "embed", "hr", "img", "input", "li", "link", "meta", "option", "p", "param", "path", "rect",
-    "source", "tbody", "td", "th", "thead", "tr", "track", "wbr",
-];
 
 /// The text of a body, and whether it is one that a person reads.
 pub(crate) fn text(content_type: Option<&str>, body: &[u8], url: &str, extract: ExtractMode) -> Result<String, String> {
@@ -58,10 +48,8 @@ pub fn markdown(html: &str, url: &str) -> String {
 }
 
 fn article(html: &str, url: &str, extract: ExtractMode) -> String {
-    if is_deep(html) {
-        return bare(html);
-    }
-    let document = Document::from(html);
+    let Some(plain) = plain(html) else { return bare(html) };
+    let document = Document::from(plain);
     if depth(&document) > DEEPEST_TREE {
         return bare(html);
     }
@@ -77,24 +65,6 @@ fn article(html: &str, url: &str, extract: ExtractMode) -> String {
         // A page that is no article: a list, a form, a few words.
         Err(_) => bare(html),
     }
-}
-
-/// Whether more tags stand open than anybody nests who writes for readers.
-fn is_deep(html: &str) -> bool {
-    let mut open = 0_usize;
-    for tag in html.split('<').skip(1) {
-        if tag.starts_with('/') {
-            open = open.saturating_sub(1);
-        } else if tag.starts_with(|first: char| first.is_ascii_alphabetic()) {
-            let end = tag.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(tag.len());
-            let name = tag.get(..end).unwrap_or_default().to_ascii_lowercase();
-            open += usize::from(!ENDLESS.contains(&name.as_str()));
-        }
-        if open > DEEPEST_TEXT {
-            return true;
-        }
-    }
-    false
 }
 
 fn depth(document: &Document) -> usize {
@@ -135,10 +105,4 @@ fn bare(html: &str) -> String {
         .fold(text, |text, (name, character)| text.replace(name, character));
     let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
     lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
-}
-
-/// What stands behind the first `mark`, whose case does not count.
-fn after<'t>(text: &'t str, mark: &str) -> &'t str {
-    let at = text.to_ascii_lowercase().find(mark).map_or(text.len(), |at| at + mark.len());
-    text.get(at..).unwrap_or_default()
 }

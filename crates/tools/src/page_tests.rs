@@ -28,6 +28,9 @@ fn page_that_is_made_to_be_dear_is_told_as_bare_text() {
         ("<div>".repeat(300_000) + "deep<script>x</script> &lt;end", "deep\n<end"),
         ("<b><i>".repeat(100_000) + "deep", "deep"),
         ("<table><tr><td>".repeat(600) + "deep", "deep"),
+        ("<div></x>".repeat(230_000) + "deep", "deep"),
+        ("<div>".repeat(1_001) + &"<!---->".repeat(290_000) + "deep", "deep"),
+        ("<svg>".to_owned() + &"<path>".repeat(100_000) + &"</x>".repeat(300_000) + "</svg>deep", "deep"),
         ("<b>x</b>".repeat(50_000), "x x"),
     ] {
         let read = markdown(&html, URL);
