@@ -13,16 +13,20 @@ use std::process::ExitCode;
 use anyhow::Result;
 use krabba_config::{Credential, Loaded};
 use krabba_guard::check_audit;
+use krabba_redact::Redactor;
 use krabba_store::Store;
 use krabba_types::{Clock, Residency, SystemClock};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::assemble::{Home, providers};
+use crate::assemble::{Home, is_secret_of_server, providers};
 use crate::cli::Output;
 
 /// Directories that copy what is in them to somebody else's machine.
 const SYNCED: [&str; 7] = ["dropbox", "onedrive", "google drive", "googledrive", "icloud drive", "mobile documents", "nextcloud"];
+
+/// What is shorter, in bytes, is found by trying.
+const LONG_ENOUGH: usize = 12;
 
 /// A finding, in OpenClaw's shape.
 #[derive(Clone, Debug, Serialize)]
@@ -66,6 +70,7 @@ pub(crate) async fn run(home: &Home, output: Output) -> Result<ExitCode> {
     configuration(home, loaded.as_ref(), &mut findings);
     if let Some(loaded) = &loaded {
         models(loaded, &mut findings);
+        short_keys(loaded, &mut findings);
         acting::opened(loaded, &mut findings);
     }
     acting::sandbox(home, loaded.as_ref(), &mut findings).await;
@@ -213,6 +218,34 @@ fn models(loaded: &Loaded, findings: &mut Findings) {
     if !hosted.is_empty() {
         let remedy = "krabba explain route shows whether a conversation can get there";
         findings.add("summary.attack_surface", Severity::Info, "some models run at somebody else's", hosted.join(", "), remedy);
+    }
+}
+
+/// Keys that are hidden, but so short that a model which has all of them written down sees by the mark which one it is.
+fn short_keys(loaded: &Loaded, findings: &mut Findings) {
+    let config = &loaded.config;
+    let providers = config.models.providers.iter();
+    let providers = providers.map(|(_, provider)| (format!("models.providers.{}.apiKey", provider.id), provider.server.api_key.as_ref()));
+    let pages = config.tools.web.fetch.secrets.iter();
+    let pages = pages.map(|(name, secret)| (format!("tools.web.fetch.secrets.{name}.apiKey"), secret.api_key.as_ref()));
+    let servers = config.mcp.servers.iter().flat_map(|(id, server)| {
+        let values = server.env.iter().map(|value| ("env", value)).chain(server.headers.iter().map(|value| ("headers", value)));
+        let secret = values.filter(|(_, (name, value))| is_secret_of_server(name, value));
+        secret.map(move |(key, (name, value))| (format!("mcp.servers.{id}.{key}.{name}"), Some(value)))
+    });
+    let is_short = |key: &Credential| {
+        let Some(secret) = key.secret().filter(|secret| secret.expose().len() < LONG_ENOUGH) else { return false };
+        let redactor = Redactor::new();
+        redactor.register(secret);
+        // Placeholders are no keys, and hidden nowhere.
+        redactor.finds(secret.expose())
+    };
+    let all = providers.chain(pages).chain(servers);
+    let short: Vec<String> = all.filter(|(_, key)| key.is_some_and(is_short)).map(|(place, _)| place).collect();
+    if !short.is_empty() {
+        let title = format!("keys of fewer than {LONG_ENOUGH} characters can be found out by trying, hidden or not");
+        let remedy = "have longer ones made where they are from; for a server that asks for none write \"none\"";
+        findings.add("config.secrets.short_key", Severity::Warn, title, short.join(", "), remedy);
     }
 }
 

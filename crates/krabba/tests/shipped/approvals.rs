@@ -183,6 +183,25 @@ async fn audit_finds_open_files_and_a_changed_record() {
 }
 
 #[tokio::test]
+async fn audit_finds_keys_that_a_model_can_find_out_by_trying() {
+    let provider = |key: &str| json!({ "baseUrl": "http://127.0.0.1:9", "apiKey": key });
+    let config = json!({
+        "models": { "providers": {
+            "short": provider("4711"), "elsewhere": provider("${THEIRS}"), "none": provider("ollama"), "long": provider("sk-0123456789abcdef"),
+        } },
+        "tools": { "web": { "fetch": { "secrets": { "BOX": { "apiKey": "sesame", "hosts": ["box.example"] } } } } },
+        "mcp": { "servers": { "tools": { "command": "node", "env": { "A_TOKEN": "hunter2", "NODE_ENV": "test", "B_TOKEN": "0123456789abcdef" } } } },
+    });
+    let home = Home::with_config(&config.to_string()).variable("THEIRS", "s3cret").secret("s3cret").secret("4711");
+    let audit = home.run(&["security", "audit", "--json"]).await.json();
+    let found = |finding: &&serde_json::Value| finding["checkId"] == "config.secrets.short_key";
+    let finding = audit["findings"].as_array().unwrap().iter().find(found).unwrap();
+    let places = "models.providers.short.apiKey, models.providers.elsewhere.apiKey, tools.web.fetch.secrets.BOX.apiKey, \
+                  mcp.servers.tools.env.A_TOKEN";
+    assert_eq!((finding["severity"].as_str(), finding["detail"].as_str()), (Some("warn"), Some(places)));
+}
+
+#[tokio::test]
 async fn audit_finds_what_was_opened_by_hand() {
     let servers = json!({
         "wide": {
