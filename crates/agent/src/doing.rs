@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use krabba_guard::{Authorized, Scene};
-use krabba_redact::Redactor;
+use krabba_redact::{Redactor, secrets_in};
 use krabba_route::Ask;
 use krabba_tool::{Helper, Outcome as Brought, Repeat, Run, Tool};
 use krabba_types::{Action, Label, Structured, ToolCall};
@@ -88,7 +88,7 @@ impl TurnTask {
         let structured = asked.zip(structured).map(|((server, tool), value)| Structured { server, tool, value });
         let structured = structured.filter(|structured| structured.value.to_string().len() <= STRUCTURED);
         // A file that is made to hold secrets teaches them before anybody reads it.
-        looks_at.iter().for_each(|name| redactor.learn(name, &text));
+        looks_at.iter().for_each(|name| redactor.learn(&secrets_in(name, &text)));
         let shown = shown.map(|shown| redactor.hide(&shown).into_owned());
         let text = redactor.hide(&text).into_owned();
         let structured = structured.map(|mut structured| {

@@ -1,41 +1,93 @@
 //! Files that are made to hold secrets, and the secrets in them.
 //!
-//! A value counts when its name says so, or when it is long and mixed enough to be nothing else. Ports, paths, addresses and
-//! words stay readable: a model that helps with a `.env` has to see what is not secret in it.
+//! A value counts when its name says so and it is no word, or when it is long and mixed enough to be nothing else. Ports, paths,
+//! addresses and words stay readable: a model that helps with a `.env` has to see what is not secret in it, and who could make a word
+//! secret by writing it into such a file would take it out of everything that is said.
 
 use krabba_types::Secret;
 
 /// A shorter value is no secret whose name does not say so.
 const LONG_ENOUGH: usize = 20;
 /// A shorter value is no secret at all.
-const SHORTEST: usize = 6;
+const SHORTEST: usize = 8;
+/// A shorter value without a digit is a word, or a few.
+const NO_WORD: usize = 16;
+
+/// The most secrets that one file holds; what has more is made for something else.
+const MOST: usize = 100;
 
 /// Words in the names of values that are secret.
 const TELLING: [&str; 9] = ["key", "token", "secret", "password", "passwd", "passphrase", "credential", "auth", "pwd"];
 
-/// The secrets in a file of this name (without directories). None where the name is not one of those.
-pub(crate) fn secrets(name: &str, content: &str) -> Vec<Secret> {
-    let name = name.to_lowercase();
-    if name.ends_with(".pem") || name.ends_with(".key") || name.starts_with("id_") {
-        return key_lines(content);
-    }
-    if name == ".netrc" || name == "_netrc" {
-        return netrc(content);
-    }
-    let holds = name == ".env"
-        || (name.starts_with(".env.") && !["example", "sample", "template"].iter().any(|kind| name.ends_with(kind)))
-        || name.ends_with(".env")
-        || name.starts_with("credentials")
-        || name == "kubeconfig"
-        || [".npmrc", ".pypirc", ".pgpass", ".git-credentials", "auth.json", "secrets.json", "secrets.yaml", "secrets.yml", "secrets.toml"]
-            .contains(&name.as_str());
-    if holds { assignments(content) } else { Vec::new() }
+/// Names of files that hold assignments, beside `.env` and its like.
+const NAMES: [&str; 9] =
+    ["kubeconfig", ".npmrc", ".pypirc", ".git-credentials", "auth.json", "secrets.json", "secrets.yaml", "secrets.yml", "secrets.toml"];
+
+/// Names that say so only together with their directory's.
+const PLACES: [(&str, &str); 2] = [(".kube", "config"), (".docker", "config.json")];
+
+/// How what is in a file is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Key,
+    Netrc,
+    Pgpass,
+    Assignments,
 }
 
-/// `NAME=value`, `name: value`, `"name": "value"`, and passwords in addresses.
+/// Whether a file at this place, with `/` between directories, is made to hold secrets.
+pub fn holds_secrets(path: &str) -> bool {
+    kind(path).is_some()
+}
+
+fn kind(path: &str) -> Option<Kind> {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let (begins, ends) = (|with: &str| begins(name, with), |with: &str| ends(name, with));
+    let is = |other: &str| name.eq_ignore_ascii_case(other);
+    if ends(".pem") || ends(".key") || begins("id_") {
+        return Some(Kind::Key);
+    }
+    if is(".netrc") || is("_netrc") {
+        return Some(Kind::Netrc);
+    }
+    if is(".pgpass") {
+        return Some(Kind::Pgpass);
+    }
+    let environment = ends(".env") || (begins(".env.") && !["example", "sample", "template"].into_iter().any(ends));
+    let above = || path.rsplit('/').nth(1).unwrap_or_default();
+    let placed = PLACES.iter().any(|(directory, name)| is(name) && above().eq_ignore_ascii_case(directory));
+    (environment || begins("credentials") || NAMES.into_iter().any(is) || placed).then_some(Kind::Assignments)
+}
+
+fn begins(text: &str, with: &str) -> bool {
+    text.as_bytes().get(..with.len()).is_some_and(|part| part.eq_ignore_ascii_case(with.as_bytes()))
+}
+
+fn ends(text: &str, with: &str) -> bool {
+    let start = text.len().checked_sub(with.len());
+    start.and_then(|start| text.as_bytes().get(start..)).is_some_and(|part| part.eq_ignore_ascii_case(with.as_bytes()))
+}
+
+/// The secrets in the file at this place, the first hundred. None where it is not one of those.
+pub fn secrets_in(path: &str, content: &str) -> Vec<Secret> {
+    let mut found = match kind(path) {
+        None => Vec::new(),
+        Some(Kind::Key) => key_lines(content),
+        Some(Kind::Netrc) => netrc(content),
+        Some(Kind::Pgpass) => {
+            content.lines().filter_map(|line| line.rsplit(':').next()).filter(|word| is_no_word(word)).map(Secret::new).collect()
+        }
+        Some(Kind::Assignments) => assignments(content),
+    };
+    found.truncate(MOST);
+    found
+}
+
+/// `NAME=value`, `name: value`, `"name": "value"`, passwords in addresses, and keys in text form.
 fn assignments(content: &str) -> Vec<Secret> {
     let mut found = Vec::new();
-    for line in content.lines() {
+    // JSON may stand in one line.
+    for line in content.replace("{\"", "{\n\"").replace(",\"", ",\n\"").lines() {
         let line = line.trim().trim_end_matches(',');
         if line.starts_with('#') {
             continue;
@@ -43,35 +95,68 @@ fn assignments(content: &str) -> Vec<Secret> {
         if let Some((_, rest)) = line.split_once("://") {
             let password =
                 rest.split(['/', ' ']).next().and_then(|authority| authority.rsplit_once('@')).and_then(|(user, _)| user.split_once(':'));
-            found.extend(password.map(|(_, password)| Secret::new(password)));
+            found.extend(password.filter(|(_, password)| is_no_word(password)).map(|(_, password)| Secret::new(password)));
             continue;
         }
-        let Some((name, value)) = line.split_once(['=', ':']) else { continue };
-        let value = value.trim().trim_matches(['"', '\'']);
+        // A value may have either sign in it, a name neither blanks nor quotes.
+        let assigned = line.split_once('=').filter(|(name, _)| !name.trim_start_matches("export ").trim().contains([' ', '"', '\'']));
+        let Some((name, value)) = assigned.or_else(|| line.split_once(':')) else { continue };
+        let value = value.split(" #").next().unwrap_or_default().trim();
+        let value = if value.starts_with('"') { value.trim_end_matches(['}', ']']) } else { value };
+        let value = value.trim_matches(['"', '\'']);
         if is_secret(&name.to_lowercase(), value) {
             found.push(Secret::new(value));
         }
+    }
+    // A key in text form may be a value, with its line ends written out.
+    if content.contains("-----BEGIN ") {
+        found.extend(key_lines(&content.replace("\\n", "\n")));
     }
     found
 }
 
 fn is_secret(name: &str, value: &str) -> bool {
-    if value.len() < SHORTEST || value.contains(char::is_whitespace) || value.starts_with(['$', '<', '/', '.']) {
+    if value.contains(char::is_whitespace) || value.starts_with(['$', '<', '/', '.']) {
         return false;
     }
     let telling = TELLING.iter().any(|word| name.contains(word));
-    let digits = value.chars().any(|character| character.is_ascii_digit());
-    let letters = value.chars().any(|character| character.is_ascii_alphabetic());
-    telling || (value.len() >= LONG_ENOUGH && digits && letters && !value.contains(['/', '.', ',']))
+    (telling && is_no_word(value)) || (is_mixed(value) && !value.contains(['/', '.', ',']))
 }
 
-/// The lines of a key in text form; one line alone already gives a part of it away.
+/// Whether nobody writes it who does not mean the secret: letters with digits among them, or many of more than one kind.
+fn is_no_word(value: &str) -> bool {
+    let has = |kind: fn(char) -> bool| value.chars().any(kind);
+    let kinds = [has(|c| c.is_ascii_lowercase()), has(|c| c.is_ascii_uppercase()), has(|c| !c.is_ascii_alphanumeric())];
+    let many = value.len() >= NO_WORD && kinds.into_iter().filter(|kind| *kind).count() > 1 && !value.contains(['/', '.', ',']);
+    value.len() >= SHORTEST && has(|c| c.is_ascii_alphabetic()) && (has(|c| c.is_ascii_digit()) || many)
+}
+
+fn is_mixed(value: &str) -> bool {
+    let digits = value.chars().any(|character| character.is_ascii_digit());
+    let letters = value.chars().any(|character| character.is_ascii_alphabetic());
+    value.len() >= LONG_ENOUGH && digits && letters
+}
+
+/// The lines of private keys in text form; one line alone already gives a part of it away. What stands in no frame is a key if it is
+/// one word.
 fn key_lines(content: &str) -> Vec<Secret> {
-    let lines = content.lines().map(str::trim).filter(|line| line.len() >= LONG_ENOUGH && !line.starts_with("-----"));
-    lines.map(Secret::new).collect()
+    let framed = content.contains("-----BEGIN ");
+    let mut private = !framed;
+    let mut found = Vec::new();
+    for line in content.lines().map(str::trim) {
+        if let Some((_, name)) = line.split_once("-----BEGIN ") {
+            private = name.contains("PRIVATE KEY");
+        } else if line.starts_with("-----") {
+            private = false;
+        } else if private && line.len() >= LONG_ENOUGH && !line.contains(char::is_whitespace) && (framed || is_mixed(line)) {
+            found.push(Secret::new(line));
+        }
+    }
+    found
 }
 
 fn netrc(content: &str) -> Vec<Secret> {
     let words: Vec<&str> = content.split_whitespace().collect();
-    words.windows(2).filter(|pair| matches!(pair, ["password", _])).filter_map(|pair| pair.get(1)).map(|word| Secret::new(*word)).collect()
+    let passwords = words.windows(2).filter(|pair| matches!(pair, ["password", _])).filter_map(|pair| pair.get(1));
+    passwords.filter(|password| is_no_word(password)).map(|word| Secret::new(*word)).collect()
 }

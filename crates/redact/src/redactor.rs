@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use krabba_types::Secret;
 
 use crate::finder::{Finder, replaced};
-use crate::{dresses, files, shapes, squeeze};
+use crate::{dresses, shapes, squeeze};
 
 /// What stands in place of a secret.
 pub const HIDDEN: &str = "[secret]";
@@ -15,6 +15,9 @@ pub const HIDDEN: &str = "[secret]";
 const LONG_ENOUGH: usize = 12;
 /// Shorter than this is not worth hiding.
 const SHORTEST: usize = 4;
+/// How many secrets are learned from files, and how many bytes of them. Each is searched for in a dozen dresses, in all that is said.
+const MOST_LEARNED: usize = 1_000;
+const MOST_LEARNED_BYTES: usize = 32 << 10;
 /// Placeholders that people give to servers without authentication; ordinary words in messages about them.
 const PLACEHOLDERS: [&str; 16] = [
     "ollama",
@@ -38,7 +41,9 @@ const PLACEHOLDERS: [&str; 16] = [
 /// Removes secrets from texts. Clones share what they know.
 #[derive(Clone, Default)]
 pub struct Redactor {
-    known: Arc<RwLock<Known>>,
+    known: Arc<Mutex<Known>>,
+    /// Made of what is known, beside those who look for it in the meantime.
+    finder: Arc<RwLock<Option<Arc<Finder>>>>,
 }
 
 #[derive(Default)]
@@ -48,7 +53,8 @@ struct Known {
     needles: BTreeMap<String, Alone>,
     /// The secrets that are also looked for with something between their characters.
     squeezed: BTreeSet<String>,
-    finder: Option<Finder>,
+    /// How many were learned from files, and how many bytes.
+    learned: (usize, usize),
 }
 
 impl std::fmt::Debug for Redactor {
@@ -73,12 +79,19 @@ impl Redactor {
     /// Learns a secret, for all clones. Known placeholders (`ollama`, `lm-studio`) and texts of less than 4 bytes are
     /// not secrets.
     pub fn register(&self, secret: &Secret) {
-        self.register_all(std::slice::from_ref(secret));
+        self.add(std::slice::from_ref(secret), |_, _| true);
     }
 
-    /// Learns the secrets in a file that is made to hold them (`.env`, `*.pem`, `.netrc` and their like). Other files hold none.
-    pub fn learn(&self, name: &str, content: &str) {
-        self.register_all(&files::secrets(name, content));
+    /// Learns secrets that stand in files, up to 1,000 of them in all and 32 KiB. Takes a moment: what is found is looked for at once.
+    pub fn learn(&self, secrets: &[Secret]) {
+        self.add(secrets, |learned, secret| {
+            let (number, bytes) = (learned.0 + 1, learned.1 + secret.expose().len());
+            let room = number <= MOST_LEARNED && bytes <= MOST_LEARNED_BYTES;
+            if room {
+                *learned = (number, bytes);
+            }
+            room
+        });
     }
 
     /// `text` with every secret replaced by `[secret]`, also what only looks like one.
@@ -92,8 +105,7 @@ impl Redactor {
 
     /// `text` with every known secret replaced by `[secret]`.
     pub fn hide<'text>(&self, text: &'text str) -> Cow<'text, str> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        match known.finder.as_ref().and_then(|finder| finder.hide(text)) {
+        match self.finder().and_then(|finder| finder.hide(text)) {
             Some(clean) => Cow::Owned(clean),
             None => Cow::Borrowed(text),
         }
@@ -107,39 +119,44 @@ impl Redactor {
     /// Up to which byte `text` can be shown whatever comes after it, and the part of it from `from` to there with its secrets
     /// replaced. What stands before `from` was shown, and tells words apart.
     pub(crate) fn hide_beginning(&self, text: &str, from: usize) -> (usize, String) {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let whole = || (text.len(), text.get(from..).unwrap_or_default().to_owned());
-        known.finder.as_ref().map_or_else(whole, |finder| {
+        self.finder().map_or_else(whole, |finder| {
             let spans = finder.spans(text);
             let end = finder.settled(text, from, &spans);
             (end, replaced(text, from..end, &spans))
         })
     }
 
-    fn register_all(&self, secrets: &[Secret]) {
-        let fresh = |known: &Known| -> Vec<Secret> {
-            let news = secrets.iter().filter(|secret| is_secret(secret.expose().trim()) && !known.secrets.contains(secret));
-            news.cloned().collect()
-        };
-        if fresh(&self.known.read().unwrap_or_else(PoisonError::into_inner)).is_empty() {
-            return;
-        }
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        for secret in fresh(&known) {
+    fn finder(&self) -> Option<Arc<Finder>> {
+        self.finder.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Adds those that are not known yet and that there is `room` for.
+    fn add(&self, secrets: &[Secret], room: impl Fn(&mut (usize, usize), &Secret) -> bool) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let Known { secrets: before, needles, squeezed, learned } = &mut *known;
+        let count = before.len();
+        for secret in secrets {
             let text = secret.expose().trim();
+            if !is_secret(text) || before.contains(secret) || !room(learned, secret) {
+                continue;
+            }
             let alone = if text.len() < LONG_ENOUGH { Alone::Required } else { Alone::Anywhere };
             for dress in dresses::of(text, alone == Alone::Anywhere) {
                 if dress.len() >= SHORTEST {
-                    known.needles.entry(dress).and_modify(|before| *before = alone.min(*before)).or_insert(alone);
+                    needles.entry(dress).and_modify(|before| *before = alone.min(*before)).or_insert(alone);
                 }
             }
             let bare = squeeze::text(text);
             if bare.len() >= LONG_ENOUGH {
-                known.squeezed.insert(bare);
+                squeezed.insert(bare);
             }
-            known.secrets.insert(secret);
+            before.insert(secret.clone());
         }
-        known.finder = Finder::of(&known.needles, &known.squeezed);
+        if before.len() > count {
+            let finder = Finder::of(needles, squeezed).map(Arc::new);
+            *self.finder.write().unwrap_or_else(PoisonError::into_inner) = finder;
+        }
     }
 }
 

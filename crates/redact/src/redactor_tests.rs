@@ -1,6 +1,6 @@
 use krabba_types::Secret;
 
-use crate::Redactor;
+use crate::{Redactor, secrets_in};
 
 const KEY: &str = "k3y/with+odd=\"chars\"&99";
 
@@ -104,4 +104,18 @@ fn what_is_learned_later_is_hidden_by_earlier_clones() {
     redactor.register(&Secret::new("a-secret-learned-later"));
     assert_eq!(clone.redact("x a-secret-learned-later"), "x [secret]");
     assert_eq!(format!("{clone:?}"), "Redactor(…)");
+}
+
+#[test]
+fn files_teach_no_more_than_can_be_looked_for() {
+    let redactor = Redactor::new();
+    redactor.learn(&secrets_in(".env", "A_KEY=of-the-owner-1"));
+    let file = |from: usize, most: usize| (from..from + most).map(|number| format!("K_KEY=made-up-{number:09}\n")).collect::<String>();
+    redactor.learn(&secrets_in("long.env", &file(0, 1_000)));
+    assert!(redactor.finds("made-up-000000099") && !redactor.finds("made-up-000000100"), "the first 100 of one file");
+    (1..20).for_each(|number| redactor.learn(&secrets_in("more.env", &file(number * 1_000, 100))));
+    assert!(redactor.finds("made-up-000009000") && !redactor.finds("made-up-000019000"), "1,000 in all");
+    assert!(redactor.finds("of-the-owner-1"));
+    redactor.register(&Secret::new("a-key-of-the-configuration"));
+    assert!(redactor.finds("a-key-of-the-configuration"), "those are never too many");
 }
