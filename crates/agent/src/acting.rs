@@ -134,7 +134,13 @@ impl TurnTask {
             return Ok(self.told(&name, &name, Done { label: tool.spec_label(), ..Done::misfit(why) }));
         }
         let session = self.acts_in().clone();
-        let planned = self.meanwhile(keeper, tool.plan(Call { session: &session, arguments: &arguments })).await;
+        let shared = Arc::clone(&self.shared);
+        let planned = async {
+            // What a tool may remove, or write down elsewhere, is known before.
+            shared.hands.scan().await;
+            tool.plan(Call { session: &session, arguments: &arguments }).await
+        };
+        let planned = self.meanwhile(keeper, planned).await;
         let action = match planned {
             None => return Ok(Done::stopped()),
             Some(Err(Refusal { why, label })) => return Ok(self.told(&name, &name, Done { label, ..Done::refused(why) })),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use krabba_guard::{Authorized, Scene};
-use krabba_redact::{Redactor, secrets_in};
+use krabba_redact::Redactor;
 use krabba_route::Ask;
 use krabba_tool::{Helper, Outcome as Brought, Repeat, Run, Tool};
 use krabba_types::{Action, Label, Structured, ToolCall};
@@ -54,7 +54,6 @@ impl TurnTask {
         self.speaker.say(TurnEvent::Status(Status::Acting { what: what.to_owned() }));
         let least = authorized.terms().label.clone();
         let asked = if let Action::Call(call) = authorized.action() { Some((call.server.clone(), call.tool.clone())) } else { None };
-        let looks_at = if let Action::Look(look) = authorized.action() { Some(look.path.name().to_owned()) } else { None };
         let cancel = CancellationToken::new();
         let ((progress, lines), (heard, events)) = (mpsc::channel(LINES), mpsc::channel(LINES));
         let spent = Arc::new(Mutex::default());
@@ -87,8 +86,8 @@ impl TurnTask {
         let maker = Some(Maker { tool: tool.spec().name.clone(), server });
         let structured = asked.zip(structured).map(|((server, tool), value)| Structured { server, tool, value });
         let structured = structured.filter(|structured| structured.value.to_string().len() <= STRUCTURED);
-        // A file that is made to hold secrets teaches them before anybody reads it.
-        looks_at.iter().for_each(|name| redactor.learn(&secrets_in(name, &text)));
+        // Meanwhile somebody may have put a secret where the tool looked.
+        self.shared.hands.scan().await;
         let shown = shown.map(|shown| redactor.hide(&shown).into_owned());
         let text = redactor.hide(&text).into_owned();
         let structured = structured.map(|mut structured| {

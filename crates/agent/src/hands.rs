@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use krabba_guard::{Monitor, Policy};
 use krabba_redact::Redactor;
 use krabba_store::Store;
-use krabba_tool::{Catalogue, Selection};
+use krabba_tool::{Catalogue, SecretScanner, Selection};
 use krabba_types::{Clock, ModelRef, SessionId, ToolSpec, grouped, seconds};
 
 /// How long tools have to end what earlier calls left running. With what a tool at work is given to end itself it stays under a
@@ -22,6 +22,8 @@ pub struct Hands {
     pub monitor: Arc<Monitor>,
     /// What no model reads and nobody is shown.
     pub redactor: Redactor,
+    /// Who finds more of that where the tools work.
+    pub scanner: Option<Arc<dyn SecretScanner>>,
     /// All tools.
     pub tools: Arc<Catalogue>,
     /// The names of those that a model is told about, the most important first. The others are found by searching.
@@ -88,11 +90,19 @@ impl Hands {
         Self {
             monitor: Arc::new(Monitor::new(Arc::clone(store), Policy::default(), Arc::clone(clock))),
             redactor: Redactor::default(),
+            scanner: None,
             tools: Arc::default(),
             listed: Vec::new(),
             selection: Selection::default(),
             limits: Limits::default(),
             arriving: Arriving::default(),
+        }
+    }
+
+    /// Learns what is secret now where the tools work.
+    pub(crate) async fn scan(&self) {
+        if let Some(scanner) = &self.scanner {
+            scanner.scan().await;
         }
     }
 

@@ -17,4 +17,4 @@ mod tool;
 pub use catalogue::Catalogue;
 pub use outcome::Outcome;
 pub use selection::{Keeps, Selection, Step};
-pub use tool::{Call, Eyes, Helper, Refusal, Repeat, Run, Seen, Tool, Worked};
+pub use tool::{Call, Eyes, Helper, Refusal, Repeat, Run, SecretScanner, Seen, Tool, Worked};

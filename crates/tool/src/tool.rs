@@ -95,6 +95,12 @@ pub struct Worked {
     pub label: Label,
 }
 
+/// Who finds the secrets that a tool may come upon, so that they are known before its result is read.
+pub trait SecretScanner: std::fmt::Debug + Send + Sync {
+    /// Looks for those that are new since the last time.
+    fn scan(&self) -> BoxFuture<'_, ()>;
+}
+
 /// Whether work whose end is unknown may be done again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeat {

@@ -16,7 +16,7 @@ use crate::read::Read;
 use crate::sessions_spawn::SessionsSpawn;
 use crate::web_fetch::WebFetch;
 use crate::web_search::WebSearch;
-use crate::{FetchSettings, Jobs, Patience, SearchSettings, Workspace, apply_patch, edit, write};
+use crate::{FetchSettings, Jobs, Patience, SearchSettings, Workspace, WorkspaceSecrets, apply_patch, edit, write};
 
 /// What the tools work with.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Settings {
     pub workspace: Arc<Workspace>,
     /// Whose they are.
     pub labels: FileLabels,
+    /// What is secret in them.
+    pub secrets: WorkspaceSecrets,
     /// Where commands run.
     pub jobs: Jobs,
     /// How long commands may take.
@@ -37,8 +39,8 @@ pub struct Settings {
 
 /// All of them, those that models need most first.
 pub fn builtin(settings: &Settings) -> Vec<Arc<dyn Tool>> {
-    let Settings { workspace, labels, jobs, patience, fetch, search } = settings.clone();
-    let files = Files { workspace, labels };
+    let Settings { workspace, labels, secrets, jobs, patience, fetch, search } = settings.clone();
+    let files = Files { workspace, labels, secrets };
     let mut tools: Vec<Arc<dyn Tool>> = vec![
         Arc::new(Read::new(files.clone(), jobs.clone())),
         Arc::new(write::tool(files.clone())),

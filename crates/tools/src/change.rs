@@ -144,6 +144,7 @@ fn one(files: &Files, change: &FileChange, label: &Label) -> Result<(), Failed> 
             let content = content(change, after)?;
             files.labels.label_file(&change.path, &content, label)?;
             files.workspace.replace(&change.path, &content, change.moved_from.as_ref().unwrap_or(&change.path))?;
+            files.secrets.written(&change.path);
         }
         None => {
             files.workspace.remove(&change.path)?;

@@ -8,14 +8,15 @@ use krabba_guard::FileLabels;
 use krabba_tool::Outcome;
 use krabba_types::{Label, Timestamp, WorkspacePath};
 
-use crate::Workspace;
 use crate::workspace::Read;
+use crate::{Workspace, WorkspaceSecrets};
 
-/// The workspace and whose its files are.
+/// The workspace, whose its files are, and what is secret in them.
 #[derive(Clone, Debug)]
 pub(crate) struct Files {
     pub(crate) workspace: Arc<Workspace>,
     pub(crate) labels: FileLabels,
+    pub(crate) secrets: WorkspaceSecrets,
 }
 
 /// A file that was read.
@@ -29,6 +30,7 @@ impl Files {
     pub(crate) fn read(&self, path: &WorkspacePath) -> Result<Content, Failed> {
         let Read { bytes, changed } = self.workspace.read_with_time(path)?;
         let label = self.label(path, &bytes, changed)?;
+        self.secrets.seen(path, &bytes);
         Ok(Content { bytes, label })
     }
 

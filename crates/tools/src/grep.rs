@@ -184,6 +184,7 @@ impl Hunt {
         let _searched = self.searcher.search_slice(matcher, &bytes, &mut found);
         if self.matches > before {
             let label = files.label(path, &bytes, changed)?;
+            files.secrets.seen(path, &bytes);
             self.label = std::mem::replace(&mut self.label, Label::Minted).join(&label);
         }
         Ok(())

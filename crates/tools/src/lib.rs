@@ -6,6 +6,7 @@
 //! * Files are reached through a directory handle ([`Workspace`]), never through a path string: the kernel itself keeps every
 //!   access below the root, links included.
 //! * Whatever is written carries the label of the context it was written in, and whatever is read the label of the file.
+//! * What is secret in the files of the workspace is known before anything that was made of them is shown ([`WorkspaceSecrets`]).
 //! * A command runs in the sandbox and nowhere else. What it says carries the labels of all files that it could have read.
 //! * A page of the web is reached by its address as `krabba-net` judges it, and carries its host as its origin.
 //! * A result is cut to the budget that the turn gives, in a way that says what is missing and how to get it.
@@ -32,6 +33,7 @@ mod picture;
 mod process;
 mod read;
 mod reading;
+mod secrets;
 mod sessions_spawn;
 mod tags;
 mod text;
@@ -48,6 +50,7 @@ pub use exec::Patience;
 pub use jobs::{Jobs, forget_changes};
 pub use page::markdown;
 pub use patch::{FilePatch, Hunk, apply as apply_hunks, parse as parse_patch};
+pub use secrets::WorkspaceSecrets;
 pub use web_fetch::{FetchSettings, PageKey};
 pub use web_search::SearchSettings;
 pub use workspace::{FileError, Workspace};

@@ -7,7 +7,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::ops::RangeInclusive;
+use std::ops::{ControlFlow, RangeInclusive};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -78,6 +78,14 @@ pub enum FileError {
 pub(crate) struct Read {
     pub(crate) bytes: Vec<u8>,
     pub(crate) changed: Timestamp,
+}
+
+/// A file as it was at a time: another one at the same place, or with another content, has another stamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    inode: (u64, u64),
+    bytes: i64,
+    changed: (i64, i64),
 }
 
 /// What stands in a directory.
@@ -186,6 +194,18 @@ impl Workspace {
         }
     }
 
+    /// A regular file's beginning, and how it is now, unless it is still as it was `before`.
+    pub(crate) fn news(&self, path: &WorkspacePath, before: Option<&Stamp>, most: u64) -> Result<(Stamp, Option<Vec<u8>>), FileError> {
+        let file = self.file(path)?;
+        let stamp = stamp(&fstat(&file).map_err(|errno| system(path, errno))?);
+        if before == Some(&stamp) {
+            return Ok((stamp, None));
+        }
+        let mut content = Vec::new();
+        file.take(most).read_to_end(&mut content).map_err(|source| FileError::System { path: path.clone(), source })?;
+        Ok((stamp, Some(content)))
+    }
+
     /// Whether there is anything at this place.
     pub fn exists(&self, path: &WorkspacePath) -> bool {
         self.open_at(path, OFlags::PATH | OFlags::CLOEXEC, Links::Inside).is_ok()
@@ -227,8 +247,18 @@ impl Workspace {
 
     /// What stands in a directory, by name. Names that are not plain text are left out.
     pub(crate) fn list(&self, path: &WorkspacePath) -> Result<Vec<Entry>, FileError> {
-        let directory = self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Links::Inside)?;
         let mut entries = Vec::new();
+        self.each(path, |name, kind| {
+            entries.push(Entry { name: name.to_owned(), kind });
+            ControlFlow::Continue(())
+        })?;
+        entries.sort_by(|one, two| one.name.cmp(&two.name));
+        Ok(entries)
+    }
+
+    /// The same in no order, as long as `each` goes on.
+    pub(crate) fn each(&self, path: &WorkspacePath, mut each: impl FnMut(&str, Kind) -> ControlFlow<()>) -> Result<(), FileError> {
+        let directory = self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Links::Inside)?;
         for entry in Dir::read_from(&directory).map_err(|errno| system(path, errno))? {
             let entry = entry.map_err(|errno| system(path, errno))?;
             let Ok(name) = entry.file_name().to_str() else { continue };
@@ -241,10 +271,11 @@ impl Workspace {
                 FileType::Symlink => Kind::Link,
                 _ => Kind::Other,
             };
-            entries.push(Entry { name: name.to_owned(), kind });
+            if each(name, kind).is_break() {
+                break;
+            }
         }
-        entries.sort_by(|one, two| one.name.cmp(&two.name));
-        Ok(entries)
+        Ok(())
     }
 
     /// The file, if it is still the one with this content; `None` for no file.
@@ -390,4 +421,12 @@ fn writing(path: &WorkspacePath, errno: Errno) -> FileError {
 
 fn changed(status: &rustix::fs::Stat) -> Timestamp {
     Timestamp(status.st_ctime.saturating_mul(1_000).saturating_add(i64::try_from(status.st_ctime_nsec / 1_000_000).unwrap_or(0)))
+}
+
+fn stamp(status: &rustix::fs::Stat) -> Stamp {
+    Stamp {
+        inode: (status.st_dev, status.st_ino),
+        bytes: status.st_size,
+        changed: (status.st_ctime, i64::try_from(status.st_ctime_nsec).unwrap_or(0)),
+    }
 }

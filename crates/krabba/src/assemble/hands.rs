@@ -14,7 +14,7 @@ use krabba_mcp::{McpError, ServerSettings, Servers};
 use krabba_sandbox::{Sandbox, SandboxError, Standing};
 use krabba_store::Store;
 use krabba_tool::{Catalogue, Selection};
-use krabba_tools::{FetchSettings, Jobs, Patience, SearchSettings, Settings, Workspace, builtin};
+use krabba_tools::{FetchSettings, Jobs, Patience, SearchSettings, Settings, Workspace, WorkspaceSecrets, builtin};
 use krabba_types::WorkspacePath;
 
 use super::Home;
@@ -137,7 +137,16 @@ impl Ground {
         let labels = FileLabels::new(Arc::clone(store), workspace.root());
         let jobs = Jobs::new(Arc::clone(&sandbox));
         let Ways { patience, fetch, search, eyes } = ways;
-        let settings = Settings { workspace: Arc::clone(&workspace), labels: labels.clone(), jobs: jobs.clone(), patience, fetch, search };
+        let secrets = WorkspaceSecrets::new(Arc::clone(&workspace), empty.redactor.clone());
+        let settings = Settings {
+            workspace: Arc::clone(&workspace),
+            labels: labels.clone(),
+            secrets: secrets.clone(),
+            jobs: jobs.clone(),
+            patience,
+            fetch,
+            search,
+        };
         let tools = Catalogue::default();
         builtin(&settings).into_iter().for_each(|tool| tools.add(tool));
         let own = tools.specs().into_iter().map(|spec| spec.name).collect();
@@ -145,7 +154,7 @@ impl Ground {
         let tools = Arc::new(tools);
         let (servers, problems) = Servers::open(servers, Arc::clone(store), &tools, sandbox).await?;
         let listed = UP_FRONT.into_iter().chain(eyes.then_some(IMAGE)).map(str::to_owned).collect();
-        let hands = Hands { tools, listed, selection, ..empty };
+        let hands = Hands { tools, listed, selection, scanner: Some(Arc::new(secrets)), ..empty };
         let briefing = Briefing::new(move || system(&workspace, &labels));
         Ok(Acting { hands, briefing, jobs, servers, problems })
     }

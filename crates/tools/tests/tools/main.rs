@@ -7,5 +7,6 @@ mod files;
 mod laundering;
 mod patches;
 mod room;
+mod secrets;
 mod specs;
 mod web;

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use krabba_guard::{Answer, Decoys, FileLabels, Monitor, Policy, Principal, Question, Redeemed, Said, Scene, Source, Verdict};
+use krabba_redact::Redactor;
 use krabba_sandbox::{Rung, Sandbox};
 use krabba_store::Store;
-use krabba_tool::{Call, Catalogue, Eyes, Outcome, Refusal, Run};
-use krabba_tools::{FetchSettings, Jobs, Patience, SearchSettings, Settings, Workspace, builtin};
+use krabba_tool::{Call, Catalogue, Eyes, Outcome, Refusal, Run, SecretScanner as _};
+use krabba_tools::{FetchSettings, Jobs, Patience, SearchSettings, Settings, Workspace, WorkspaceSecrets, builtin};
 use krabba_types::{Action, AgentId, JsonObject, Label, SessionId, SystemClock, TurnId};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -28,6 +29,7 @@ pub(crate) struct Room {
     pub(crate) eyes: Option<Arc<dyn Eyes>>,
     /// Who watches.
     pub(crate) watch: mpsc::Sender<String>,
+    pub(crate) redactor: Redactor,
     monitor: Monitor,
     settings: Settings,
     sandbox: krabba_sandbox::Settings,
@@ -68,7 +70,9 @@ impl Room {
         sandbox.rungs = rungs.to_vec();
         sandbox.decoys = Some(Decoys::of("seed"));
         let jobs = Jobs::new(Sandbox::new(sandbox.clone()).unwrap());
-        let settings = Settings { workspace, labels, jobs: jobs.clone(), patience: Patience::default(), fetch, search };
+        let redactor = Redactor::new();
+        let secrets = WorkspaceSecrets::new(Arc::clone(&workspace), redactor.clone());
+        let settings = Settings { workspace, labels, secrets, jobs: jobs.clone(), patience: Patience::default(), fetch, search };
         let tools = Catalogue::default();
         builtin(&settings).into_iter().for_each(|tool| tools.add(tool));
         let monitor = Monitor::new(store, Policy::default(), Arc::new(SystemClock));
@@ -83,6 +87,7 @@ impl Room {
             budget: 4_000,
             eyes: None,
             watch: mpsc::channel(1).0,
+            redactor,
             monitor,
             settings,
             sandbox,
@@ -133,6 +138,14 @@ impl Room {
 
     pub(crate) fn scratch(&self) -> PathBuf {
         self.sandbox.scratch.clone()
+    }
+
+    /// What is shown of the result of a call, as an agent goes about it.
+    pub(crate) async fn shown(&self, name: &str, arguments: Value) -> String {
+        self.settings.secrets.scan().await;
+        let said = self.said(name, arguments).await;
+        self.settings.secrets.scan().await;
+        self.redactor.hide(&said).into_owned()
     }
 
     pub(crate) fn labels(&self) -> &FileLabels {
