@@ -159,8 +159,12 @@ async fn odd_name_hides_nothing_that_is_written_beside_it() {
             "tr a-z A-Z < memory/page.md > sub/deep/out; rm memory/page.md",
             "cat sub/deep/out",
         ),
-        ("touch $'a\\tb'", "tr a-z A-Z < memory/page.md > $'a\\tb'; rm memory/page.md", "cat a*"),
-        ("mkdir $'odd\\xff'; touch $'odd\\xff/out'", "tr a-z A-Z < memory/page.md > $'odd\\xff/out'; rm memory/page.md", "cat odd*/out"),
+        ("mkdir sub; touch $'sub/a\\tb'", "tr a-z A-Z < memory/page.md > $'sub/a\\tb'; rm memory/page.md", "cat sub/a*"),
+        (
+            "mkdir -p $'sub/odd\\xff'; touch $'sub/odd\\xff/out'",
+            "tr a-z A-Z < memory/page.md > $'sub/odd\\xff/out'; rm memory/page.md",
+            "cat sub/odd*/out",
+        ),
     ] {
         let room = Room::new();
         run(&room, there, false).await;
