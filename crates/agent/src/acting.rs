@@ -179,7 +179,7 @@ impl TurnTask {
         let monitor = Arc::clone(&self.shared.hands.monitor);
         let verdict = self.shared.stored(move |_| Ok(monitor.judge(action, &scene)?)).await?;
         Ok(match verdict {
-            Verdict::Allowed(authorized) => Decided::Do(authorized),
+            Verdict::Allowed(authorized) => Decided::Do(*authorized),
             Verdict::Denied(denial) => Decided::Not(Done::refused(denial.message)),
             Verdict::Stopped(Denial { message, rule }) => {
                 Decided::Not(Done { halts: Some(self.halt(&rule).await?), ..Done::refused(message) })
@@ -207,7 +207,7 @@ impl TurnTask {
         loop {
             let (monitor, asked) = (Arc::clone(&self.shared.hands.monitor), id.clone());
             match self.shared.stored(move |_| Ok(monitor.redeem(&asked)?)).await? {
-                Redeemed::Allowed(authorized) => return Ok(Decided::Do(authorized)),
+                Redeemed::Allowed(authorized) => return Ok(Decided::Do(*authorized)),
                 Redeemed::Denied(denial) => {
                     self.noes = self.noes.saturating_add(1);
                     return Ok(Decided::Not(Done::refused(denial.message)));

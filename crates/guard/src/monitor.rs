@@ -114,13 +114,13 @@ impl Monitor {
             && let Some(permit) = grant.take(&self.store, &scene.session, self.clock.now())?
         {
             self.note(&row(id, GRANTED, Some(permit)))?;
-            return Ok(Verdict::Allowed(Authorized::new(action, terms)));
+            return Ok(Verdict::Allowed(Box::new(Authorized::new(action, terms))));
         }
         if decision == Decision::Ask
             && let Some(permit) = self.delegated(&action, scene)?
         {
             self.note(&row(id, DELEGATED, Some(permit)))?;
-            return Ok(Verdict::Allowed(Authorized::new(action, terms)));
+            return Ok(Verdict::Allowed(Box::new(Authorized::new(action, terms))));
         }
         if decision == Decision::Ask && self.is_hasty()? {
             decision = Decision::AskTyped;
@@ -128,7 +128,7 @@ impl Monitor {
         match decision {
             Decision::Allow | Decision::AllowApart => {
                 self.note(&row(id, audit::word(decision), None))?;
-                Ok(Verdict::Allowed(Authorized::new(action, terms)))
+                Ok(Verdict::Allowed(Box::new(Authorized::new(action, terms))))
             }
             Decision::Deny => {
                 self.note(&row(id, audit::word(decision), None))?;
@@ -338,7 +338,7 @@ impl Monitor {
             return Ok(no("the owner's yes was used before"));
         }
         self.note_about(&stored, &asked, &given.by, audit::word(Decision::Allow))?;
-        Ok(Redeemed::Allowed(Authorized::new(asked.action, terms)))
+        Ok(Redeemed::Allowed(Box::new(Authorized::new(asked.action, terms))))
     }
 
     fn look_up(&self, id: &str) -> Result<(StoredApproval, Question), GuardError> {

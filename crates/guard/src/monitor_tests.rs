@@ -113,7 +113,7 @@ fn mail(to: &str, body: &str) -> Action {
 
 fn allowed(verdict: Verdict) -> crate::Authorized<Action> {
     match verdict {
-        Verdict::Allowed(authorized) => authorized,
+        Verdict::Allowed(authorized) => *authorized,
         other => panic!("{other:?}"),
     }
 }

@@ -9,7 +9,7 @@ use crate::Authorized;
 #[derive(Debug, PartialEq)]
 pub enum Verdict {
     /// It may be done, once.
-    Allowed(Authorized<Action>),
+    Allowed(Box<Authorized<Action>>),
     /// The owner is asked.
     Asked(Box<Question>),
     /// It is not done.
@@ -24,7 +24,7 @@ pub enum Redeemed {
     /// Nobody answered yet.
     Pending,
     /// The owner said yes; this is the one time that it counts.
-    Allowed(Authorized<Action>),
+    Allowed(Box<Authorized<Action>>),
     /// The owner said no, or nothing in time, or the yes was used before.
     Denied(Denial),
 }

@@ -142,7 +142,7 @@ impl Opened {
             structured: Vec::new(),
         };
         match monitor.judge(action, &scene).unwrap() {
-            Verdict::Allowed(authorized) => authorized,
+            Verdict::Allowed(authorized) => *authorized,
             other => panic!("{other:?}"),
         }
     }

@@ -43,7 +43,8 @@ async fn line_that_is_longer_than_everything_says_how_to_get_the_rest() {
     assert_eq!(missing, format!("[the first 100 of 1000 bytes of line 1 of 2; exec with \"{command}\" shows more; go on with offset 2]"));
     room.budget = 4_000;
     let more = room.said("exec", json!({ "command": command })).await;
-    assert_eq!([shown, &more[..100]].concat(), "äxyz".repeat(40));
+    let more = more.get(..100).unwrap();
+    assert_eq!([shown, more].concat(), "äxyz".repeat(40));
     assert_eq!(room.said("read", json!({"path": "it's long.json", "offset": 2})).await, "end\n");
     // The last one of a file leads to no next one.
     room.budget = 6;

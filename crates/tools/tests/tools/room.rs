@@ -36,6 +36,7 @@ pub(crate) struct Room {
 }
 
 /// What came of a call.
+#[allow(clippy::large_enum_variant, reason = "one at a time")]
 #[derive(Debug)]
 pub(crate) enum Came {
     Refused(String),
@@ -109,7 +110,7 @@ impl Room {
         let question = self.question(label, name, arguments).await;
         let answer = question.typed.clone().map_or(Answer::Approve, Answer::Typed);
         let Redeemed::Allowed(authorized) = self.answered(&question, &answer) else { panic!("the owner said yes") };
-        self.tools.get(name).unwrap().run(authorized, self.run()).await
+        self.tools.get(name).unwrap().run(*authorized, self.run()).await
     }
 
     /// What the owner is asked about a call.
@@ -195,7 +196,7 @@ impl Room {
             structured: Vec::new(),
         };
         match self.monitor.judge(action.clone(), &scene).unwrap() {
-            Verdict::Allowed(authorized) => Came::Done(tool.run(authorized, self.run()).await),
+            Verdict::Allowed(authorized) => Came::Done(tool.run(*authorized, self.run()).await),
             Verdict::Asked(_) => Came::Asked(Box::new(action)),
             Verdict::Denied(denial) | Verdict::Stopped(denial) => Came::Denied(denial.message),
         }
