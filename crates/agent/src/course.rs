@@ -38,14 +38,21 @@ pub(crate) struct Course {
     queued_ms: u64,
     first_token_ms: Option<u64>,
     steps: u32,
-    seen: Vec<u64>,
-    /// Steps until now, without a break, in which there was no call that could be made.
-    useless: u32,
-    reminders: u32,
+    rounds: Rounds,
     patience: Patience,
     repaired: HashSet<Flaw>,
     /// How the next answer is asked for.
     pub(crate) temper: Temper,
+}
+
+/// Steps that lead nowhere.
+#[derive(Debug, Default)]
+struct Rounds {
+    /// What each step came to.
+    seen: Vec<u64>,
+    /// Steps until now, without a break, in which there was no call that could be made.
+    useless: u32,
+    reminders: u32,
 }
 
 /// How much more of this.
@@ -131,9 +138,7 @@ impl Course {
             queued_ms: 0,
             first_token_ms: None,
             steps: 0,
-            seen: Vec::new(),
-            useless: 0,
-            reminders: 0,
+            rounds: Rounds::default(),
             patience: Patience::Full,
             repaired: HashSet::new(),
             temper: Temper::Usual,
@@ -255,11 +260,11 @@ impl Course {
             return (Advice::Nothing, None);
         }
         self.steps = self.steps.saturating_add(1);
-        self.seen.push(fingerprint(calls, results));
+        self.rounds.seen.push(fingerprint(calls, results));
         match use_of_it {
-            Use::None => self.useless = self.useless.saturating_add(1),
+            Use::None => self.rounds.useless = self.rounds.useless.saturating_add(1),
             Use::Some => {
-                self.useless = 0;
+                self.rounds.useless = 0;
                 self.repaired.remove(&Flaw::BrokenCall);
             }
         }
@@ -267,12 +272,12 @@ impl Course {
             self.patience = Patience::AnswerNow;
             return (Advice::AnswerNow, Some(format!("{limit}; the model is asked to answer with what it has")));
         }
-        let useless = self.useless >= USELESS;
-        if !self.came_round() && !useless {
+        let useless = self.rounds.useless >= USELESS;
+        if !self.rounds.came_round() && !useless {
             return (Advice::Nothing, None);
         }
-        if self.reminders < REMINDERS {
-            self.reminders += 1;
+        if self.rounds.reminders < REMINDERS {
+            self.rounds.reminders += 1;
             return (if useless { Advice::RemindOfTools } else { Advice::Remind }, None);
         }
         self.patience = Patience::AnswerNow;
@@ -290,7 +295,9 @@ impl Course {
         }
         deadline.is_over().then(|| deadline.words())
     }
+}
 
+impl Rounds {
     /// Whether the last steps are those before them.
     fn came_round(&self) -> bool {
         (1..=LONGEST_CYCLE).any(|length| {
