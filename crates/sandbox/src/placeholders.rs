@@ -11,6 +11,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use krabba_guard::{ControlFiles, content_hash};
@@ -18,6 +19,7 @@ use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, ResolveFl
 use rustix::io::{Errno, retry_on_intr};
 use serde::{Deserialize, Serialize};
 
+use crate::settings::private_directory;
 use crate::{Missing, Protected, SandboxError};
 
 /// Those of one workspace, held.
@@ -67,8 +69,8 @@ impl Placeholders {
         let root = open(workspace, flags, Mode::empty()).map_err(|error| SandboxError::place(workspace, error))?;
         let directory = scratch.join(LISTS).join(content_hash(workspace.as_os_str().as_encoded_bytes()));
         let place = |source| SandboxError::place(&directory, source);
-        fs::create_dir_all(&directory).map_err(place)?;
-        let file = |name| File::options().create(true).read(true).append(true).open(directory.join(name)).map_err(place);
+        private_directory(&directory).map_err(place)?;
+        let file = |name| File::options().create(true).read(true).append(true).mode(0o600).open(directory.join(name)).map_err(place);
         let (list, held) = (file("list")?, file("held")?);
         let placeholders = Self { root, list, held, directory };
         let held = placeholders.alone(|| {

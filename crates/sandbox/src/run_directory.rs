@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::settings::private_directory;
+
 /// A directory that is removed with everything in it, unless it is kept.
 #[derive(Debug)]
 pub(crate) struct RunDirectory {
@@ -50,7 +52,7 @@ impl RunDirectory {
     /// Keeps it under a name, newer than all that are there under the same. Whole or not at all.
     pub(crate) fn keep(&mut self, scratch: &Path, name: &str) -> io::Result<()> {
         let place = scratch.join(KEPT).join(name);
-        fs::create_dir_all(&place)?;
+        private_directory(&place)?;
         let last = numbers(&place).into_iter().max().unwrap_or(0);
         let place = place.join((last + 1).to_string());
         fs::rename(&self.path, &place)?;

@@ -74,7 +74,7 @@ impl Settings {
 const SYSTEM_ROOTS: [&str; 7] = ["/usr", "/etc", "/proc", "/sys", "/dev", "/tmp", "/var"];
 
 /// A directory that nobody else looks into, made where it is missing.
-fn private_directory(path: &Path) -> std::io::Result<()> {
+pub(crate) fn private_directory(path: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 

@@ -176,8 +176,8 @@ async fn what_was_done_while_somebody_kept_the_database_is_written_down_later() 
     let other = rusqlite::Connection::open(home.path(".krabba/krabba.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     fs::write(workspace.join("go"), "").unwrap();
-    // Longer than a single attempt waits.
-    tokio::time::sleep(Duration::from_secs(7)).await;
+    // Longer than the attempts wait that are made first, one after the other.
+    tokio::time::sleep(Duration::from_secs(14)).await;
     other.execute_batch("ROLLBACK").unwrap();
     drop(other);
     let ended = running.end().await.code(0);
