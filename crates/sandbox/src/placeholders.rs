@@ -8,7 +8,7 @@
 //! and the last to leave takes everything away. What is about to be made is written down before, so that whoever comes after a crash
 //! does not take it for the owner's.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt as _;
