@@ -11,7 +11,6 @@ use crate::links::Links;
 use crate::listening::{Acts, Asked, Listening};
 use crate::prompt::{SessionPrompt, sees};
 use crate::record::{Change, Record};
-use crate::scene::scene;
 use crate::turn::{Keeper, TurnTask};
 use crate::{TurnEvent, Waiting};
 
@@ -19,7 +18,7 @@ impl TurnTask {
     /// Lets the router ask, and passes on what comes, until the end or until the turn is stopped.
     pub(crate) async fn ask(&mut self, history: &History, prompt: &Arc<SessionPrompt>, temper: Temper, keeper: &mut Keeper) -> Asked {
         let plan = self.shared.router.plan(&Ask { temper, ..self.wishes(history) });
-        let links = self.links(history, plan.candidates.first().map(|candidate| &candidate.reference));
+        let links = Self::links(history, plan.candidates.iter().map(|candidate| &candidate.reference));
         let mut stream = self.shared.router.run(plan, Arc::clone(prompt) as Arc<dyn krabba_route::Prompt>, self.input.surface);
         let mut listening = Listening::new(history, self.acts(), &self.shared.hands.redactor, links);
         let (stop, deadline) = (self.stop.clone(), self.deadline);
@@ -87,15 +86,9 @@ impl TurnTask {
         }
     }
 
-    /// Which links of the answer may be followed. What a sub-agent says is read by its asker, no person.
-    fn links(&self, history: &History, route: Option<&ModelRef>) -> Links {
-        match route {
-            Some(route) if self.behalf.is_none() && !history.label_of_answer(route).is_own() => {
-                let (agent, session) = (&self.shared.settings.id, &self.lane.id);
-                Links::of(scene(agent, session, &self.turn, history, route, &self.input.label))
-            }
-            Some(_) | None => Links::default(),
-        }
+    /// Which links of the answer may be followed, whoever gives it.
+    fn links<'r>(history: &History, mut routes: impl Iterator<Item = &'r ModelRef>) -> Links {
+        if routes.any(|route| !history.label_of_answer(route).is_own()) { Links::of(history) } else { Links::default() }
     }
 
     async fn hear(&mut self, event: RouteEvent, listening: &mut Listening) {

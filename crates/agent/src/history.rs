@@ -154,6 +154,18 @@ impl History {
         calls.filter(|call| !answered(call)).cloned().collect()
     }
 
+    /// What the model wrote into calls, each with its place in the log.
+    pub(crate) fn calls(&self) -> Vec<(u64, String)> {
+        let calls = |said: &Entry| -> Vec<(u64, String)> {
+            let texts = said.message.parts.iter().filter_map(|part| match part {
+                Part::ToolCall(call) => serde_json::to_string(&call.arguments).ok(),
+                Part::Text(_) | Part::Image(_) | Part::Reasoning(_) | Part::ToolResult(_) => None,
+            });
+            texts.map(|text| (said.seq, text)).collect()
+        };
+        self.turns.iter().flat_map(|turn| &turn.said).flat_map(calls).collect()
+    }
+
     /// What was said and brought, with its labels.
     pub(crate) fn material(&self) -> &[Material] {
         &self.material

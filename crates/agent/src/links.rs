@@ -1,42 +1,71 @@
-//! Links in an answer that foreign content had a say in. One that stands nowhere in what was read was made up by the model, and what
+//! Links in an answer that foreign content had a say in. One that stood nowhere in what was read was made up by the model, and what
 //! follows it could carry something away; it is told in a way that nothing follows.
+//!
+//! What a tool brought counts as read where the model did not choose the words: no output of a command, and nothing that stood in an
+//! argument of a call before. A host that the owner wrote as one is theirs to be led to.
 
-use krabba_guard::{Principal, Said, Scene, Source, defang};
-use krabba_types::Label;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 
-/// The longest piece without a blank that is held back.
+use krabba_guard::defang;
+
+use crate::history::History;
+
+/// The longest piece without a blank that is held back, in bytes.
 const LONGEST: usize = 4_096;
+
+/// What joins a scheme and an address, which may come in two pieces.
+const SEAM: &str = "://";
 
 /// Passes an answer on word by word.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Links {
-    /// What was read; `None` where every link is as good as another.
-    read: Option<Vec<Said>>,
+    /// What links are held against; `None` where one is as good as another.
+    against: Option<Read>,
     kept: String,
 }
 
+/// What was read, and what the model asked for, each with its place in the log.
+#[derive(Clone, Debug)]
+struct Read {
+    texts: Vec<(u64, String)>,
+    calls: Vec<(u64, String)>,
+    /// Hosts, with their ports, that the owner wrote in addresses.
+    owners: BTreeSet<String>,
+}
+
 impl Links {
-    /// For an answer that is given in this scene.
-    pub(crate) fn of(scene: Scene) -> Self {
-        let foreign = !scene.label.is_own() && scene.principal == Principal::Owner;
-        Self { read: foreign.then_some(scene.said), kept: String::new() }
+    /// For an answer to this conversation.
+    pub(crate) fn of(history: &History) -> Self {
+        let texts = history.material().iter().filter_map(|material| material.as_read());
+        let owners = history.material().iter().filter_map(|material| material.of_owner()).flat_map(hosts).collect();
+        let against = Read { texts: texts.map(|(seq, text)| (seq, text.to_owned())).collect(), calls: history.calls(), owners };
+        Self { against: Some(against), kept: String::new() }
     }
 
     /// The part of the answer that may be told now.
     pub(crate) fn push(&mut self, text: String) -> String {
-        let Some(read) = &self.read else { return text };
+        let Some(read) = &self.against else { return text };
         self.kept.push_str(&text);
-        let end = self.kept.rfind(char::is_whitespace).or_else(|| (self.kept.len() > LONGEST).then_some(self.kept.len()));
-        let rest = self.kept.split_off(end.unwrap_or(0));
-        let told = std::mem::replace(&mut self.kept, rest);
-        defang(&told, |link| is_known(link, read))
+        if let Some(end) = self.kept.rfind(char::is_whitespace) {
+            let rest = self.kept.split_off(end);
+            let told = std::mem::replace(&mut self.kept, rest);
+            return defang(&told, |link| read.knows(link));
+        }
+        if self.kept.len() <= LONGEST {
+            return String::new();
+        }
+        // No address that a person needs is that long.
+        let end = self.kept.floor_char_boundary(self.kept.len().saturating_sub(SEAM.len()));
+        let rest = self.kept.split_off(end);
+        std::mem::replace(&mut self.kept, rest).replace(SEAM, "[:]//")
     }
 
     /// Nothing more comes.
     pub(crate) fn finish(&mut self) -> String {
         let told = std::mem::take(&mut self.kept);
-        match &self.read {
-            Some(read) => defang(&told, |link| is_known(link, read)),
+        match &self.against {
+            Some(read) => defang(&told, |link| read.knows(link)),
             None => told,
         }
     }
@@ -47,15 +76,35 @@ impl Links {
     }
 }
 
-/// Whether the link stands in what was read, leads to a host that the owner wrote, or to this machine.
-fn is_known(link: &str, read: &[Said]) -> bool {
-    let rest = link.split_once("://").map_or(link, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default().to_ascii_lowercase();
-    let host = authority.split(':').next().unwrap_or_default();
-    let here = host == "localhost" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback());
-    let owners = |said: &Said| {
-        let typed = said.source == Source::Typed && said.label == Label::Owner;
-        typed && said.text.to_ascii_lowercase().contains(&format!("//{authority}"))
+impl Read {
+    /// Whether the link was read before the model wrote it anywhere, or leads to a host that the owner wrote, or to this machine.
+    fn knows(&self, link: &str) -> bool {
+        let first = |among: &[(u64, String)]| among.iter().find(|(_, text)| text.contains(link)).map(|(seq, _)| *seq);
+        let read = first(&self.texts).is_some_and(|read| first(&self.calls).is_none_or(|asked| read < asked));
+        read || authority(link).is_some_and(|authority| self.owners.contains(&authority) || is_here(&authority))
+    }
+}
+
+/// The host and port that an address leads to; `None` where somebody could take it for another one.
+fn authority(link: &str) -> Option<String> {
+    let (_, rest) = link.split_once(SEAM)?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let plain = !authority.is_empty() && authority.chars().all(|c| c.is_ascii_alphanumeric() || ".-:[]".contains(c));
+    plain.then(|| authority.to_ascii_lowercase())
+}
+
+fn is_here(authority: &str) -> bool {
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
     };
-    here || read.iter().any(|said| (said.source != Source::Model && said.text.contains(link)) || owners(said))
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The hosts of the addresses in a text.
+fn hosts(text: &str) -> impl Iterator<Item = String> + '_ {
+    text.match_indices(SEAM).filter_map(|(at, _)| {
+        let address = text.get(at..)?.split(|c: char| c.is_whitespace() || "\"'<>()".contains(c)).next()?;
+        authority(address.trim_end_matches(['.', ',', ';', ':', '!', '?']))
+    })
 }

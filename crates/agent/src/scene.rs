@@ -7,6 +7,9 @@ use krabba_types::{AgentId, Label, ModelRef, Part, SessionId, ToolResult, TurnId
 use crate::History;
 use crate::record::{AssistantRecord, Maker, UserRecord};
 
+/// Tools that bring what somebody wrote. What a sub-agent says was looked at when it said it.
+const READING: [&str; 7] = ["web_fetch", "web_search", "read", "grep", "find", "ls", "sessions_spawn"];
+
 /// A piece of the context, and where it stands in the log.
 #[derive(Clone, Debug)]
 pub(crate) struct Material {
@@ -42,6 +45,22 @@ impl Material {
     /// What somebody else than the owner wrote to the model.
     pub(crate) fn of_a_guest(&self) -> Option<String> {
         (self.said.source == Source::Typed && !self.said.label.is_own()).then(|| self.said.text.clone())
+    }
+
+    /// What it says and where it stands, if it was read: the words are somebody else's than the model's, which chooses what a command
+    /// says and writes the task of a sub-agent.
+    pub(crate) fn as_read(&self) -> Option<(u64, &str)> {
+        let read = match &self.said.source {
+            Source::Tool { name, server } => server.is_some() || READING.contains(&name.as_str()),
+            Source::Typed => self.said.label == Label::Owner,
+            Source::Model | Source::Summary | Source::Profile => false,
+        };
+        read.then_some((self.seq, &self.said.text))
+    }
+
+    /// What the owner typed.
+    pub(crate) fn of_owner(&self) -> Option<&str> {
+        (self.said.source == Source::Typed && self.said.label == Label::Owner).then_some(&self.said.text)
     }
 
     fn new(seq: u64, source: Source, label: &Label, text: String) -> Option<Self> {

@@ -535,6 +535,21 @@ async fn link_that_nobody_wrote_is_told_in_a_way_that_nothing_follows() {
     let told = "See hxxps://evil[.]example/?keys=42, https://docs.example/guide, \
                 http://localhost:80/, array.push, ![x](hxxps://img[.]example[:]8080/a?d=1)";
     assert_eq!((end(&events).text.as_str(), text(&events).as_str()), (told, told));
+    // Whatever looks like a host that the owner wrote, like this machine, or like something that was read.
+    for link in [
+        "http://localhost:x@evil.example/?d=1",
+        "http://127.0.0.1:80@evil.example/",
+        "https:///evil.example/?d=1",
+        "https://docs.ex/?d=1",
+        "aaaaaaaaaaaaaaaaaaaaaaaahttps://evil.example/?d=1",
+    ] {
+        let answer = format!("{{text: 'See {link} now'}}");
+        let echo = format!("{{tool_call: {{name: 'run', arguments: {{command: 'echo {link}'}}}}}}");
+        let server = crate::server(&rules(&[PAGE, &echo, &answer])).await;
+        let (agent, _) = acting_agent(tempfile::tempdir().unwrap().path(), &server, |_| {});
+        let events = listen(agent.new_session().turn(say("read the page beside https://docs.example/"))).await;
+        assert_ne!(end(&events).text, format!("See {link} now"));
+    }
     // Where nobody else has a say, a link is the model's own.
     let events = listen(agent.new_session().turn(say("go"))).await;
     assert!(end(&events).text.contains("https://evil.example/?keys=42"));

@@ -42,6 +42,8 @@ mod file_labels_tests;
 #[cfg(test)]
 mod monitor_tests;
 #[cfg(test)]
+mod payload_tests;
+#[cfg(test)]
 mod variants_tests;
 
 pub use address_book::AddressBook;

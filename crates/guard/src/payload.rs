@@ -12,6 +12,9 @@ use crate::spelling::is_word;
 /// Beginnings of links that need no `//`.
 const SCHEMES: [&str; 7] = ["mailto:", "tel:", "sms:", "data:", "javascript:", "vbscript:", "www."];
 
+/// What ends a link, and full stops and brackets of scripts that put no blank behind them.
+const ENDS_LINK: [char; 16] = ['<', '>', '"', '\'', ')', ']', '`', '|', '。', '，', '、', '；', '！', '？', '）', '」'];
+
 /// The longest scheme that a link has, in characters.
 const LONGEST_SCHEME: usize = 16;
 
@@ -52,12 +55,19 @@ pub fn defang(text: &str, known: impl Fn(&str) -> bool) -> String {
     let mut index = 0;
     while let Some(character) = characters.get(index) {
         let Some(end) = link_at(&characters, index) else {
-            told.push(*character);
+            // Behind what is no scheme of ours there may be one of somebody's.
+            let follows = begins_with(&characters, index, "://") && characters.get(index + 3).is_some_and(|c| c.is_alphanumeric());
+            if follows {
+                told.push_str("[:]");
+            } else {
+                told.push(*character);
+            }
             index += 1;
             continue;
         };
         let whole: String = characters.iter().skip(index).take(end - index).collect();
-        let link = whole.trim_end_matches(['.', ',', ';', ':', '!', '?']);
+        // What closes a sentence, a code span or bold text belongs to no link.
+        let link = whole.trim_end_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '/' | '=' | '-' | '_' | '#' | '%' | '&'));
         let lower = link.to_ascii_lowercase();
         let followed = link.contains("://") || SCHEMES.iter().any(|scheme| lower.starts_with(scheme));
         if followed && !known(link) {
@@ -142,7 +152,7 @@ pub(crate) fn may_be_file(name: &str) -> bool {
 }
 
 fn tail(characters: &[char], start: usize) -> usize {
-    run(characters, start, |c| !c.is_whitespace() && !matches!(c, '<' | '>' | '"' | '\'' | ')' | ']'))
+    run(characters, start, |c| !c.is_whitespace() && !ENDS_LINK.contains(&c))
 }
 
 fn run(characters: &[char], start: usize, belongs: impl Fn(char) -> bool) -> usize {
