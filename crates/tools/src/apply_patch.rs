@@ -63,11 +63,11 @@ fn drafted(files: &Files, call: Call<'_>, drafts: &mut Vec<Draft>) -> Result<(),
             }
             FilePatch::Delete { path } => {
                 let draft = draft(files, &path, drafts)?;
-                draft.after.take().ok_or_else(|| missing(&draft.path))?;
+                draft.after.take().ok_or_else(|| missing(files, &draft.path))?;
             }
             FilePatch::Update { path, to, hunks } => {
                 let draft = draft(files, &path, drafts)?;
-                let content = draft.after.as_ref().ok_or_else(|| missing(&draft.path))?;
+                let content = draft.after.as_ref().ok_or_else(|| missing(files, &draft.path))?;
                 let text = apply(change::text(&draft.path, content)?, &hunks);
                 let content = text.map_err(|why| Refusal::new(format!("{}: {why}", draft.path)))?.into_bytes();
                 match to {
@@ -106,6 +106,6 @@ fn draft<'d>(files: &Files, path: &str, drafts: &'d mut Vec<Draft>) -> Result<&'
     drafts.get_mut(at).ok_or_else(|| Refusal::new("the patch is empty".to_owned()))
 }
 
-fn missing(path: &WorkspacePath) -> Refusal {
-    Refusal::new(format!("there is no {path}; Add File makes one"))
+fn missing(files: &Files, path: &WorkspacePath) -> Refusal {
+    files.refused(format!("there is no {path}; Add File makes one"))
 }

@@ -47,7 +47,7 @@ pub(crate) fn current(files: &Files, path: &WorkspacePath) -> Result<Option<Vec<
     match files.workspace.read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(FileError::Missing(_)) => Ok(None),
-        Err(error) => Err(Refusal::new(error.to_string())),
+        Err(error) => Err(files.refused(error.to_string())),
     }
 }
 
@@ -110,8 +110,8 @@ pub(crate) async fn make(files: &Files, authorized: Authorized<Action>) -> Outco
     };
     // What is written anew is whoever's the words are; what is worked over is still theirs who wrote it.
     let works_over = tool != "write";
-    let (files, changes) = (files.clone(), changes.clone());
-    on_disk(move || {
+    let changes = changes.clone();
+    on_disk(files, move |files| {
         let (mut before, mut of_files) = (Vec::new(), label.clone());
         for change in &changes {
             let read = files.workspace.expect(&change.path, change.before.as_deref())?;
@@ -121,9 +121,9 @@ pub(crate) async fn make(files: &Files, authorized: Authorized<Action>) -> Outco
             before.push((&change.path, read.map(|read| read.bytes)));
         }
         for (number, change) in changes.iter().enumerate() {
-            if let Err(Failed(why)) = one(&files, change, &of_files) {
+            if let Err(Failed(why)) = one(files, change, &of_files) {
                 let lost: Vec<&str> =
-                    before.iter().take(number).rev().filter_map(|(path, bytes)| take_back(&files, path, bytes.as_deref()).err()).collect();
+                    before.iter().take(number).rev().filter_map(|(path, bytes)| take_back(files, path, bytes.as_deref()).err()).collect();
                 let left =
                     if lost.is_empty() { "nothing was changed".to_owned() } else { format!("{} could not be put back", lost.join(", ")) };
                 return Err(Failed(format!("{why}; {left}")));

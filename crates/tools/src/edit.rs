@@ -36,7 +36,7 @@ fn planned(files: &Files, call: Call<'_>) -> Result<Vec<FileChange>, Refusal> {
     let Arguments { path, edits } = arguments::read(call)?;
     let path = arguments::place(&files.workspace, &path)?;
     let Some(before) = change::current(files, &path)? else {
-        return Err(Refusal::new(format!("there is no {path}; write makes one")));
+        return Err(files.refused(format!("there is no {path}; write makes one")));
     };
     let worked_over =
         change::text(&path, &before).and_then(|text| apply(text, &edits).map_err(|why| Refusal::new(format!("{path}: {why}"))));

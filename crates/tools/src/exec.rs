@@ -130,11 +130,11 @@ impl Exec {
         let mode = exec.action().mode;
         let reading = match self.reading(&exec).await {
             Ok(reading) => reading,
-            Err(Failed(why)) => return Outcome::failed(why),
+            Err(failed) => return self.files.failed(failed),
         };
         let job = match self.jobs.start(&run.session, exec, reading).await {
             Ok(job) => job,
-            Err(error) => return Outcome::failed(error.to_string()),
+            Err(error) => return self.files.failed(error.into()),
         };
         // Whoever stops waiting here has stopped the command.
         let held = job.stop.clone().drop_guard();

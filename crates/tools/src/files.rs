@@ -5,7 +5,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use krabba_guard::FileLabels;
-use krabba_tool::Outcome;
+use krabba_tool::{Outcome, Refusal};
 use krabba_types::{Label, Timestamp, WorkspacePath};
 
 use crate::workspace::Read;
@@ -58,6 +58,23 @@ impl Files {
     }
 }
 
+impl Files {
+    /// What came to nothing. That something is there, or is not, or is of another kind, was perhaps somebody else's doing, who can say by
+    /// it what they like, bit by bit.
+    pub(crate) fn failed(&self, Failed(why): Failed) -> Outcome {
+        Outcome { label: self.label_of_failure(), ..Outcome::failed(why) }
+    }
+
+    /// The same before anything was done.
+    pub(crate) fn refused(&self, why: impl Into<String>) -> Refusal {
+        Refusal::new(why).about(&self.label_of_failure())
+    }
+
+    fn label_of_failure(&self) -> Label {
+        self.whole_label().map_or_else(|_| Label::untrusted("unknown"), |label| label.join(&Label::Minted))
+    }
+}
+
 /// Why nothing came of it, for the model.
 pub(crate) struct Failed(pub(crate) String);
 
@@ -68,10 +85,10 @@ impl<E: Error> From<E> for Failed {
 }
 
 /// Runs what waits for the disk where it may.
-pub(crate) async fn on_disk(work: impl FnOnce() -> Result<Outcome, Failed> + Send + 'static) -> Outcome {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(Failed(why))) => Outcome::failed(why),
+pub(crate) async fn on_disk(files: &Files, work: impl FnOnce(&Files) -> Result<Outcome, Failed> + Send + 'static) -> Outcome {
+    let files = files.clone();
+    match tokio::task::spawn_blocking(move || work(&files).unwrap_or_else(|failed| files.failed(failed))).await {
+        Ok(outcome) => outcome,
         // A panic in there is a bug and stays one; otherwise the runtime is on its way out.
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         Err(_) => Outcome::failed("krabba is shutting down"),

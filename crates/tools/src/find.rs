@@ -70,8 +70,7 @@ impl Tool for Find {
     }
 
     fn run<'a>(&'a self, action: Authorized<Action>, run: Run) -> BoxFuture<'a, Outcome> {
-        let files = self.files.clone();
-        on_disk(move || {
+        on_disk(&self.files, move |files| {
             let (look, Arguments { pattern, limit, .. }) = arguments::of_look(&action)?;
             let matcher = matcher(&pattern)?;
             let most = limit.unwrap_or(USUAL);

@@ -96,15 +96,14 @@ impl Tool for Grep {
     }
 
     fn run<'a>(&'a self, action: Authorized<Action>, run: Run) -> BoxFuture<'a, Outcome> {
-        let files = self.files.clone();
-        on_disk(move || {
+        on_disk(&self.files, move |files| {
             let (look, arguments): (_, Arguments) = arguments::of_look(&action)?;
             let matcher = arguments.matcher()?;
             let wanted = arguments.glob.as_deref().map(glob).transpose()?;
             let mut hunt = Hunt::new(&arguments, run.budget);
             let walked = match files.workspace.file(&look.path) {
                 Ok(_) => {
-                    hunt.search(&files, &matcher, &look.path)?;
+                    hunt.search(files, &matcher, &look.path)?;
                     Walked::Whole
                 }
                 Err(FileError::NoFile(_)) => {
@@ -113,7 +112,7 @@ impl Tool for Grep {
                         if kind != Kind::File || wanted.as_ref().is_some_and(|wanted| !wanted.is_match(path.as_str())) {
                             return ControlFlow::Continue(());
                         }
-                        broken = hunt.search(&files, &matcher, path).err();
+                        broken = hunt.search(files, &matcher, path).err();
                         if broken.is_some() || hunt.is_full() || run.cancel.is_cancelled() {
                             ControlFlow::Break(())
                         } else {
@@ -127,7 +126,7 @@ impl Tool for Grep {
                 }
                 Err(error) => return Err(error.into()),
             };
-            hunt.outcome(&files, walked)
+            hunt.outcome(files, walked)
         })
         .boxed()
     }

@@ -84,7 +84,7 @@ impl Tool for LookAtImage {
     }
 
     fn run<'a>(&'a self, action: Authorized<Action>, run: Run) -> BoxFuture<'a, Outcome> {
-        async move { self.look(action, run).await.unwrap_or_else(|Failed(why)| Outcome::failed(why)) }.boxed()
+        async move { self.look(action, run).await.unwrap_or_else(|failed| self.files.failed(failed)) }.boxed()
     }
 
     fn repeat(&self) -> Repeat {

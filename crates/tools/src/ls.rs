@@ -49,8 +49,7 @@ impl Tool for Ls {
     }
 
     fn run<'a>(&'a self, action: Authorized<Action>, run: Run) -> BoxFuture<'a, Outcome> {
-        let files = self.files.clone();
-        on_disk(move || {
+        on_disk(&self.files, move |files| {
             let (look, Arguments { limit, .. }) = arguments::of_look(&action)?;
             let entries = files.workspace.list(&look.path)?;
             let lines: Vec<String> = entries

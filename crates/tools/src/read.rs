@@ -59,8 +59,8 @@ impl Tool for Read {
     }
 
     fn run<'a>(&'a self, action: Authorized<Action>, run: Run) -> BoxFuture<'a, Outcome> {
-        let (files, jobs) = (self.files.clone(), self.jobs.clone());
-        on_disk(move || {
+        let jobs = self.jobs.clone();
+        on_disk(&self.files, move |files| {
             let (look, arguments): (_, Arguments) = arguments::of_look(&action)?;
             if !files.workspace.is_there(&look.path)
                 && let Some(label) = jobs.label_apart(&run.session, &look.path)

@@ -298,3 +298,27 @@ async fn foreign_file_is_not_read_through_what_is_said_of_it() {
     assert!(elsewhere.label.is_own(), "{elsewhere:?}");
     assert!(!room.outcome("grep", json!({"pattern": "nowhere"})).await.label.is_own());
 }
+
+#[tokio::test]
+async fn what_is_there_and_what_is_not_says_nothing_clean() {
+    let room = Room::new();
+    let clean = room.outcome("read", json!({"path": "memory/page.md/y"})).await;
+    assert!(clean.is_error && clean.label.is_own(), "{clean:?}");
+    foreign_note(&room).await;
+    for (tool, arguments) in [
+        ("read", json!({"path": "memory/page.md/y"})),
+        ("read", json!({"path": "memory/other.md"})),
+        ("read", json!({"path": "other.md"})),
+        ("image", json!({"image": "memory/page.md"})),
+        ("image", json!({"image": "memory/other.md"})),
+        ("ls", json!({"path": "memory/page.md"})),
+        ("exec", json!({"command": "true", "workdir": "memory/page.md"})),
+    ] {
+        let outcome = room.outcome(tool, arguments.clone()).await;
+        assert!(outcome.is_error && !outcome.label.is_own(), "{tool} {arguments}: {outcome:?}");
+    }
+    for path in ["memory/other.md", "memory/page.md/y"] {
+        let refusal = room.refusal("edit", json!({"path": path, "edits": [{"oldText": "a", "newText": "b"}]})).await;
+        assert!(!refusal.label.is_own(), "{refusal:?}");
+    }
+}
