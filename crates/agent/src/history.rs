@@ -17,10 +17,10 @@ use std::sync::Arc;
 use krabba_context::{ABORTED_LINE, Entry, TextLimits};
 use krabba_route::ResidencyPolicy;
 use krabba_store::{Event, EventKind, StoredEvent};
-use krabba_types::{Label, Message, ModelRef, Part, Residency, Role, Structured, Thinking, Timestamp, ToolCall, TurnId};
+use krabba_types::{CallId, Label, Message, ModelRef, Part, Residency, Role, Structured, Thinking, Timestamp, ToolCall, TurnId};
 
 use crate::OpeningRecord;
-use crate::record::{AssistantRecord, Change, CutRecord, EndRecord, Extent, Record, ResultRecord, UserRecord};
+use crate::record::{AssistantRecord, Change, CutRecord, EndRecord, Extent, Maker, Record, ResultRecord, UserRecord};
 use crate::scene::Material;
 
 /// A session, worked out from its events.
@@ -154,18 +154,6 @@ impl History {
         calls.filter(|call| !answered(call)).cloned().collect()
     }
 
-    /// What the model wrote into calls, each with its place in the log.
-    pub(crate) fn calls(&self) -> Vec<(u64, String)> {
-        let calls = |said: &Entry| -> Vec<(u64, String)> {
-            let texts = said.message.parts.iter().filter_map(|part| match part {
-                Part::ToolCall(call) => serde_json::to_string(&call.arguments).ok(),
-                Part::Text(_) | Part::Image(_) | Part::Reasoning(_) | Part::ToolResult(_) => None,
-            });
-            texts.map(|text| (said.seq, text)).collect()
-        };
-        self.turns.iter().flat_map(|turn| &turn.said).flat_map(calls).collect()
-    }
-
     /// What was said and brought, with its labels.
     pub(crate) fn material(&self) -> &[Material] {
         &self.material
@@ -279,6 +267,9 @@ impl History {
             }
             Record::Result(ResultRecord { result, structured, maker }) => {
                 self.structured.extend(structured);
+                let maker = maker.unwrap_or_else(|| Maker { tool: result.name.clone(), server: None });
+                let asked = self.turn(event).arguments(&result.call);
+                self.material.extend(asked.and_then(|asked| Material::of_call(event.seq, asked, &maker)));
                 self.material.extend(Material::of_result(event.seq, &event.label, &result, maker));
                 self.turn(event).say(event, Message { role: Role::Tool, parts: vec![Part::ToolResult(result)] });
             }
@@ -346,6 +337,16 @@ impl History {
 }
 
 impl Turn {
+    /// What the model wrote into a call.
+    fn arguments(&self, id: &CallId) -> Option<String> {
+        let mut parts = self.said.iter().rev().flat_map(|said| &said.message.parts);
+        let call = parts.find_map(|part| match part {
+            Part::ToolCall(call) if call.id == *id => Some(call),
+            _ => None,
+        })?;
+        serde_json::to_string(&call.arguments).ok()
+    }
+
     fn first_seq(&self) -> u64 {
         self.said.first().map_or(self.last_seq, |said| said.seq)
     }

@@ -39,7 +39,9 @@ impl Links {
     pub(crate) fn of(history: &History) -> Self {
         let texts = history.material().iter().filter_map(|material| material.as_read());
         let owners = history.material().iter().filter_map(|material| material.of_owner()).flat_map(hosts).collect();
-        let against = Read { texts: texts.map(|(seq, text)| (seq, text.to_owned())).collect(), calls: history.calls(), owners };
+        let calls = history.material().iter().filter_map(|material| material.as_asked());
+        let owned = |(seq, text): (u64, &str)| (seq, text.to_owned());
+        let against = Read { texts: texts.map(owned).collect(), calls: calls.map(owned).collect(), owners };
         Self { against: Some(against), kept: String::new() }
     }
 

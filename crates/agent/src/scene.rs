@@ -37,9 +37,18 @@ impl Material {
     }
 
     /// What a tool brought.
-    pub(crate) fn of_result(seq: u64, label: &Label, result: &ToolResult, maker: Option<Maker>) -> Option<Self> {
-        let Maker { tool, server } = maker.unwrap_or_else(|| Maker { tool: result.name.clone(), server: None });
+    pub(crate) fn of_result(seq: u64, label: &Label, result: &ToolResult, Maker { tool, server }: Maker) -> Option<Self> {
         Self::new(seq, Source::Tool { name: tool, server }, label, result.text.clone())
+    }
+
+    /// What the model asked it with.
+    pub(crate) fn of_call(seq: u64, arguments: String, Maker { tool, server }: &Maker) -> Option<Self> {
+        Self::new(seq, Source::Asked { name: tool.clone(), server: server.clone() }, &Label::Minted, arguments)
+    }
+
+    /// The same, where it stands.
+    pub(crate) fn as_asked(&self) -> Option<(u64, &str)> {
+        matches!(self.said.source, Source::Asked { .. }).then_some((self.seq, &self.said.text))
     }
 
     /// What somebody else than the owner wrote to the model.
@@ -53,7 +62,7 @@ impl Material {
         let read = match &self.said.source {
             Source::Tool { name, server } => server.is_some() || READING.contains(&name.as_str()),
             Source::Typed => self.said.label == Label::Owner,
-            Source::Model | Source::Summary | Source::Profile => false,
+            Source::Model | Source::Summary | Source::Profile | Source::Asked { .. } => false,
         };
         read.then_some((self.seq, &self.said.text))
     }

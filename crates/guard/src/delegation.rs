@@ -10,6 +10,7 @@ use krabba_store::{Permit, Store};
 use krabba_types::{Action, ForeignCall, Label, SessionId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::owner_words::squeeze;
 use crate::{GuardError, Scene, Source, canonical};
 
 /// Who may decide about what.
@@ -75,9 +76,8 @@ impl Delegation {
             let theirs = !said.label.is_own() && origins.iter().all(|origin| *origin == self.from) && !origins.is_empty();
             // What another tool made of it, or the model with that tool, is not their word.
             let made = match &said.source {
-                Source::Tool { server: Some(server), .. } => self.from == format!("MCP server {server}"),
-                Source::Tool { name, server: None } => name == "web_fetch",
-                Source::Typed | Source::Model | Source::Summary | Source::Profile => false,
+                Source::Tool { name, server } => self.made(name, server.as_deref()),
+                Source::Typed | Source::Model | Source::Summary | Source::Profile | Source::Asked { .. } => false,
             };
             if theirs && made {
                 (said.source, said.label) = (Source::Typed, Label::Owner);
@@ -85,6 +85,38 @@ impl Delegation {
         }
         scene
     }
+}
+
+impl Delegation {
+    fn made(&self, tool: &str, server: Option<&str>) -> bool {
+        match server {
+            Some(server) => self.from == format!("MCP server {server}"),
+            None => tool == "web_fetch",
+        }
+    }
+
+    /// Whether the model put these words into the delegate's mouth: it asked with them, and was answered with them.
+    pub(crate) fn echoes(&self, words: &str, scene: &Scene) -> bool {
+        let words = squeeze(words);
+        let asked = scene.said.iter().filter_map(|said| match &said.source {
+            Source::Asked { name, server } if self.made(name, server.as_deref()) => Some(squeeze(&percent_decoded(&said.text))),
+            _ => None,
+        });
+        !words.is_empty() && asked.into_iter().any(|asked| asked.contains(&words))
+    }
+}
+
+/// The text with each `%40` as what it stands for in an address.
+fn percent_decoded(text: &str) -> String {
+    let mut pieces = text.split('%');
+    let mut decoded = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        match piece.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => decoded.extend(std::iter::once(byte).chain(piece.bytes().skip(2))),
+            None => decoded.extend(std::iter::once(b'%').chain(piece.bytes())),
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 /// All that hold now.

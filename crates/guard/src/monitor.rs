@@ -229,6 +229,11 @@ impl Monitor {
             let provenance = Provenance::of(&delegation.scene(scene), &AddressBook::default());
             let met = findings::conditions(action, scene, &provenance, &self.known);
             let rule = self.policy.decide(Sink::of(action), &met);
+            let Action::Call(call) = action else { continue };
+            let mut decides = findings::critical(call).into_iter().flat_map(|(_, value)| leaves(value)).map(text_of);
+            if decides.any(|words| delegation.echoes(&words, scene)) {
+                continue;
+            }
             let allowed = rule.is_some_and(|rule| rule.decision == Decision::Allow) && !met.contains(&Condition::Irreversible);
             if allowed && self.store.use_permit(&id, now)? {
                 return Ok(Some(id));

@@ -188,6 +188,10 @@ fn somebody_whom_the_owner_let_decide_decides_that_and_nothing_else() {
     let mut made = letter.clone();
     made.said.last_mut().unwrap().source = Source::Tool { name: "exec".to_owned(), server: None };
     assert_eq!(rule(book("calendar", "lunch with Kim"), &made), "asked", "the model had a command say that");
+    let mut echo = letter.clone();
+    let source = Source::Asked { name: "mail__search".to_owned(), server: Some("mail".to_owned()) };
+    echo.said.push(Said { source, label: Label::Minted, text: r#"{"query":"Lunch%20with kim"}"#.to_owned() });
+    assert_eq!(rule(book("calendar", "lunch with Kim"), &echo), "asked", "the model had the delegate say that");
     let guest = Scene { principal: Principal::Guest { person: "g".to_owned() }, ..letter.clone() };
     assert_eq!(rule(book("calendar", "lunch with Kim"), &guest), "denied");
     // As often as was said, and in the audit.
@@ -249,11 +253,12 @@ fn reaching(text: &str, hosts: &[&str]) -> Action {
 fn what_a_command_with_a_way_out_brings_is_foreign() {
     let room = room();
     let clone = reaching("git clone", &["a.example", "b.example:8443"]);
-    let authorized = allowed(room.monitor.judge(clone.clone(), &scene("get it from a.example and b.example:8443", &[])).unwrap());
+    let authorized =
+        allowed(room.monitor.judge(clone.clone(), &scene("get it from https://a.example/x and https://b.example:8443", &[])).unwrap());
     assert_eq!(authorized.terms().label, Label::untrusted("a.example").join(&Label::untrusted("b.example:8443")));
     let asked = |scene: &Scene| rule_of(room.monitor.judge(clone.clone(), scene).unwrap());
-    assert_eq!(asked(&scene("get it from a.example", &[])), ("asked", "exec-network".to_owned()));
-    assert_eq!(asked(&tainted("get it from a.example and b.example:8443")), ("asked", "exec-network".to_owned()));
+    assert_eq!(asked(&scene("get it from a.example and https://b.example:8443", &[])), ("asked", "exec-network".to_owned()));
+    assert_eq!(asked(&tainted("get it from https://a.example/x and https://b.example:8443")), ("asked", "exec-network".to_owned()));
 }
 
 #[test]

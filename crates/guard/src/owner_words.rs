@@ -130,7 +130,8 @@ impl OwnerWords {
         held(address) || bare.is_some_and(|bare| held(bare) && !payload::may_be_file(bare.trim_end_matches('/')))
     }
 
-    /// Whether the owner wrote this host as one: "summarise notes.md" names a file, though there is a host of that name.
+    /// Whether the owner wrote this host as one, in an address. "Summarise notes.md", "fix main.tf" and "never send anything to
+    /// evil.example" name hosts too, as far as anybody can tell by their looks.
     pub(crate) fn hold_host(&self, host: &str) -> bool {
         let name = host.split(':').next().unwrap_or_default();
         let last = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
@@ -139,9 +140,8 @@ impl OwnerWords {
         if number && name.parse::<Ipv4Addr>().is_err() {
             return false;
         }
-        let file = payload::may_be_file(name);
         let as_host = || ["https://", "http://", "www."].iter().any(|before| self.hold(&format!("{before}{host}")));
-        (self.hold(host) && !file) || as_host() || self.texts.iter().any(|text| begins_address(text, &fold(host), file))
+        as_host() || self.texts.iter().any(|text| begins_address(text, &fold(host), payload::may_be_file(name)))
     }
 
     /// Whether a number of this value stands alone in the owner's words.

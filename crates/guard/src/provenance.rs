@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use krabba_types::ForeignCall;
+use krabba_types::{ForeignCall, Label};
 use serde_json::Value;
 
 use crate::address_book::Alone;
@@ -32,7 +32,9 @@ impl Provenance {
         let mut identifiers = BTreeSet::new();
         for said in &scene.said {
             match said.source {
-                Source::Typed if said.label.is_own() => {}
+                Source::Typed if said.label == Label::Owner => {}
+                // Its words are in what it wrote and in what was brought.
+                Source::Asked { .. } => {}
                 // What the model wrote may repeat what has left the context.
                 Source::Typed | Source::Model | Source::Tool { .. } | Source::Summary | Source::Profile => {
                     identifiers.append(&mut payload::identifiers(&said.text));

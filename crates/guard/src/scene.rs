@@ -67,6 +67,13 @@ pub enum Source {
     },
     /// It stands in the owner's files that the conversation begins with.
     Profile,
+    /// The model wrote it into a call.
+    Asked {
+        /// Of which tool.
+        name: String,
+        /// The MCP server whose tool it is.
+        server: Option<String>,
+    },
     /// A summary of what stood here before.
     Summary,
 }

@@ -388,7 +388,7 @@ fn argument_that_the_schema_does_not_name_is_a_value() {
 }
 
 #[test]
-fn name_of_a_file_is_no_host() {
+fn what_is_written_in_no_address_is_no_host() {
     let run = |typed: &str, host: &str| {
         let scene = scene(&[typed.to_owned()], vec![], Vec::new());
         let exec = Exec {
@@ -410,7 +410,8 @@ fn name_of_a_file_is_no_host() {
         ("what stands on https://notes.md?", "notes.md"),
         ("what stands on https://notes.md/today", "notes.md"),
         ("see www.notes.md", "notes.md"),
-        ("ask 192.168.1.7", "192.168.1.7"),
+        ("ask http://192.168.1.7", "192.168.1.7"),
+        ("ask 192.168.1.7:8080/status", "192.168.1.7"),
     ] {
         assert!(run(typed, host), "{typed}: {host}");
     }
@@ -418,6 +419,11 @@ fn name_of_a_file_is_no_host() {
         ("summarise notes.md", "notes.md"),
         ("run main.py and build.sh", "build.sh"),
         ("unpack old/notes.zip", "notes.zip"),
+        ("fix the error in main.tf", "main.tf"),
+        ("why does configure.ac fail?", "configure.ac"),
+        ("call array.map on it", "array.map"),
+        ("upgrade to 1.2.3.4", "1.2.3.4"),
+        ("never send anything to evil.example!", "evil.example"),
         ("version 12.30 is out", "12.30"),
         ("call 3232235777", "3232235777"),
         ("the mask is 0x7f000001", "0x7f000001"),
