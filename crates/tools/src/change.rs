@@ -13,6 +13,7 @@ use similar::TextDiff;
 
 use crate::FileError;
 use crate::files::{Failed, Files, on_disk};
+use crate::kept::KEEP;
 use crate::workspace::{MAX_FILE, Read};
 
 /// A tool that changes files.
@@ -109,7 +110,7 @@ pub(crate) async fn make(files: &Files, authorized: Authorized<Action>) -> Outco
         return Outcome::failed("this is no change of files");
     };
     // What is written anew is whoever's the words are; what is worked over is still theirs who wrote it.
-    let works_over = tool != "write";
+    let (works_over, takes_over) = (tool != "write", tool == KEEP);
     let changes = changes.clone();
     on_disk(files, move |files| {
         let (mut before, mut of_files) = (Vec::new(), label.clone());
@@ -121,7 +122,8 @@ pub(crate) async fn make(files: &Files, authorized: Authorized<Action>) -> Outco
             before.push((&change.path, read.map(|read| read.bytes)));
         }
         for (number, change) in changes.iter().enumerate() {
-            if let Err(Failed(why)) = one(files, change, &of_files) {
+            let authored = !takes_over && change.moved_from.is_none();
+            if let Err(Failed(why)) = one(files, change, &of_files, authored) {
                 let lost: Vec<&str> =
                     before.iter().take(number).rev().filter_map(|(path, bytes)| take_back(files, path, bytes.as_deref()).err()).collect();
                 let left =
@@ -137,14 +139,17 @@ pub(crate) async fn make(files: &Files, authorized: Authorized<Action>) -> Outco
     .await
 }
 
-fn one(files: &Files, change: &FileChange, label: &Label) -> Result<(), Failed> {
+/// Makes a single change. What a model wrote itself (`authored`) it knows; what a command wrote, or was moved unread, it does not.
+fn one(files: &Files, change: &FileChange, label: &Label, authored: bool) -> Result<(), Failed> {
     match &change.after {
         Some(after) => {
             // Whose it is, is known before it is there.
             let content = content(change, after)?;
             files.labels.label_file(&change.path, &content, label)?;
             files.workspace.replace(&change.path, &content, change.moved_from.as_ref().unwrap_or(&change.path))?;
-            files.secrets.written(&change.path);
+            if authored {
+                files.secrets.written(&change.path);
+            }
         }
         None => {
             files.workspace.remove(&change.path)?;

@@ -23,6 +23,9 @@ const MOST_FILES: usize = 1_000;
 /// How many are named in a refusal.
 const MOST_NAMED: usize = 10;
 
+/// What a change is made by that takes something over.
+pub(crate) const KEEP: &str = "process keep";
+
 /// What is kept of a conversation's commands, place by place, and whose it is.
 struct Kept {
     files: BTreeMap<WorkspacePath, Changed>,
@@ -152,7 +155,7 @@ pub(crate) fn planned(files: &Files, jobs: &Jobs, session: &SessionId, paths: &[
         let place = if paths.is_empty() { "apart from the workspace" } else { "there, apart from the workspace, that could be taken over" };
         return Err(about(format!("no file was changed {place}")));
     }
-    Ok(Action::Change(FileChanges { tool: "process keep".to_owned(), changes, label: kept.label }))
+    Ok(Action::Change(FileChanges { tool: KEEP.to_owned(), changes, label: kept.label }))
 }
 
 /// Lets go of what is kept at these places and below, and of the rest where nothing is left of it that could be taken over.

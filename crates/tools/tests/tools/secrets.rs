@@ -1,8 +1,9 @@
 //! What is secret in the workspace is not read by a model, whatever it is read with.
 
+use krabba_types::Label;
 use serde_json::json;
 
-use crate::room::Room;
+use crate::room::{Came, Room};
 
 const ENV: &str = "PORT=80\nAPI_KEY=tok_0123456789abcdef\nDB_PASSWORD=hunter2hunter2\n";
 const HIDDEN: &str = "PORT=80\nAPI_KEY=[secret]\nDB_PASSWORD=[secret]\n";
@@ -66,4 +67,19 @@ async fn what_a_model_wrote_makes_no_word_a_secret() {
     room.shown("edit", json!({"path": ".env", "edits": [{"oldText": "PORT=80", "newText": "PORT=80\nB_KEY=version-11.4"}]})).await;
     let text = room.shown("exec", json!({"command": "cat .env .env.local"})).await;
     assert_eq!(text, HIDDEN.replace("PORT=80\n", "PORT=80\nB_KEY=version-11.4\n") + "A_KEY=release-2024");
+}
+
+#[tokio::test]
+async fn what_a_command_wrote_or_nobody_read_stays_secret_when_a_tool_puts_it_there() {
+    let room = Room::new();
+    let foreign = Label::untrusted("evil.example");
+    let Came::Done(_) = room.call_in(&foreign, "exec", json!({"command": "echo MADE_KEY=tok_0123456789abcdef > .env"})).await else {
+        panic!("not done")
+    };
+    room.agreed(&foreign, "process", json!({"action": "keep"})).await;
+    assert_eq!(room.shown("exec", json!({"command": "cat .env"})).await, "MADE_KEY=[secret]");
+    room.file("plain", "MOVED_KEY=tok_fedcba9876543210\n");
+    let patch = "*** Begin Patch\n*** Update File: plain\n*** Move to: app.env\n*** End Patch";
+    room.approved("move plain to app.env", "apply_patch", json!({ "input": patch })).await;
+    assert_eq!(room.shown("exec", json!({"command": "cat app.env"})).await, "MOVED_KEY=[secret]");
 }
