@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use krabba_guard::{Authorized, content_hash};
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
 use krabba_types::{Action, Encoding, FileChange, FileChanges, Label, ToolSpec, WorkspacePath};
+use rustix::fs::Mode;
 use similar::TextDiff;
 
 use crate::FileError;
@@ -119,13 +120,16 @@ pub(crate) async fn make(files: &Files, authorized: Authorized<Action>) -> Outco
             if let Some(Read { bytes, changed }) = read.as_ref().filter(|_| works_over) {
                 of_files = of_files.join(&files.label(&change.path, bytes, *changed)?);
             }
-            before.push((&change.path, read.map(|read| read.bytes)));
+            // What has none is a link, which is not changed either.
+            let mode = files.workspace.mode(&change.path).ok().flatten();
+            before.push((&change.path, read.map(|read| read.bytes), mode));
         }
         for (number, change) in changes.iter().enumerate() {
             let authored = !takes_over && change.moved_from.is_none();
             if let Err(Failed(why)) = one(files, change, &of_files, authored) {
+                let made = before.iter().take(number).rev();
                 let lost: Vec<&str> =
-                    before.iter().take(number).rev().filter_map(|(path, bytes)| take_back(files, path, bytes.as_deref()).err()).collect();
+                    made.filter_map(|(path, bytes, mode)| take_back(files, path, bytes.as_deref(), *mode).err()).collect();
                 let left =
                     if lost.is_empty() { "nothing was changed".to_owned() } else { format!("{} could not be put back", lost.join(", ")) };
                 return Err(Failed(format!("{why}; {left}")));
@@ -146,7 +150,8 @@ fn one(files: &Files, change: &FileChange, label: &Label, authored: bool) -> Res
             // Whose it is, is known before it is there.
             let content = content(change, after)?;
             files.labels.label_file(&change.path, &content, label)?;
-            files.workspace.replace(&change.path, &content, change.moved_from.as_ref().unwrap_or(&change.path))?;
+            let mode = change.moved_from.as_ref().map_or(Ok(None), |from| files.workspace.mode(from))?;
+            files.workspace.replace(&change.path, &content, mode)?;
             if authored {
                 files.secrets.written(&change.path);
             }
@@ -160,9 +165,9 @@ fn one(files: &Files, change: &FileChange, label: &Label, authored: bool) -> Res
 }
 
 /// Makes a file what it was. Its label stays that of the change, which is never cleaner than its own.
-fn take_back<'p>(files: &Files, path: &'p WorkspacePath, before: Option<&[u8]>) -> Result<(), &'p str> {
+fn take_back<'p>(files: &Files, path: &'p WorkspacePath, before: Option<&[u8]>, mode: Option<Mode>) -> Result<(), &'p str> {
     let taken = match before {
-        Some(bytes) => files.workspace.replace(path, bytes, path),
+        Some(bytes) => files.workspace.replace(path, bytes, mode),
         None => files.workspace.remove(path),
     };
     taken.map_err(|_| path.as_str())

@@ -293,16 +293,13 @@ impl Workspace {
     }
 
     /// Puts a file with this content in the place of whatever file was there. It is there whole or not at all, and on the disk when
-    /// this returns. Missing directories are made. A new file gets the mode of the one at `like`, if there is any.
+    /// this returns. Missing directories are made. A new file gets this mode, or the usual one.
     ///
     /// # Errors
     /// [`FileError`].
-    pub(crate) fn replace(&self, path: &WorkspacePath, content: &[u8], like: &WorkspacePath) -> Result<(), FileError> {
+    pub(crate) fn replace(&self, path: &WorkspacePath, content: &[u8], mode: Option<Mode>) -> Result<(), FileError> {
         let failed = |errno| system(path, errno);
-        let mode = match self.mode(path)? {
-            Some(mode) => mode,
-            None => self.mode(like)?.unwrap_or(Mode::from_raw_mode(0o644)),
-        };
+        let mode = self.mode(path)?.or(mode).unwrap_or(Mode::from_raw_mode(0o644));
         let (parent, name) = self.parent(path)?;
         let temporary = format!(".{}.krabba", uuid::Uuid::new_v4().simple());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
@@ -320,7 +317,7 @@ impl Workspace {
     }
 
     /// Who may read, write and run a file, if there is one.
-    fn mode(&self, path: &WorkspacePath) -> Result<Option<Mode>, FileError> {
+    pub(crate) fn mode(&self, path: &WorkspacePath) -> Result<Option<Mode>, FileError> {
         let there = match self.open_at(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Links::Never) {
             Ok(there) => there,
             Err(FileError::Missing(_)) => return Ok(None),

@@ -93,3 +93,15 @@ async fn working_over_foreign_text_washes_it_not_clean() {
     room.approved("move memory/page.md to clean.md", "apply_patch", moved).await;
     assert!(!room.outcome("read", json!({"path": "clean.md"})).await.label.is_own());
 }
+
+#[tokio::test]
+async fn whoever_could_run_what_is_put_back_still_can() {
+    let room = Room::new();
+    room.file("a.sh", "one\n");
+    fs::set_permissions(room.root.join("a.sh"), fs::Permissions::from_mode(0o750)).unwrap();
+    room.file("there/b.txt", "b\n");
+    std::os::unix::fs::symlink("there", room.root.join("way")).unwrap();
+    let outcome = room.agreed(&Label::Owner, "apply_patch", patch("*** Delete File: a.sh\n*** Delete File: way/b.txt")).await;
+    assert!(outcome.is_error && outcome.text.ends_with("nothing was changed"), "{outcome:?}");
+    assert_eq!(fs::metadata(room.root.join("a.sh")).unwrap().permissions().mode() & 0o777, 0o750);
+}
