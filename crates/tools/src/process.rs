@@ -198,7 +198,8 @@ impl Process {
         };
         match lines(&whole, offset, limit, run.budget, more) {
             Ok(text) => self.said(&text, &job),
-            Err(why) => Outcome::failed(why),
+            // That there is no such line tells how many there are.
+            Err(why) => Outcome { is_error: true, ..self.said(&why, &job) },
         }
     }
 

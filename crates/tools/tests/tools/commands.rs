@@ -431,6 +431,16 @@ async fn decoy_that_is_sent_away_ends_the_command_and_the_conversation() {
 }
 
 #[tokio::test]
+async fn log_without_such_a_line_is_whose_the_log_is() {
+    let room = Room::new();
+    let note = json!({"path": "memory/page.md", "content": "theirs\n"});
+    room.call_in(&Label::untrusted("evil.example"), "write", note).await;
+    room.said("exec", json!({"command": "wc -l memory/page.md"})).await;
+    let log = room.outcome("process", json!({"action": "log", "sessionId": "p1", "offset": 100})).await;
+    assert!(log.is_error && !log.label.is_own(), "{log:?}");
+}
+
+#[tokio::test]
 async fn host_that_the_owner_named_needs_no_other_yes() {
     let room = Room::new();
     let (wanted, came) = standing_in("welcome");
