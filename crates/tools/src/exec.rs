@@ -227,7 +227,7 @@ impl Exec {
 
     fn said(&self, job: &Job, text: &str, is_error: bool) -> Outcome {
         match job.reading.label() {
-            Ok(label) => Outcome { is_error, stops: job.stops(), ..Outcome::done(text.trim_start_matches('\n'), label) },
+            Ok(label) => Outcome { is_error, ..Outcome::done(text.trim_start_matches('\n'), label) },
             Err(Failed(why)) => Outcome::failed(why),
         }
     }
@@ -301,7 +301,17 @@ impl Tool for Exec {
     }
 
     fn run<'a>(&'a self, action: Authorized<Action>, run: Run) -> BoxFuture<'a, Outcome> {
-        self.start(action, run).boxed()
+        let session = run.session.clone();
+        async move {
+            // Nobody may have looked at one in the background since.
+            if let Some(rule) = self.jobs.stops(&session) {
+                let why = "an earlier command was about to send away a decoy; no other is run";
+                return Outcome { stops: Some(rule), ..Outcome::failed(why) };
+            }
+            let outcome = self.start(action, run).await;
+            Outcome { stops: self.jobs.stops(&session), ..outcome }
+        }
+        .boxed()
     }
 
     fn stop<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, ()> {

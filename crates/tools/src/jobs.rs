@@ -155,6 +155,11 @@ impl Jobs {
         self.all(session).into_iter().find(|job| job.name == name)
     }
 
+    /// The rule for which one of them ends the conversation, if any does.
+    pub(crate) fn stops(&self, session: &SessionId) -> Option<String> {
+        self.all(session).iter().find_map(|job| job.stops())
+    }
+
     /// What commands of a session changed apart from the workspace, newest first.
     pub(crate) fn asides(&self, session: &SessionId) -> Vec<Arc<Aside>> {
         let unkept = self.inner.sessions().get(session).map(|session| session.asides.clone()).unwrap_or_default();

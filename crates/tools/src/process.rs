@@ -205,7 +205,7 @@ impl Process {
 
     fn said(&self, text: &str, job: &Job) -> Outcome {
         match job.reading.label() {
-            Ok(label) => Outcome { stops: job.stops(), ..Outcome::done(text, label) },
+            Ok(label) => Outcome::done(text, label),
             Err(Failed(why)) => Outcome::failed(why),
         }
     }
@@ -247,7 +247,13 @@ impl Tool for Process {
     }
 
     fn run<'a>(&'a self, action: Authorized<Action>, run: Run) -> BoxFuture<'a, Outcome> {
-        self.done(action, run).boxed()
+        let session = run.session.clone();
+        // Whichever it is that the model asks about.
+        async move {
+            let outcome = self.done(action, run).await;
+            Outcome { stops: self.jobs.stops(&session), ..outcome }
+        }
+        .boxed()
     }
 
     fn repeat(&self) -> Repeat {
