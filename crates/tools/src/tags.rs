@@ -7,7 +7,9 @@
 //!
 //! It does not mend pages. What is wrong with one is the parser's business, as far as it is harmless.
 
-/// Elements that stand open at a time. Each tag is held against those.
+use std::collections::HashMap;
+
+/// Elements that stand open at a time.
 const DEEPEST: usize = 1_000;
 
 /// The most elements. Each is held against others.
@@ -37,7 +39,8 @@ const WITHIN_LINES: [&str; 12] = ["abbr", "cite", "del", "ins", "label", "mark",
 
 /// The page as plain HTML; `None` when it is deeper or longer than what anybody writes for readers.
 pub(crate) fn plain(html: &str) -> Option<String> {
-    let mut page = Page { html: String::with_capacity(html.len()), open: Vec::new(), elements: 0 };
+    let mut page =
+        Page { html: String::with_capacity(html.len()), open: Vec::new(), named: HashMap::new(), lines: Vec::new(), elements: 0 };
     page.html.push_str("<!DOCTYPE html>");
     let mut rest = html;
     while let Some((text, tag)) = rest.split_once('<') {
@@ -56,7 +59,12 @@ pub(crate) fn after<'t>(text: &'t str, mark: &str) -> &'t str {
 
 struct Page {
     html: String,
-    open: Vec<String>,
+    /// What stands open, each with its number.
+    open: Vec<(usize, String)>,
+    /// The numbers of what stands open under a name: no end is held against all of them.
+    named: HashMap<String, Vec<usize>>,
+    /// The numbers of what stands open and is made of lines.
+    lines: Vec<usize>,
     elements: usize,
 }
 
@@ -114,7 +122,11 @@ impl Page {
         }
         self.html.push('>');
         if !ENDLESS.contains(&name.as_str()) {
-            self.open.push(name);
+            self.named.entry(name.clone()).or_default().push(self.elements);
+            if !in_lines(&name) {
+                self.lines.push(self.elements);
+            }
+            self.open.push((self.elements, name));
         }
         (self.elements <= MOST_ELEMENTS && self.open.len() <= DEEPEST).then_some(())
     }
@@ -125,22 +137,40 @@ impl Page {
             self.html.push_str(&format!("</{name}>"));
             return;
         }
-        let in_lines = |name: &str| FORMATTING.contains(&name) || WITHIN_LINES.contains(&name);
+        let Some(number) = self.last(name) else { return };
         // Nothing ends what a table stands in from within the table.
-        let reaches = |open: &&String| *open == name || if in_lines(name) { in_lines(open) } else { *open != "table" };
-        let reached = self.open.iter().rev().take_while(reaches);
-        let Some(above) = reached.map(String::as_str).position(|open| open == name) else {
-            // What is interlaced with others the parser takes apart, each once.
-            if let Some(at) = self.open.iter().rposition(|open| open == name).filter(|_| FORMATTING.contains(&name)) {
-                self.open.remove(at);
-                self.html.push_str(&format!("</{name}>"));
+        let barrier = if in_lines(name) { self.lines.last().copied() } else { self.last("table") };
+        if barrier.is_none_or(|barrier| barrier <= number) {
+            while self.open.last().is_some_and(|(open, _)| *open >= number) {
+                self.end_at(self.open.len() - 1);
             }
-            return;
-        };
-        for ended in self.open.drain(self.open.len() - above - 1..).rev() {
-            self.html.push_str(&format!("</{ended}>"));
+        } else if FORMATTING.contains(&name)
+            && let Ok(at) = self.open.binary_search_by_key(&number, |(open, _)| *open)
+        {
+            // What is interlaced with others the parser takes apart, each once.
+            self.end_at(at);
         }
     }
+
+    /// The number of the last one of this name that stands open.
+    fn last(&self, name: &str) -> Option<usize> {
+        self.named.get(name)?.last().copied()
+    }
+
+    /// Ends what stands open here, which is the last of its name.
+    fn end_at(&mut self, at: usize) {
+        let (number, name) = self.open.remove(at);
+        if let Some(named) = self.named.get_mut(&name) {
+            named.pop();
+        }
+        self.lines.pop_if(|last| *last == number);
+        self.html.push_str(&format!("</{name}>"));
+    }
+}
+
+/// Whether an element stands within a line.
+fn in_lines(name: &str) -> bool {
+    FORMATTING.contains(&name) || WITHIN_LINES.contains(&name)
 }
 
 /// The attributes of a tag with their values, the first ones; and what stands behind the tag.

@@ -26,6 +26,8 @@ fn page_that_costs_the_square_of_its_length_is_not_parsed_as_it_is() {
         (spread, Some(1_800_000)),
         ("<script>".repeat(200_000), Some(0)),
         ("</a>".repeat(500_000), Some(0)),
+        ("<span>".repeat(1_000) + &"</b>".repeat(500_000), Some(6_000)),
+        ("<span><div>".to_owned() + &"<abbr>".repeat(998) + &"</span>".repeat(280_000), Some(11 + 998 * 6)),
     ] {
         let length = read(&html).map(|page| page.len());
         let begins = html.get(..60).unwrap();
