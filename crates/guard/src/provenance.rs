@@ -35,7 +35,7 @@ impl Provenance {
                 Source::Typed if said.label == Label::Owner => {}
                 // Its words are in what it wrote and in what was brought.
                 Source::Asked { .. } => {}
-                // What the model wrote may repeat what has left the context.
+                // What the model wrote, a sub-agent's task as well, may repeat what has left the context.
                 Source::Typed | Source::Model | Source::Tool { .. } | Source::Summary | Source::Profile => {
                     identifiers.append(&mut payload::identifiers(&said.text));
                 }

@@ -118,6 +118,7 @@ fn carried(text: String, dice: &mut Dice) -> Said {
         (Source::Typed, foreign),
         (Source::Typed, Label::Guest { person: "bob".to_owned() }),
         (Source::Typed, Label::System),
+        (Source::Typed, Label::Minted),
     ]);
     Said { source, label, text }
 }
@@ -290,9 +291,6 @@ fn nothing_foreign_rides_along() {
             _ => format!("so{}far", dice.pick(&hidden)),
         };
         let others = vec![carried(format!("the number is {secret}, made 2024-05-20 10:30"), &mut dice)];
-        if others.iter().any(|said| said.source == Source::Typed && said.label.is_own()) {
-            continue;
-        }
         let scene = scene(&["send a greeting to anna@example.org".to_owned()], others, Vec::new());
         let body = json!({ "to": "anna@example.org", "parts": [{ "text": format!("hello {cargo}") }] });
         let (decision, rule) = decide(&call("send", body, declared(&["to"])), &scene);
