@@ -17,7 +17,7 @@ use crate::delegation;
 use crate::findings::{self, Known};
 use crate::grants::{self, Grant};
 use crate::policy::Sink;
-use crate::provenance::{Provenance, leaves, text_of};
+use crate::provenance::{Provenance, leaves};
 use crate::{
     AddressBook, Answer, Authorized, Condition, Decision, Decoys, Delegated, Delegation, Denial, GuardError, OpenQuestion, Policy,
     Principal, Question, Redeemed, Scene, Terms, Verdict, View, canonical, question,
@@ -147,7 +147,7 @@ impl Monitor {
                 let now = self.clock.now();
                 let question = Question {
                     id: question_id(),
-                    typed: (decision == Decision::AskTyped).then(|| typed_words(&action)),
+                    typed: (decision == Decision::AskTyped).then(|| typed_words(&action, &provenance)),
                     for_task: grant.is_some() && decision == Decision::Ask,
                     digest: digest.clone(),
                     rule: id.to_owned(),
@@ -447,17 +447,27 @@ fn question_id() -> String {
 /// The longest text that somebody is asked to type.
 const TYPED: usize = 80;
 
+/// What is typed where nothing tells what is affected.
+const ANYTHING: &str = "do it";
+
+/// Words that answer a question wherever they are typed, or stand for a yes: they say nothing of whom it is about.
+const ANSWERS: [&str; 17] =
+    ["y", "yes", "n", "no", "t", "task", "approve", "deny", "ok", "okay", "true", "false", "on", "off", "null", "none", "all"];
+
 /// What has to be typed: what is affected, so that it was read.
-fn typed_words(action: &Action) -> String {
+fn typed_words(action: &Action, provenance: &Provenance) -> String {
     match action {
         Action::Change(changes) => {
             let gone = changes.changes.iter().filter(|change| change.after.is_none());
             format!("remove {}", gone.map(|change| question::visible(change.path.as_str())).collect::<Vec<_>>().join(" "))
         }
         Action::Call(call) => {
-            let leaves = findings::critical(call).into_iter().flat_map(|(_, value)| leaves(value)).map(text_of);
-            let telling = leaves.map(|text| question::visible(text.trim())).find(|text| !text.is_empty() && text.len() <= TYPED);
-            telling.unwrap_or_else(|| question::visible(&call.tool))
+            let leaves =
+                findings::critical(call).into_iter().flat_map(|(name, value)| leaves(value).into_iter().map(move |leaf| (name, leaf)));
+            // Whoever made the call can put something harmless beside what it is about, and the owner knows what they wrote themselves.
+            let texts = leaves.filter_map(|(name, leaf)| Some((!provenance.owns(leaf, name, call), telling(leaf.as_str()?)?)));
+            let most = texts.max_by_key(|(foreign, text)| (*foreign, text.len())).map(|(_, text)| text);
+            most.or_else(|| telling(&call.tool)).unwrap_or_else(|| ANYTHING.to_owned())
         }
         Action::Consult(_)
         | Action::Look(_)
@@ -465,6 +475,13 @@ fn typed_words(action: &Action) -> String {
         | Action::Control(_)
         | Action::Fetch(_)
         | Action::Search(_)
-        | Action::Spawn(_) => "do it".to_owned(),
+        | Action::Spawn(_) => ANYTHING.to_owned(),
     }
+}
+
+/// A text as it can be typed, if it says what something is about.
+fn telling(text: &str) -> Option<String> {
+    let text = question::visible(text.trim());
+    let says = text.chars().any(char::is_alphabetic) && !ANSWERS.contains(&text.to_lowercase().as_str());
+    (says && text.len() <= TYPED).then_some(text)
 }

@@ -40,6 +40,8 @@ pub(crate) fn from_elsewhere(question: &Question) -> String {
 pub(super) fn read_answer(question: &Question, text: &str) -> Option<Answer> {
     let text = text.trim();
     match (text.to_lowercase().as_str(), &question.typed) {
+        // Also when they are a word that is an answer elsewhere.
+        (_, Some(words)) if text == words => Some(Answer::Typed(text.to_owned())),
         ("n" | "no" | "deny", _) => Some(Answer::Deny),
         ("t" | "task", None) => Some(Answer::ApproveTask),
         ("y" | "yes" | "approve", None) => Some(Answer::Approve),

@@ -27,4 +27,6 @@ fn line_that_is_no_answer_is_a_message() {
     // Mistyped: told again, and not passed on to the model.
     assert_eq!(read_answer(&typed, "Remove notes"), Some(Answer::Typed("Remove notes".to_owned())));
     assert_eq!(["n", "wait", "t"].map(|line| read_answer(&typed, line)), [Some(Answer::Deny), None, None]);
+    // Words that have to be typed are never taken for a bare answer.
+    assert_eq!(read_answer(&question(Some("yes")), "yes"), Some(Answer::Typed("yes".to_owned())));
 }
