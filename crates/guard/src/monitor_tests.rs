@@ -590,3 +590,15 @@ fn what_is_typed_tells_whom_it_is_about() {
         assert_eq!(typed(arguments.clone()), words, "{arguments}");
     }
 }
+
+#[test]
+fn places_that_are_thrown_away_are_named() {
+    let scene = tainted("hello");
+    let paths = ["src", "notes.md"].map(|path| WorkspacePath::parse(path, "/").unwrap()).to_vec();
+    let action = Action::Control(krabba_types::Control::Discard { paths });
+    assert!(action.title().ends_with("apart from the workspace: src, notes.md"), "{}", action.title());
+    let provenance = crate::provenance::Provenance::of(&scene, &crate::AddressBook::default());
+    let terms = crate::Terms { view: View::Direct, hosts: Vec::new(), label: Label::Minted };
+    let lines = crate::question::lines(&action, &terms, &scene, &provenance);
+    assert_eq!(lines, ["throw away what commands changed apart from the workspace, at these places and below:", "  src", "  notes.md"]);
+}

@@ -25,7 +25,11 @@ pub(crate) fn lines(action: &Action, terms: &Terms, scene: &Scene, provenance: &
             lines.push(format!("read the output of {}", visible(process)))
         }
         Action::Control(Control::Kill { process }) => lines.push(format!("end {}", visible(process))),
-        Action::Control(Control::Discard { .. }) => lines.push("throw away what commands changed apart from the workspace".to_owned()),
+        Action::Control(Control::Discard { paths }) => {
+            let what = "throw away what commands changed apart from the workspace";
+            lines.push(if paths.is_empty() { what.to_owned() } else { format!("{what}, at these places and below:") });
+            lines.extend(paths.iter().map(|path| format!("  {}", visible(&path.to_string()))));
+        }
         Action::Control(Control::Write { process, text }) => {
             lines.push(format!("type into {}:", visible(process)));
             lines.extend(text.lines().map(|line| format!("  {}", visible(line))));

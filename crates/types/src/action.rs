@@ -47,7 +47,11 @@ impl Action {
             Self::Control(Control::Poll { process } | Control::Log { process, .. }) => format!("look at process {process}"),
             Self::Control(Control::Write { process, .. }) => format!("type into process {process}"),
             Self::Control(Control::Kill { process }) => format!("end process {process}"),
-            Self::Control(Control::Discard { .. }) => "throw away what commands changed apart from the workspace".to_owned(),
+            Self::Control(Control::Discard { paths }) => {
+                let paths: Vec<String> = paths.iter().map(WorkspacePath::to_string).collect();
+                let places = if paths.is_empty() { String::new() } else { format!(": {}", paths.join(", ")) };
+                format!("throw away what commands changed apart from the workspace{places}")
+            }
             Self::Fetch(fetch) => format!("get {}", fetch.url),
             Self::Search(search) => format!("search the web for \"{}\"", search.query),
             Self::Call(call) => format!("{} at {}", call.tool, call.server),
