@@ -1,7 +1,7 @@
 //! Whether something that looks like a call is one.
 //!
-//! A call is one when it names a tool that was offered, when its arguments fit the tool's schema, and, where the model wrote it
-//! as text, when it does not merely repeat what somebody else wrote: a page, a file or a result can hold a call in any
+//! A call is one when it names a tool that was offered or that a search finds, when its arguments fit the tool's schema, and, where the
+//! model wrote it as text, when it does not merely repeat what somebody else wrote: a page, a file or a result can hold a call in any
 //! notation, and a model that quotes it must not run it. What counts there is what a call says, because a model that quotes
 //! decodes, and writes a call as it is used to.
 
@@ -36,7 +36,7 @@ struct Quoted {
     calls: Option<HashSet<String>>,
 }
 
-/// A call that counts: the name of a tool that was offered, and arguments that fit it.
+/// A call that counts: the name of a tool that was offered or that a search finds, and arguments that fit it.
 pub type Fitting = (String, JsonObject);
 
 /// So much of what a model wrote is kept to be looked at.

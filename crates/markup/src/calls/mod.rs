@@ -13,7 +13,7 @@
 //! | `quoted` | finds the calls in a text of others |
 //!
 //! A mark in code or in a quotation is text. Everywhere else it never is, whether or not a call can be read behind it. Whether
-//! a call is one (a tool that was offered, arguments that are valid, not copied from somebody's text) is decided by
+//! a call is one (a tool that was offered or that a search finds, arguments that are valid, not copied from somebody's text) is decided by
 //! [`Toolbox`](crate::Toolbox).
 
 mod bare;
