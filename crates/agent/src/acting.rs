@@ -12,10 +12,12 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use krabba_context::{CALL_TOOL, FIND_TOOLS, Toolset};
 use krabba_guard::{Answer, Authorized, Denial, Question, Redeemed, Scene, Verdict};
+use krabba_store::NewEvent;
 use krabba_tool::{Call, Refusal};
 use krabba_types::{Action, Image, JsonObject, Label, ModelRef, SessionId, Structured, ToolCall};
 use serde_json::Value;
@@ -171,7 +173,9 @@ impl TurnTask {
         let found = everything.find(query);
         let labels = found.iter().filter_map(|spec| Some(tools.get(&spec.name)?.spec_label()));
         let label = labels.fold(Label::Minted, |label, other| label.join(&other));
-        Done { is_error: found.is_empty(), label, ..Done::refused(everything.describe(&found)) }
+        // A server's description may hold what it knows of the owner.
+        let told = self.shared.hands.redactor.hide(&everything.describe(&found)).into_owned();
+        Done { is_error: found.is_empty(), label, ..Done::refused(told) }
     }
 
     /// Lets the monitor decide, and the owner where it asks.
@@ -184,7 +188,7 @@ impl TurnTask {
             Verdict::Stopped(Denial { message, rule }) => {
                 Decided::Not(Done { halts: Some(self.halt(&rule).await?), ..Done::refused(message) })
             }
-            Verdict::Asked(question) if self.noes >= NOES => {
+            Verdict::Asked(question) if self.noes.load(Ordering::Relaxed) >= NOES => {
                 let monitor = Arc::clone(&self.shared.hands.monitor);
                 self.shared.stored(move |_| Ok(monitor.settle(&question.id, &Answer::Deny, "enough")?)).await?;
                 Decided::Not(Done::refused(ENOUGH))
@@ -209,7 +213,7 @@ impl TurnTask {
             match self.shared.stored(move |_| Ok(monitor.redeem(&asked)?)).await? {
                 Redeemed::Allowed(authorized) => return Ok(Decided::Do(*authorized)),
                 Redeemed::Denied(denial) => {
-                    self.noes = self.noes.saturating_add(1);
+                    self.noes.fetch_add(1, Ordering::Relaxed);
                     return Ok(Decided::Not(Done::refused(denial.message)));
                 }
                 Redeemed::Pending => {}
@@ -233,7 +237,17 @@ impl TurnTask {
         let halted = Record::Changed(Change::Halted { rule: rule.to_owned() });
         let event = halted.event(Some(&self.turn), Label::System, self.shared.clock.now())?;
         let lane = Arc::clone(&self.lane);
-        self.shared.stored(move |store| Ok(store.append(&lane.id, &event)?)).await?;
+        // Whatever becomes of this process, nor in the one that it works for.
+        let asker = self
+            .behalf
+            .as_ref()
+            .map(|behalf| (behalf.lane.id.clone(), NewEvent { turn: Some(behalf.scene.turn.clone()), ..event.clone() }));
+        self.shared
+            .stored(move |store| {
+                asker.map(|(asker, event)| store.append(&asker, &event)).transpose()?;
+                Ok(store.append(&lane.id, &event)?)
+            })
+            .await?;
         Ok(Outcome::Broken(halted_words(rule)))
     }
 

@@ -113,12 +113,13 @@ impl Agent {
         Ok(lane)
     }
 
-    /// All sessions of the store, the one used last first.
+    /// All sessions of the store but those of sub-agents, the one used last first.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn sessions(&self) -> Result<Vec<Session>, AgentError> {
-        self.shared.stored(|store| Ok(store.list_sessions()?)).await
+        let sessions = self.shared.stored(|store| Ok(store.list_sessions()?)).await?;
+        Ok(sessions.into_iter().filter(|session| session.id.asker().is_none()).collect())
     }
 
     /// Closes the turns that a dead process left open in other conversations than `but`, and gives what is to be said of each.
@@ -137,7 +138,9 @@ impl Agent {
                     let history = History::of(&store.events(&id, 0)?);
                     let lines = close(store, &id, &history, now)?;
                     store.release_lease(&lease)?;
-                    if !lines.is_empty() {
+                    // Its asker is told of the work; of a sub-agent itself, what nobody else knows.
+                    let told = id.asker().is_none() || lines.len() > 1;
+                    if told && !lines.is_empty() {
                         deserted.push(Deserted { session, lines });
                     }
                 }

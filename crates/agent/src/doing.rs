@@ -140,6 +140,8 @@ impl TurnTask {
             scene: aids.scene.clone(),
             lane: Arc::clone(&self.lane),
             give_way: self.give_way.clone(),
+            stop: self.stop.clone(),
+            noes: Arc::clone(&self.noes),
             limits: self.left,
             deadline: self.deadline,
         };

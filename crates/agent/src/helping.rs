@@ -3,24 +3,28 @@
 //! A sub-agent has no authority of its own. Whatever it wants to do is judged in the scene of the turn that began it, with what it
 //! read itself added: the same owner's words vouch, the same foreign words taint, and grants, commands in the background and what
 //! is kept apart belong to that conversation. The task is a model's words, no person's. Its answer carries the label of all that it
-//! read, its steps and tokens count for the turn that began it, and it ends with it.
+//! read, also where it is none; its steps and tokens count for the turn that began it, and it ends with it. Nobody goes on with it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use krabba_guard::Scene;
 use krabba_tool::{Helper, Worked};
-use krabba_types::{DoneReason, Label, ModelRef, Part};
+use krabba_types::{DoneReason, Label, Part};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::agent::Shared;
 use crate::deadline::Deadline;
 use crate::hands::Limits;
 use crate::lane::{Lane, LaneState};
 use crate::record::Change;
-use crate::{AgentError, Input, Outcome, TurnEnd, TurnEvent};
+use crate::{AgentError, Input, Outcome, Status, TurnEnd, TurnEvent};
 
 /// Stands behind the task. It never varies.
 const ALONE: &str = "[krabba: you are a sub-agent. Do this by yourself, nobody can be asked back, and answer with what came of it.]";
@@ -32,6 +36,10 @@ pub(crate) struct Behalf {
     pub(crate) scene: Scene,
     pub(crate) lane: Arc<LaneState>,
     pub(crate) give_way: CancellationToken,
+    /// What ends it ends its sub-agents.
+    pub(crate) stop: CancellationToken,
+    /// How often the owner said no in it, to whomever.
+    pub(crate) noes: Arc<AtomicU32>,
     /// What is left of its limits.
     pub(crate) limits: Limits,
     pub(crate) deadline: Deadline,
@@ -87,55 +95,118 @@ impl std::fmt::Debug for Helping {
 }
 
 impl Helping {
-    async fn have_done(&self, task: String) -> Result<Worked, String> {
-        let lane = self.shared.new_lane();
-        lane.change_all(self.changes.clone()).await.map_err(|error| error.to_string())?;
+    async fn have_done(&self, task: String, limit: Option<Duration>, stop: CancellationToken) -> Worked {
+        let lane = self.shared.lane(self.behalf.scene.session.sub_agent(&Uuid::now_v7().to_string()));
+        let worked = match lane.change_all(self.changes.clone()).await {
+            Ok(()) => self.heard_out(&lane, task, Time::begin(limit), stop).await,
+            Err(error) => Err(error.to_string()),
+        };
+        // Also that there is no answer, or none in time, can say something of what was read.
+        let label = match self.legacy(&lane).await {
+            Ok((label, halted)) => {
+                self.spent().halted = halted;
+                label
+            }
+            Err(_) => Label::untrusted("unknown"),
+        };
+        let (text, is_error) = worked.map_or_else(|why| (why, true), |text| (text, false));
+        Worked { text, is_error, label: label.join(&self.input.label) }
+    }
+
+    /// Passes on what there is to see, until the work has ended.
+    async fn heard_out(&self, lane: &Lane, task: String, mut time: Time, stop: CancellationToken) -> Result<String, String> {
         let input = Input { parts: vec![Part::Text(task), Part::Text(ALONE.to_owned())], ..self.input.clone() };
-        // Dropping it stops the work.
         let mut handle = lane.turn_for(input, Arc::clone(&self.behalf));
-        let mut end = None;
-        while let Some(event) = handle.events.recv().await {
+        let (mut end, mut is_late) = (None, false);
+        loop {
+            let event = tokio::select! {
+                event = handle.events.recv() => event,
+                () = stop.cancelled(), if !handle.is_stopped() => {
+                    handle.stop();
+                    continue;
+                }
+                () = time.over(), if !is_late => {
+                    is_late = true;
+                    handle.stop();
+                    continue;
+                }
+            };
             match event {
-                TurnEvent::Ended(ended) => end = Some(ended),
+                None => break,
+                Some(TurnEvent::Ended(ended)) => end = Some(ended),
                 // What it says is for the model alone.
-                TurnEvent::Text(_) | TurnEvent::Reasoning(_) | TurnEvent::Restarted { .. } => {}
-                TurnEvent::Status(_) | TurnEvent::Notice(_) | TurnEvent::Output(_) | TurnEvent::Acted(_) | TurnEvent::Asked(_) => {
+                Some(TurnEvent::Text(_) | TurnEvent::Reasoning(_) | TurnEvent::Restarted { .. }) => {}
+                Some(event) => {
+                    time.heard(&event);
                     // Where nobody listens any more, the work goes on until it is dropped.
                     let _heard: Result<(), _> = self.heard.send(event).await;
                 }
             }
         }
         let end = end.ok_or("the sub-agent ended without saying how")?;
-        let (label, halted) = self.legacy(&lane, end.answered.clone()).await.map_err(|error| error.to_string())?;
-        self.count(&end, halted);
-        answer_of(*end).map(|text| Worked { text, label })
+        self.count(&end);
+        if is_late { Err("there was no answer in the time that you gave".to_owned()) } else { answer_of(*end) }
     }
 
-    /// The label of what was answered, and the rule that ended the conversation for good.
-    async fn legacy(&self, lane: &Lane, by: Option<ModelRef>) -> Result<(Label, Option<String>), AgentError> {
-        let (state, least) = (Arc::clone(lane.state()), self.input.label.clone());
+    /// The label of all that it read, and the rule that ended the conversation for good.
+    async fn legacy(&self, lane: &Lane) -> Result<(Label, Option<String>), AgentError> {
+        let state = Arc::clone(lane.state());
         self.shared
             .stored(move |store| {
                 let history = state.refresh(store)?;
-                let label = by.map_or(Label::Minted, |route| history.label_of_answer(&route));
-                Ok((label.join(&least), history.settings().halted.clone()))
+                Ok((history.label_of_all(), history.settings().halted.clone()))
             })
             .await
     }
 
-    fn count(&self, end: &TurnEnd, halted: Option<String>) {
-        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+    fn count(&self, end: &TurnEnd) {
+        let mut spent = self.spent();
         // The last of its answers called no tool.
         let steps = u32::try_from(end.attempts.len()).unwrap_or(u32::MAX).saturating_sub(1);
         spent.steps = spent.steps.saturating_add(steps);
         spent.output_tokens = spent.output_tokens.saturating_add(end.usage.output_tokens.unwrap_or(0));
-        spent.halted = spent.halted.take().or(halted);
+    }
+
+    fn spent(&self) -> MutexGuard<'_, Spent> {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long the model gives its sub-agent. While the owner is asked something, the clock stands.
+struct Time {
+    until: Option<Instant>,
+    asking: Option<Instant>,
+}
+
+impl Time {
+    fn begin(limit: Option<Duration>) -> Self {
+        Self { until: limit.and_then(|limit| Instant::now().checked_add(limit)), asking: None }
+    }
+
+    fn heard(&mut self, event: &TurnEvent) {
+        match event {
+            TurnEvent::Status(Status::Asking) => {
+                self.asking.get_or_insert_with(Instant::now);
+            }
+            TurnEvent::Status(_) | TurnEvent::Acted(_) => {
+                let stood = self.asking.take().map(|since| since.elapsed()).unwrap_or_default();
+                self.until = self.until.and_then(|until| until.checked_add(stood));
+            }
+            _ => {}
+        }
+    }
+
+    async fn over(&self) {
+        match self.until {
+            Some(until) if self.asking.is_none() => tokio::time::sleep_until(until).await,
+            Some(_) | None => std::future::pending().await,
+        }
     }
 }
 
 impl Helper for Helping {
-    fn work(&self, task: String) -> BoxFuture<'_, Result<Worked, String>> {
-        self.have_done(task).boxed()
+    fn work(&self, task: String, limit: Option<Duration>, stop: CancellationToken) -> BoxFuture<'_, Worked> {
+        self.have_done(task, limit, stop).boxed()
     }
 }
 

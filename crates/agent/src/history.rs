@@ -208,6 +208,12 @@ impl History {
         self.label_before(route, u64::MAX)
     }
 
+    /// The label of everything that was ever read in it.
+    pub(crate) fn label_of_all(&self) -> Label {
+        let foreign = self.turns.iter().filter_map(|turn| turn.foreign.as_ref());
+        foreign.cloned().reduce(|one, two| one.join(&two)).unwrap_or(Label::Minted)
+    }
+
     /// The label of what is made of everything that `route` gets to see before the event `end`, the note included.
     pub(crate) fn label_before(&self, route: &ModelRef, end: u64) -> Label {
         let cut = self.cut_for(route);

@@ -62,6 +62,11 @@ impl TurnHandle {
         self.give_way.cancel();
     }
 
+    /// Whether it was stopped.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
     /// What stops the turn, for somebody else to hold.
     pub fn stopper(&self) -> CancellationToken {
         self.stop.clone()
@@ -105,7 +110,7 @@ impl Lane {
 
     fn begin(&self, input: Input, behalf: Option<Arc<Behalf>>) -> TurnHandle {
         let turn = TurnId::new(Uuid::now_v7().to_string());
-        let stop = self.shared.closing.child_token();
+        let stop = behalf.as_ref().map_or(&self.shared.closing, |behalf| &behalf.stop).child_token();
         let give_way = behalf.as_ref().map(|behalf| behalf.give_way.clone()).unwrap_or_default();
         let (sender, events) = mpsc::channel(CHANNEL);
         self.state.queue.stop_those_who_stand_by();
@@ -123,7 +128,7 @@ impl Lane {
             speaker: Speaker::new(sender),
             deadline: Deadline::default(),
             left: behalf.as_ref().map_or(self.shared.hands.limits, |behalf| behalf.limits),
-            noes: 0,
+            noes: behalf.as_ref().map(|behalf| Arc::clone(&behalf.noes)).unwrap_or_default(),
             behalf,
         };
         // Owned by the agent, whose `close` waits for it; ended by the handle.

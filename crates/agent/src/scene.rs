@@ -23,7 +23,9 @@ impl Material {
         if *label == Label::System {
             return None;
         }
-        Self::new(seq, Source::Typed, label, texts(&user.parts))
+        // The task of a sub-agent is a model's words.
+        let source = if *label == Label::Minted { Source::Model } else { Source::Typed };
+        Self::new(seq, source, label, texts(&user.parts))
     }
 
     /// What the model wrote.

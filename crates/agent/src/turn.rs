@@ -16,6 +16,7 @@
 //! or know a clock of a model (all that is the router's), know a tool, or decide what may be done (the monitor does).
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use krabba_store::{EffectState, Lease, Leasing, Renewal};
@@ -86,7 +87,7 @@ pub(crate) struct TurnTask {
     /// What is left of the limits of the turn.
     pub(crate) left: Limits,
     /// How often the owner said no in it.
-    pub(crate) noes: u32,
+    pub(crate) noes: Arc<AtomicU32>,
     /// For whom a sub-agent works.
     pub(crate) behalf: Option<Arc<Behalf>>,
 }
@@ -111,6 +112,9 @@ impl TurnTask {
     }
 
     async fn in_turn(&mut self, mut place: Place, began: Timestamp) -> Result<TurnEnd, AgentError> {
+        if let Some(asker) = self.lane.id.asker().filter(|_| self.behalf.is_none()) {
+            return Ok(self.end_without_answer(Outcome::Broken(format!("that is the conversation of a sub-agent; go on with {asker}"))));
+        }
         let Some(()) = self.wait_for_place(&mut place).await else { return Ok(self.end_without_answer(Outcome::Stopped)) };
         let Some(lease) = self.wait_for_lease().await? else { return Ok(self.end_without_answer(Outcome::Stopped)) };
         let mut keeper = Keeper::new(lease);

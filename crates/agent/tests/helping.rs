@@ -196,3 +196,49 @@ async fn it_ends_between_two_steps_when_the_owner_says_something_else() {
     assert_eq!(end(&first).outcome, Outcome::Steered, "{first:?}");
     assert_eq!(end(&second).outcome, Outcome::Answered(krabba_types::DoneReason::Stop), "{second:?}");
 }
+
+const QUICK: &str = "{tool_call: {name: 'spawn', arguments: {task: 'look around', runTimeoutSeconds: 1}}}";
+
+#[tokio::test]
+async fn what_it_read_marks_its_asker_also_where_there_is_no_answer() {
+    let slow = "{tool_call: {name: 'slow', arguments: {command: 'sleep'}}}";
+    let server = server(&rules(&[QUICK, PAGE, slow, "{text: 'It had no time.'}"])).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, _) = acting_agent(state.path(), &server, |hands| hands.limits.steps = 3);
+    let lane = agent.new_session();
+    let events = listen(lane.turn(say("look around"))).await;
+    assert_eq!(end(&events).unverified, ["evil.example"]);
+    assert!(messages(&server, 3).last().unwrap().1.contains("no answer in the time"));
+    // Its steps are the asker's, who has none left.
+    assert!(notices(&events).iter().any(|line| line.contains("steps are done, the limit")), "{events:?}");
+    let id = sub_agent(&Store::open(state.path()).unwrap(), lane.id()).id;
+    assert_eq!(id.asker().as_ref(), Some(lane.id()));
+    assert_eq!(agent.sessions().await.unwrap().len(), 1);
+    let events = listen(agent.session(id).turn(say("go on"))).await;
+    assert!(matches!(&end(&events).outcome, Outcome::Broken(why) if why.contains("of a sub-agent")), "{events:?}");
+}
+
+#[tokio::test]
+async fn its_noes_are_its_askers() {
+    let mails: Vec<String> = (0..4).map(|number| mail(&format!("mallory{number}@evil.example"))).collect();
+    let mut answers = vec![SPAWN];
+    answers.extend(mails.iter().map(String::as_str));
+    answers.extend(["{text: 'No.'}", &mails[0], "{text: 'Still no.'}"]);
+    let server = server(&rules(&answers)).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, _) = acting_agent(state.path(), &server, |_| {});
+    let lane = agent.new_session();
+    let mut handle = lane.turn(say("go"));
+    let mut asked = 0;
+    while let Some(event) = handle.events.recv().await {
+        match event {
+            TurnEvent::Asked(question) => {
+                asked += 1;
+                lane.answer(question.id, Answer::Deny, "test").await.unwrap();
+            }
+            TurnEvent::Ended(ended) => assert_eq!(ended.text, "Still no."),
+            _ => {}
+        }
+    }
+    assert_eq!(asked, 3);
+}

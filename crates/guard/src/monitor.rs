@@ -17,7 +17,7 @@ use crate::delegation;
 use crate::findings::{self, Known};
 use crate::grants::{self, Grant};
 use crate::policy::Sink;
-use crate::provenance::{Provenance, leaves};
+use crate::provenance::{Provenance, leaves, text_of};
 use crate::{
     AddressBook, Answer, Authorized, Condition, Decision, Decoys, Delegated, Delegation, Denial, GuardError, OpenQuestion, Policy,
     Principal, Question, Redeemed, Scene, Terms, Verdict, View, canonical, question,

@@ -37,13 +37,18 @@ pub(crate) use local_time::circumstances;
 pub(crate) use recall::last_exchanges;
 pub(crate) use style::{printable_lines, wrapped_lines};
 
+/// Whether there is a terminal that can be drawn on.
+pub(crate) fn is_one(home: &Home) -> bool {
+    let is_dumb = home.env.get("TERM").is_some_and(|terminal| terminal == "dumb");
+    stdin().is_terminal() && stdout().is_terminal() && !is_dumb
+}
+
 /// Talks until the person leaves, with whatever there is to talk through.
 ///
 /// # Errors
 /// When the terminal or the store fails.
 pub(crate) async fn run(home: &Home, world: &World, agent: &Agent, lane: Lane, hello: Hello) -> Result<ExitCode> {
-    let is_dumb = home.env.get("TERM").is_some_and(|terminal| terminal == "dumb");
-    if !stdin().is_terminal() || !stdout().is_terminal() || is_dumb {
+    if !is_one(home) {
         return plain::run(home, world, agent, lane).await;
     }
     chat::run(home, world, agent, lane, hello).await

@@ -5,6 +5,8 @@
 //! [`LeaseOwner::realm`] (the same boot and the same process namespace); a lease from elsewhere, say from another
 //! container on the same volume, ends by its time alone. A living owner prolongs its lease long before it ends.
 
+use std::time::Duration;
+
 use krabba_types::{SessionId, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,9 @@ use crate::event::{from_json, to_json};
 use crate::process::{self, Life};
 use crate::store::Promise;
 use crate::{Store, StoreError};
+
+/// How long nothing is heard of an owner before it is given up.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(3_600);
 
 /// Who works on a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,7 +120,8 @@ impl Store {
         })
     }
 
-    /// The sessions whose lease was never given back, and whose owner is gone: it was ended in the middle of a turn.
+    /// The sessions whose lease was never given back, and whose owner is gone: it was ended in the middle of a turn. One that cannot be
+    /// looked for from here is given up when nothing was heard of it for an hour; a machine may sleep.
     ///
     /// # Errors
     /// What every read may meet.
@@ -126,7 +132,11 @@ impl Store {
                 Ok((SessionId::new(row.get::<_, String>(0)?), from_json::<LeaseOwner>(row, 1)?, Timestamp(row.get(2)?)))
             })?;
             let leases = leases.collect::<rusqlite::Result<Vec<_>>>()?;
-            Ok(leases.into_iter().filter(|(_, by, until)| *until <= now || by.is_dead()).map(|(session, ..)| session).collect())
+            Ok(leases
+                .into_iter()
+                .filter(|(_, by, until)| by.is_dead() || now.since(*until) > GIVEN_UP_AFTER)
+                .map(|(session, ..)| session)
+                .collect())
         })
     }
 

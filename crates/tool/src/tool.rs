@@ -1,6 +1,7 @@
 //! The trait.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use krabba_guard::Authorized;
@@ -82,15 +83,18 @@ pub struct Seen {
 
 /// A sub-agent: a conversation of its own that may do no more than the one that begins it.
 pub trait Helper: std::fmt::Debug + Send + Sync {
-    /// What came of a task; the error is one line for the model that asked. Dropping the future stops the work.
-    fn work(&self, task: String) -> BoxFuture<'_, Result<Worked, String>>;
+    /// What came of a task, within this time where there is one; while the owner is asked something, it stands. `stop` ends the work
+    /// sooner, and dropping the future at once.
+    fn work(&self, task: String, limit: Option<Duration>, stop: CancellationToken) -> BoxFuture<'_, Worked>;
 }
 
 /// What a sub-agent brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Worked {
-    /// Its answer.
+    /// Its answer, or why there is none.
     pub text: String,
+    /// Whether there is none.
+    pub is_error: bool,
     /// No cleaner than anything that it read.
     pub label: Label,
 }

@@ -52,22 +52,13 @@ fn planned(call: Call<'_>) -> Result<Action, Refusal> {
 async fn spawn(action: Authorized<Action>, run: Run) -> Result<Outcome, String> {
     let Action::Spawn(Spawn { task, timeout_seconds }) = action.action() else { return Err("this is no task".to_owned()) };
     let helper = run.helper.ok_or("a sub-agent has none of its own; do it yourself")?;
-    let over = async {
-        match timeout_seconds {
-            Some(seconds) => tokio::time::sleep(Duration::from_secs(*seconds)).await,
-            None => std::future::pending().await,
-        }
-    };
-    let Worked { mut text, label } = tokio::select! {
-        () = run.cancel.cancelled() => return Err("stopped before there was an answer".to_owned()),
-        () = over => return Err("there was no answer in the time that you gave".to_owned()),
-        worked = helper.work(task.clone()) => worked?,
-    };
+    let limit = timeout_seconds.map(Duration::from_secs);
+    let Worked { mut text, is_error, label } = helper.work(task.clone(), limit, run.cancel).await;
     if text.len() > run.budget {
         text.truncate(text.floor_char_boundary(run.budget));
         text.push_str("\n[… the rest is left out; ask for less, or have it written into a file …]");
     }
-    Ok(Outcome::done(text, label))
+    Ok(Outcome { is_error, ..Outcome::done(text, label) })
 }
 
 impl Tool for SessionsSpawn {

@@ -53,6 +53,21 @@ text_id! {
     CallId
 }
 
+/// What stands between the conversation of a sub-agent and the one that it belongs to.
+const OF_SUB_AGENT: &str = ":subagent:";
+
+impl SessionId {
+    /// The conversation of a sub-agent that was begun in this one.
+    pub fn sub_agent(&self, name: &str) -> Self {
+        Self::new(format!("{self}{OF_SUB_AGENT}{name}"))
+    }
+
+    /// The conversation that this one of a sub-agent belongs to; `None` for one of a person.
+    pub fn asker(&self) -> Option<Self> {
+        Some(Self::new(self.as_str().split_once(OF_SUB_AGENT)?.0))
+    }
+}
+
 /// A provider: the key under `models.providers` (`lmstudio`). Compared without regard to case, because
 /// OpenClaw lower-cases the provider half of a reference.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

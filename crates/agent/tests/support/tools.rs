@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -83,7 +84,10 @@ fn action(name: &str, arguments: &JsonObject) -> Action {
             changes: ExecChanges::Separable,
             label: Label::Minted,
         }),
-        "spawn" => Action::Spawn(Spawn { task: text("task"), timeout_seconds: None }),
+        "spawn" => {
+            let timeout_seconds = arguments.get("runTimeoutSeconds").and_then(serde_json::Value::as_u64);
+            Action::Spawn(Spawn { task: text("task"), timeout_seconds })
+        }
         _ => Action::Consult(Consult { tool: name.to_owned(), query: text("query") }),
     }
 }
@@ -139,10 +143,9 @@ impl Tool for Scripted {
                     let (Action::Spawn(spawn), Some(helper)) = (action.action(), run.helper) else {
                         return Outcome::failed("no sub-agent");
                     };
-                    match helper.work(spawn.task.clone()).await {
-                        Ok(worked) => Outcome::done(worked.text, worked.label),
-                        Err(why) => Outcome::failed(why),
-                    }
+                    let limit = spawn.timeout_seconds.map(Duration::from_secs);
+                    let worked = helper.work(spawn.task.clone(), limit, run.cancel).await;
+                    Outcome { is_error: worked.is_error, ..Outcome::done(worked.text, worked.label) }
                 }
                 "look" => match action.action() {
                     Action::Consult(consult) if consult.query.contains("book") => Outcome::done(book(&consult.query), Label::Minted),

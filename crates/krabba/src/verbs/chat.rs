@@ -12,7 +12,7 @@ use krabba_types::{Residency, SessionId};
 use crate::assemble::{Home, World};
 use crate::cli::Talk;
 use crate::onboard::Named;
-use crate::terminal::{Hello, last_exchanges, short_name};
+use crate::terminal::{Hello, last_exchanges, printable_lines, short_name};
 use crate::{onboard, terminal};
 
 /// Talks until the person leaves.
@@ -47,15 +47,27 @@ async fn talk(home: &Home, loaded: Loaded, flags: Talk) -> Result<ExitCode> {
     }
     let mut hello = hello(&world, &agent, &lane, &flags).await?;
     hello.lines.extend(notices.iter().map(|notice| format!("\n[{notice}]")));
-    for Deserted { session, lines } in agent.close_deserted(Some(lane.id())).await? {
-        let title = session.title.as_deref().unwrap_or("without words");
-        hello.lines.push_str(&format!("\n[left in the middle: \"{title}\" (krabba chat --session-id {} goes on with it)]", session.id));
-        hello.lines.extend(lines.iter().map(|line| format!("\n[{line}]")));
+    let deserted = agent.close_deserted(Some(lane.id())).await?;
+    let deserted: Vec<String> = deserted.iter().flat_map(left_in_the_middle).collect();
+    if terminal::is_one(home) {
+        hello.lines.extend(deserted.iter().map(|line| format!("\n[{line}]")));
+    } else {
+        deserted.iter().for_each(|line| eprintln!("[{}]", printable_lines(line)));
     }
     let talked = terminal::run(home, &world, &agent, lane, hello).await;
     agent.close().await;
     world.close().await;
     talked
+}
+
+/// What a person is told of a conversation that a dead process left.
+fn left_in_the_middle(Deserted { session, lines }: &Deserted) -> Vec<String> {
+    let title = session.title.as_deref().unwrap_or("without words");
+    let what = match session.id.asker() {
+        Some(asker) => format!("left in the middle by a sub-agent of {asker}: \"{title}\""),
+        None => format!("left in the middle: \"{title}\" (krabba chat --session-id {} goes on with it)", session.id),
+    };
+    std::iter::once(what).chain(lines.iter().cloned()).collect()
 }
 
 async fn hello(world: &World, agent: &Agent, lane: &Lane, flags: &Talk) -> Result<Hello> {

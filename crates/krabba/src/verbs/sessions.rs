@@ -38,7 +38,7 @@ fn find(store: &Store, id: &str) -> Result<Session> {
         return Ok(session);
     }
     let mut matching: Vec<Session> =
-        store.list_sessions()?.into_iter().filter(|session| !id.is_empty() && session.id.as_str().starts_with(id)).collect();
+        persons(store)?.into_iter().filter(|session| !id.is_empty() && session.id.as_str().starts_with(id)).collect();
     match (matching.pop(), matching.len()) {
         (Some(session), 0) => Ok(session),
         (Some(_), others) => Err(Failure::WhichSession(format!("{} sessions begin with \"{id}\"; type more of it", others + 1)).into()),
@@ -52,6 +52,11 @@ fn delete(home: &Home, store: &Store, session: &Session) -> Result<()> {
     let typed = LineHistory::new(&home.state_dir);
     typed.forget(&session.id).context("what was typed in this session cannot be removed")?;
     forget_changes(&home.sandbox_dir(), &session.id);
+    // What its sub-agents did goes with it.
+    let of_it = store.list_sessions()?.into_iter().filter(|other| other.id.asker().as_ref() == Some(&session.id));
+    for sub_agent in of_it {
+        store.delete_session(&sub_agent.id)?;
+    }
     store.delete_session(&session.id)?;
     if store.list_sessions()?.is_empty() {
         // Lines of an older krabba, and commands in sessions in which nothing was said.
@@ -60,8 +65,13 @@ fn delete(home: &Home, store: &Store, session: &Session) -> Result<()> {
     Ok(())
 }
 
+/// Those that a person talks in.
+fn persons(store: &Store) -> Result<Vec<Session>> {
+    Ok(store.list_sessions()?.into_iter().filter(|session| session.id.asker().is_none()).collect())
+}
+
 fn list(store: &Store, json: bool) -> Result<()> {
-    let sessions = store.list_sessions()?;
+    let sessions = persons(store)?;
     if json {
         println!("{}", serde_json::to_string_pretty(&json!({ "count": sessions.len(), "sessions": sessions }))?);
         return Ok(());
