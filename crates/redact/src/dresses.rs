@@ -11,16 +11,20 @@ pub(crate) fn of(secret: &str, long: bool) -> Vec<String> {
     let mut texts = vec![secret.to_owned(), percent.to_ascii_lowercase(), percent, json.replace('/', "\\/"), json];
     if long {
         let backwards: String = secret.chars().rev().collect();
-        let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex(secret);
         for shift in 0..3usize {
             texts.push(inner_base64(secret, shift, &STANDARD_NO_PAD));
             texts.push(inner_base64(secret, shift, &URL_SAFE_NO_PAD));
         }
-        texts.extend([backwards, hex.to_ascii_uppercase(), hex]);
+        texts.extend([backwards, hex.to_ascii_uppercase(), hex, secret.to_ascii_uppercase(), secret.to_ascii_lowercase()]);
     }
     texts.sort();
     texts.dedup();
     texts
+}
+
+pub(crate) fn hex(secret: &str) -> String {
+    secret.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The base64 of `secret` where it begins `shift` bytes into a group, without the characters at both ends

@@ -1,7 +1,7 @@
 //! Keeps secrets out of everything that is shown, logged, stored or sent.
 //!
 //! Two nets, because each has holes. The known secrets are searched for as they are and in the dresses that servers and models
-//! put on them: percent-encoded, escaped in JSON, in base64 (also in the middle of something longer), in hex, backwards, spread out by blanks and dashes. What merely
+//! put on them: percent-encoded, escaped in JSON, in base64 (also in the middle of something longer), in hex, in the other case, backwards, spread out by blanks and dashes. What merely
 //! looks like a secret (`Bearer …`, `sk-…`, `api_key=…`, a password in a URL) is caught by its shape, since some servers quote the
 //! key of somebody else: a proxy reports the key of the upstream that refused it.
 //!

@@ -150,6 +150,9 @@ impl Redactor {
             let bare = squeeze::text(text);
             if bare.len() >= LONG_ENOUGH {
                 squeezed.insert(bare);
+                // `od` puts blanks between the bytes, and line ends.
+                let hex = dresses::hex(text);
+                squeezed.extend([hex.to_ascii_uppercase(), hex]);
             }
             before.insert(secret.clone());
         }

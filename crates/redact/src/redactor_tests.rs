@@ -27,6 +27,10 @@ fn a_known_secret_is_hidden_in_every_dress() {
     dresses.push(KEY.chars().rev().collect());
     dresses.push(KEY.bytes().map(|byte| format!("{byte:02x}")).collect());
     dresses.push(KEY.bytes().map(|byte| format!("{byte:02X}")).collect());
+    dresses.extend([KEY.to_uppercase(), KEY.to_lowercase()]);
+    let bytes: Vec<String> = KEY.bytes().map(|byte| format!("{byte:02x}")).collect();
+    dresses.push(bytes.join(" "));
+    dresses.push(bytes.chunks(16).map(|line| line.join(" ")).collect::<Vec<_>>().join("\n "));
     for dress in dresses {
         let clean = redactor.redact(&format!("quoted <{dress}> by a server")).into_owned();
         assert!(clean.contains("[secret]"), "{dress} in {clean}");
