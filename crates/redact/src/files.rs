@@ -20,8 +20,24 @@ const MOST: usize = 100;
 const TELLING: [&str; 9] = ["key", "token", "secret", "password", "passwd", "passphrase", "credential", "auth", "pwd"];
 
 /// Names of files that hold assignments, beside `.env` and its like.
-const NAMES: [&str; 9] =
-    ["kubeconfig", ".npmrc", ".pypirc", ".git-credentials", "auth.json", "secrets.json", "secrets.yaml", "secrets.yml", "secrets.toml"];
+const NAMES: [&str; 10] = [
+    "kubeconfig",
+    ".npmrc",
+    ".pypirc",
+    ".git-credentials",
+    ".dockerconfigjson",
+    "auth.json",
+    "secrets.json",
+    "secrets.yaml",
+    "secrets.yml",
+    "secrets.toml",
+];
+
+/// How the names of keys of accounts at Google begin.
+const ACCOUNTS: [&str; 3] = ["service-account", "service_account", "serviceaccount"];
+
+/// What editors and people put behind the name of a file that they keep.
+const KEPT: [&str; 4] = ["~", ".bak", ".old", ".orig"];
 
 /// Names that say so only together with their directory's.
 const PLACES: [(&str, &str); 2] = [(".kube", "config"), (".docker", "config.json")];
@@ -31,7 +47,10 @@ const PLACES: [(&str, &str); 2] = [(".kube", "config"), (".docker", "config.json
 enum Kind {
     Key,
     Netrc,
-    Pgpass,
+    /// The last of what stands between colons.
+    Fields,
+    /// Columns with names.
+    Table,
     Assignments,
 }
 
@@ -42,21 +61,28 @@ pub fn holds_secrets(path: &str) -> bool {
 
 fn kind(path: &str) -> Option<Kind> {
     let name = path.rsplit('/').next().unwrap_or_default();
+    let kept = KEPT.into_iter().find(|end| ends(name, end)).and_then(|end| name.get(..name.len() - end.len()));
+    let name = kept.unwrap_or(name);
     let (begins, ends) = (|with: &str| begins(name, with), |with: &str| ends(name, with));
     let is = |other: &str| name.eq_ignore_ascii_case(other);
-    if ends(".pem") || ends(".key") || begins("id_") {
+    if ends(".pem") || ends(".key") || begins("id_") || is(".vault-token") {
         return Some(Kind::Key);
     }
     if is(".netrc") || is("_netrc") {
         return Some(Kind::Netrc);
     }
-    if is(".pgpass") {
-        return Some(Kind::Pgpass);
+    if is(".pgpass") || is(".htpasswd") {
+        return Some(Kind::Fields);
     }
-    let environment = ends(".env") || (begins(".env.") && !["example", "sample", "template"].into_iter().any(ends));
+    if ends("credentials.csv") || ends("accesskeys.csv") {
+        return Some(Kind::Table);
+    }
+    let of_a_place = begins(".env.") || begins(".envrc.");
+    let environment = ends(".env") || is(".envrc") || (of_a_place && !["example", "sample", "template"].into_iter().any(ends));
+    let account = ends(".json") && ACCOUNTS.into_iter().any(begins);
     let above = || path.rsplit('/').nth(1).unwrap_or_default();
     let placed = PLACES.iter().any(|(directory, name)| is(name) && above().eq_ignore_ascii_case(directory));
-    (environment || begins("credentials") || NAMES.into_iter().any(is) || placed).then_some(Kind::Assignments)
+    (environment || account || begins("credentials") || NAMES.into_iter().any(is) || placed).then_some(Kind::Assignments)
 }
 
 fn begins(text: &str, with: &str) -> bool {
@@ -74,9 +100,10 @@ pub fn secrets_in(path: &str, content: &str) -> Vec<Secret> {
         None => Vec::new(),
         Some(Kind::Key) => key_lines(content),
         Some(Kind::Netrc) => netrc(content),
-        Some(Kind::Pgpass) => {
+        Some(Kind::Fields) => {
             content.lines().filter_map(|line| line.rsplit(':').next()).filter(|word| is_no_word(word)).map(Secret::new).collect()
         }
+        Some(Kind::Table) => table(content),
         Some(Kind::Assignments) => assignments(content),
     };
     found.truncate(MOST);
@@ -155,8 +182,18 @@ fn key_lines(content: &str) -> Vec<Secret> {
     found
 }
 
+/// Lines of values with commas between, the first of them with the names of the columns.
+fn table(content: &str) -> Vec<Secret> {
+    let fields = |line: &str| line.split(',').map(|field| field.trim().trim_matches('"').to_owned()).collect::<Vec<_>>();
+    let mut lines = content.lines().map(fields);
+    let names = lines.next().unwrap_or_default();
+    let named = lines
+        .flat_map(|values| names.iter().zip(values).filter(|(name, value)| is_secret(&name.to_lowercase(), value)).collect::<Vec<_>>());
+    named.map(|(_, value)| Secret::new(value)).collect()
+}
+
 fn netrc(content: &str) -> Vec<Secret> {
     let words: Vec<&str> = content.split_whitespace().collect();
     let passwords = words.windows(2).filter(|pair| matches!(pair, ["password", _])).filter_map(|pair| pair.get(1));
-    passwords.filter(|password| is_no_word(password)).map(|word| Secret::new(*word)).collect()
+    passwords.map(|password| password.trim_matches('"')).filter(|password| is_no_word(password)).map(Secret::new).collect()
 }

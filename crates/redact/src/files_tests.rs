@@ -77,3 +77,23 @@ fn secret_is_found_in_the_form_of_its_file() {
     assert_eq!(shown(".kube/config", kube), kube.replace("eyJ0123456789.abc=", "[secret]"));
     assert_eq!((shown("x.docker/config.json", docker), shown("config", kube)), (docker.to_owned(), kube.to_owned()));
 }
+
+#[test]
+fn file_under_a_kept_or_longer_name_is_known() {
+    for name in
+        [".env~", "config/production.env.bak", ".env.local.old", ".envrc", ".envrc.local", "serviceAccountKey.json", ".dockerconfigjson"]
+    {
+        assert_eq!(shown(name, "A_KEY=tok_0123456789"), "A_KEY=[secret]", "{name}");
+    }
+    assert_eq!(shown("service-account.json", "{\"token\":\"tok_0123456789\"}"), "{\"token\":\"[secret]\"}");
+    assert_eq!(shown(".vault-token", "hvs.CAESIJ0123456789abcdef\n"), "[secret]\n");
+    assert_eq!(shown(".htpasswd", "me:$apr1$abc$q1w2e3r4\nyou:{SHA}q1w2e3r4=\n"), "me:[secret]\nyou:[secret]\n");
+    assert_eq!(shown(".netrc", "machine x login me password \"hunter22\""), "machine x login me password \"[secret]\"");
+    assert_eq!(
+        shown("credentials.csv", "User,Access key ID,Secret access key\nuser1234,AKIA0123456789ABCDEF,wJalr/K7MDENG\n"),
+        "User,Access key ID,Secret access key\nuser1234,[secret],[secret]\n"
+    );
+    for name in [".env.example~", ".envrc.sample", "service_account.rs", "notes~"] {
+        assert_eq!(shown(name, "A_KEY=tok_0123456789"), "A_KEY=tok_0123456789", "{name}");
+    }
+}
