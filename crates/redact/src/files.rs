@@ -4,20 +4,15 @@
 //! addresses and words stay readable: a model that helps with a `.env` has to see what is not secret in it, and who could make a word
 //! secret by writing it into such a file would take it out of everything that is said.
 
+use std::collections::HashSet;
+
 use krabba_types::Secret;
 
-/// A shorter value is no secret whose name does not say so.
-const LONG_ENOUGH: usize = 20;
-/// A shorter value is no secret at all.
-const SHORTEST: usize = 8;
-/// A shorter value without a digit is a word, or a few.
-const NO_WORD: usize = 16;
+use crate::assignments::assignments;
+use crate::values::{LONG_ENOUGH, Name, is_mixed, is_no_word, is_secret};
 
 /// The most secrets that one file holds; what has more is made for something else.
 const MOST: usize = 100;
-
-/// Words in the names of values that are secret.
-const TELLING: [&str; 9] = ["key", "token", "secret", "password", "passwd", "passphrase", "credential", "auth", "pwd"];
 
 /// Names of files that hold assignments, beside `.env` and its like.
 const NAMES: [&str; 10] = [
@@ -104,64 +99,19 @@ pub fn secrets_in(path: &str, content: &str) -> Vec<Secret> {
             content.lines().filter_map(|line| line.rsplit(':').next()).filter(|word| is_no_word(word)).map(Secret::new).collect()
         }
         Some(Kind::Table) => table(content),
-        Some(Kind::Assignments) => assignments(content),
+        Some(Kind::Assignments) => {
+            let mut found = assignments(content);
+            // A key in text form may be a value, with its line ends written out.
+            if content.contains("-----BEGIN ") {
+                found.extend(key_lines(&content.replace("\\n", "\n")));
+            }
+            found
+        }
     };
+    let mut seen = HashSet::new();
+    found.retain(|secret| seen.insert(secret.clone()));
     found.truncate(MOST);
     found
-}
-
-/// `NAME=value`, `name: value`, `"name": "value"`, passwords in addresses, and keys in text form.
-fn assignments(content: &str) -> Vec<Secret> {
-    let mut found = Vec::new();
-    // JSON may stand in one line.
-    for line in content.replace("{\"", "{\n\"").replace(",\"", ",\n\"").lines() {
-        let line = line.trim().trim_end_matches(',');
-        if line.starts_with('#') {
-            continue;
-        }
-        if let Some((_, rest)) = line.split_once("://") {
-            let password =
-                rest.split(['/', ' ']).next().and_then(|authority| authority.rsplit_once('@')).and_then(|(user, _)| user.split_once(':'));
-            found.extend(password.filter(|(_, password)| is_no_word(password)).map(|(_, password)| Secret::new(password)));
-            continue;
-        }
-        // A value may have either sign in it, a name neither blanks nor quotes.
-        let assigned = line.split_once('=').filter(|(name, _)| !name.trim_start_matches("export ").trim().contains([' ', '"', '\'']));
-        let Some((name, value)) = assigned.or_else(|| line.split_once(':')) else { continue };
-        let value = value.split(" #").next().unwrap_or_default().trim();
-        let value = if value.starts_with('"') { value.trim_end_matches(['}', ']']) } else { value };
-        let value = value.trim_matches(['"', '\'']);
-        if is_secret(&name.to_lowercase(), value) {
-            found.push(Secret::new(value));
-        }
-    }
-    // A key in text form may be a value, with its line ends written out.
-    if content.contains("-----BEGIN ") {
-        found.extend(key_lines(&content.replace("\\n", "\n")));
-    }
-    found
-}
-
-fn is_secret(name: &str, value: &str) -> bool {
-    if value.contains(char::is_whitespace) || value.starts_with(['$', '<', '/', '.']) {
-        return false;
-    }
-    let telling = TELLING.iter().any(|word| name.contains(word));
-    (telling && is_no_word(value)) || (is_mixed(value) && !value.contains(['/', '.', ',']))
-}
-
-/// Whether nobody writes it who does not mean the secret: letters with digits among them, or many of more than one kind.
-fn is_no_word(value: &str) -> bool {
-    let has = |kind: fn(char) -> bool| value.chars().any(kind);
-    let kinds = [has(|c| c.is_ascii_lowercase()), has(|c| c.is_ascii_uppercase()), has(|c| !c.is_ascii_alphanumeric())];
-    let many = value.len() >= NO_WORD && kinds.into_iter().filter(|kind| *kind).count() > 1 && !value.contains(['/', '.', ',']);
-    value.len() >= SHORTEST && has(|c| c.is_ascii_alphabetic()) && (has(|c| c.is_ascii_digit()) || many)
-}
-
-fn is_mixed(value: &str) -> bool {
-    let digits = value.chars().any(|character| character.is_ascii_digit());
-    let letters = value.chars().any(|character| character.is_ascii_alphabetic());
-    value.len() >= LONG_ENOUGH && digits && letters
 }
 
 /// The lines of private keys in text form; one line alone already gives a part of it away. What stands in no frame is a key if it is
@@ -187,8 +137,8 @@ fn table(content: &str) -> Vec<Secret> {
     let fields = |line: &str| line.split(',').map(|field| field.trim().trim_matches('"').to_owned()).collect::<Vec<_>>();
     let mut lines = content.lines().map(fields);
     let names = lines.next().unwrap_or_default();
-    let named = lines
-        .flat_map(|values| names.iter().zip(values).filter(|(name, value)| is_secret(&name.to_lowercase(), value)).collect::<Vec<_>>());
+    let named =
+        lines.flat_map(|values| names.iter().zip(values).filter(|(name, value)| is_secret(Name::of(name), value)).collect::<Vec<_>>());
     named.map(|(_, value)| Secret::new(value)).collect()
 }
 

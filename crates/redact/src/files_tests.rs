@@ -97,3 +97,79 @@ fn file_under_a_kept_or_longer_name_is_known() {
         assert_eq!(shown(name, "A_KEY=tok_0123456789"), "A_KEY=tok_0123456789", "{name}");
     }
 }
+
+#[test]
+fn comment_and_kind_of_sign_do_not_hide_a_key_from_the_reader() {
+    for (line, secret) in [
+        ("API_KEY=tok_0123456789abcdef # from https://dash.example", "tok_0123456789abcdef"),
+        ("API_KEY='tok_012345 #6789' # mine", "tok_012345 #6789"),
+        ("SMTP_PASS=Tr0ub4dor99", "Tr0ub4dor99"),
+        ("smtpPass: Tr0ub4dor99", "Tr0ub4dor99"),
+        ("DB_PW=Tr0ub4dor98", "Tr0ub4dor98"),
+        ("export GH_TOKEN=$abc0123456789", "$abc0123456789"),
+        ("HASH_KEY=$2y$10$abcdefghijk", "$2y$10$abcdefghijk"),
+        ("SIGN_SECRET=/9j4AAQSkZJRgABAQ==", "/9j4AAQSkZJRgABAQ=="),
+        ("SIGN_SECRET=/9j4AAQ/kZJRgABAQ==", "/9j4AAQ/kZJRgABAQ=="),
+        ("SIGN_SECRET=//9j4AAQkZJRgABAQ==", "//9j4AAQkZJRgABAQ=="),
+        ("a-secret: 'it''s 4 tok_012345'", "it''s 4 tok_012345"),
+        ("SIGN_SECRET=.x9j4aaq7", ".x9j4aaq7"),
+        ("SIGN_SECRET=<x9j4aaq7", "<x9j4aaq7"),
+        ("ADMIN_PASSWORD=\"correct horse battery 9x\"", "correct horse battery 9x"),
+    ] {
+        assert_eq!(shown(".env", line), line.replace(secret, "[secret]"), "{line}");
+    }
+}
+
+#[test]
+fn what_a_telling_name_only_points_at_is_no_secret() {
+    for line in [
+        "A_KEY=${DB_PASSWORD_1}",
+        "A_KEY=$DB_PASSWORD_1",
+        "A_KEY=\"$(cat /run/secrets/db1)\"",
+        "A_KEY=$HOME/.keys/number1",
+        "A_KEY=/run/secrets/key1",
+        "A_KEY=./certs/Key1.pem",
+        "A_KEY=<your-key-no-1>",
+        "AUTH_URL=https://auth2.example/v1",
+        "auth-url: https://auth2.example/v1",
+        "URL=postgres://u:${DB_PASSWORD_1}@h/db",
+        "A_KEY=\"please read the file to the end\"",
+        "A_KEY=\"step 1 of all that is to be done\"",
+        "A_KEY=\"key in 2\"",
+        "A_KEY=of no 2 and number1",
+        "COMPASS=north123",
+    ] {
+        assert_eq!(shown(".env", line), line);
+    }
+}
+
+#[test]
+fn password_in_an_address_is_found_with_a_slash_and_a_token_without_a_user() {
+    for (line, secret) in [
+        ("DATABASE_URL=postgres://u:pa/ss9word1@h/db", "pa/ss9word1"),
+        ("SENTRY_DSN=https://a1b2c3d4e5f60718293a@o1.ingest.example/5", "a1b2c3d4e5f60718293a"),
+        ("https://ghp_0123456789abcdefghij0123@github.com", "ghp_0123456789abcdefghij0123"),
+        ("https://ghp_0123456789abcdefghij0123:x-oauth-basic@github.com", "ghp_0123456789abcdefghij0123"),
+        ("https://me:pa=ss9word1@github.com", "pa=ss9word1"),
+        ("FROM=https://a.example,https://u:passw0rd1@h", "passw0rd1"),
+    ] {
+        assert_eq!(shown(".git-credentials", line), line.replace(secret, "[secret]"), "{line}");
+    }
+    for line in ["ORIGIN=ssh://deployer1@h/x", "ORIGIN=http://h:8080/package1@v2", "ORIGIN=https://h/package1/of/someone/else@v2"] {
+        assert_eq!(shown(".env", line), line);
+    }
+}
+
+#[test]
+fn json_is_read_whatever_its_layout() {
+    let json = "{\"type\": \"x\", \"token\": \"jsontok12345678\", \"n\": {\"password\": \"j50n pw, \\\"1234567\", \"id\": \"number-7\"}}";
+    let clean = json.replace("jsontok12345678", "[secret]").replace("j50n pw, \\\"1234567", "[secret]");
+    assert_eq!(shown("secrets.json", json), clean);
+    assert_eq!(shown("secrets.json", &json.replace("}}", "}} // mine")), shown("secrets.json", json) + " // mine");
+    let under = "{\"passwords\": {\"db\": [\"hunter22\", \"word\"], \"port\": 54321234}}";
+    assert_eq!(shown("secrets.json", under), under.replace("hunter22", "[secret]"));
+    assert_eq!(
+        shown(".env", &format!("ALL={json}")),
+        format!("ALL={json}").replace("jsontok12345678", "[secret]").replace("j50n pw, \\\"1234567", "[secret]")
+    );
+}

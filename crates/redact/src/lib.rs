@@ -14,12 +14,14 @@
 //! them, `.env` and its like ([`secrets_in`], [`Redactor::learn`]). Anybody may have written such a file: no word becomes a secret by it,
 //! and no number of them makes the search slow.
 
+mod assignments;
 mod dresses;
 mod files;
 mod finder;
 mod redactor;
 mod shapes;
 mod squeeze;
+mod values;
 mod veil;
 
 #[cfg(test)]
