@@ -119,14 +119,26 @@ pub fn secrets_in(path: &str, content: &str) -> Vec<Secret> {
 fn key_lines(content: &str) -> Vec<Secret> {
     let framed = content.contains("-----BEGIN ");
     let mut private = !framed;
+    let mut before = "";
     let mut found = Vec::new();
     for line in content.lines().map(str::trim) {
         if let Some((_, name)) = line.split_once("-----BEGIN ") {
             private = name.contains("PRIVATE KEY");
         } else if line.starts_with("-----") {
             private = false;
-        } else if private && line.len() >= LONG_ENOUGH && !line.contains(char::is_whitespace) && (framed || is_mixed(line)) {
+            before = "";
+        } else if !private || line.contains(char::is_whitespace) {
+            before = "";
+        } else if line.len() >= LONG_ENOUGH {
+            if framed || is_mixed(line) {
+                found.push(Secret::new(line));
+                before = line;
+            }
+        } else if framed && is_no_word(line) {
             found.push(Secret::new(line));
+        } else if framed && !before.is_empty() && !line.is_empty() {
+            // The short end of a key may be a word: it counts only behind the line before it.
+            found.push(Secret::new(format!("{before}{line}")));
         }
     }
     found

@@ -173,3 +173,22 @@ fn json_is_read_whatever_its_layout() {
         format!("ALL={json}").replace("jsontok12345678", "[secret]").replace("j50n pw, \\\"1234567", "[secret]")
     );
 }
+
+#[test]
+fn short_end_of_a_private_key_is_not_read_out_and_makes_no_word_secret() {
+    let key = |end: &str| {
+        format!("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUA\n{end}\n-----END OPENSSH PRIVATE KEY-----\n")
+    };
+    assert_eq!(
+        shown("id_ed25519", &key("QyNTUxOQ1w")),
+        "-----BEGIN OPENSSH PRIVATE KEY-----\n[secret]\n[secret]\n-----END OPENSSH PRIVATE KEY-----\n"
+    );
+    for end in ["workspace", "QyNTUxOQ", "AbCdEf==", "20240517", "A1=="] {
+        let redactor = Redactor::new();
+        redactor.learn(&secrets_in("id_ed25519", &key(end)));
+        assert_eq!(redactor.hide(&key(end)), "-----BEGIN OPENSSH PRIVATE KEY-----\n[secret]\n-----END OPENSSH PRIVATE KEY-----\n");
+        assert_eq!(redactor.hide(end), end);
+    }
+    let only_words = "-----BEGIN PRIVATE KEY-----\nworkspace\nfunction\n-----END PRIVATE KEY-----\n";
+    assert_eq!(shown("server.pem", only_words), only_words);
+}
