@@ -400,7 +400,8 @@ impl Answer {
         let size = part.arguments.len().saturating_add(part.name.as_ref().map_or(0, String::len));
         let last = self.weigh(size).or_else(|| self.circles(&part.arguments));
         out.push_back(ModelEvent::ToolCallPart(part));
-        last
+        let endless = usize::try_from(self.seen.calls_begun).is_ok_and(|calls| calls > MAX_WRITTEN_CALLS);
+        last.or_else(|| endless.then(|| self.fail(FaultKind::Looping, message::looping(&self.site))))
     }
 
     fn circles(&mut self, piece: &str) -> Option<ModelEvent> {

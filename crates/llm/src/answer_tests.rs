@@ -315,6 +315,10 @@ fn calls_in_the_text_do_not_fill_the_memory() {
     let different = |count: usize| with_tool((0..count).map(|n| written(&format!("{{\"n\": {n}}}"))).chain([Finish(Stop)]).collect()).1;
     assert_eq!(different(MAX_WRITTEN_CALLS), "done ToolCalls");
     assert_eq!(different(MAX_WRITTEN_CALLS + 1), "looping FirstToken");
+    let natively = |count: u32| {
+        (0..count).map(|index| WireEvent::ToolCallPart(ToolCallPart { index, name: None, arguments: format!("{{\"n\": {index}}}") }))
+    };
+    assert_eq!(ending(natively(1_025).collect()), "looping Streaming");
 }
 
 #[test]

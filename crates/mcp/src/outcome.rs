@@ -59,14 +59,15 @@ pub(crate) fn of(result: CallToolResult, server: &str, budget: usize) -> Outcome
 
 /// A failure. What the server said is shown to the person, and told to the model where it refused the call.
 pub(crate) fn failed(error: &McpError, server: &str) -> Outcome {
-    let outcome = Outcome::failed(error.to_string());
+    // That it went wrong, and how, is the server's to decide.
+    let outcome = Outcome { label: label(server), ..Outcome::failed(error.to_string()) };
     let said = error.said().trim();
     if said.is_empty() {
         return outcome;
     }
     let outcome = outcome.showing(format!("{error}\n{said}"));
     if let McpError::Refused { .. } = error {
-        return Outcome { text: format!("{error}: {}", cut(said, SAID)), label: label(server), ..outcome };
+        return Outcome { text: format!("{error}: {}", cut(said, SAID)), ..outcome };
     }
     outcome
 }

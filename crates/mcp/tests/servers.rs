@@ -235,7 +235,7 @@ async fn tool_that_changed_is_not_offered_until_the_owner_says_yes() {
     assert_eq!(opened.names(), ["puppet__count", "puppet__echo"]);
     let refused = opened.call("puppet__echo", json!({})).await;
     assert!(refused.is_error && refused.text.contains("not the one that the owner approved"), "{refused:?}");
-    assert_eq!(refused.label, Label::Minted);
+    assert_eq!(refused.label, Label::untrusted("MCP server puppet"));
     assert_eq!(opened.names(), ["puppet__count"]);
     let news: Vec<(String, Standing)> = opened.servers.news().unwrap().into_iter().map(|pin| (pin.tool, pin.standing)).collect();
     assert_eq!(news, [("echo".to_owned(), Standing::Changed), ("look".to_owned(), Standing::New)]);
