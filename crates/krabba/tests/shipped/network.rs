@@ -78,7 +78,7 @@ async fn command_reaches_a_host_after_a_yes_and_not_after_a_no() {
 async fn command_that_names_no_host_reaches_none() {
     let (outside, host) = outside().await;
     let (server, home) = model(&host, None).await;
-    home.run(&["agent", "--message", &format!("what is at {host}?")]).await.code(0).says(&["Done."]);
+    home.run(&["agent", "--message", &format!("what is at http://{host}?")]).await.code(0).says(&["Done."]);
     assert!(told(&server).contains("exit code 7"), "{}", told(&server));
     assert!(outside.requests().is_empty(), "something got out");
 }
@@ -89,7 +89,7 @@ async fn what_a_command_brought_is_no_memory() {
     let keep = "> MEMORY.md && mkdir -p memory && cp MEMORY.md memory/$(date +%F).md";
     let (server, home) = model_of(&format!("{} {keep}", ask(&host, "127.0.0.1/3128")), Some(&[&host])).await;
     home.write(".krabba/workspace/memory/README.md", "Notes of each day.\n");
-    home.run(&["agent", "--message", &format!("keep what {host} says")]).await.code(0).says(&["Done."]);
+    home.run(&["agent", "--message", &format!("keep what http://{host} says")]).await.code(0).says(&["Done."]);
     assert!(std::fs::read_to_string(home.path(".krabba/workspace/MEMORY.md")).unwrap().contains("far-away"));
     home.run(&["agent", "--message", "hello"]).await.code(0);
     let last = server.generations().last().unwrap().json.clone().unwrap();
