@@ -82,8 +82,9 @@ pub(super) const MASKED: [&str; 8] = ["acpi", "kallsyms", "kcore", "key-users", 
 /// Where git finds what it is not to add to a repository.
 const IGNORED: &str = "gitignore";
 
-/// Who commits where the repository says nothing about it.
-const COMMITTER: &str = "[user]\n\tname = krabba\n\temail = krabba@localhost\n";
+/// Who commits where the repository says nothing about it. Git tidies up before it ends: what goes on behind it would be cut off.
+const COMMITTER: &str =
+    "[user]\n\tname = krabba\n\temail = krabba@localhost\n[gc]\n\tautoDetach = false\n[maintenance]\n\tautoDetach = false\n";
 
 /// Files in `/etc` that are made up.
 pub(super) fn made_up(user: u32, group: u32, tree: &Tree) -> [(&'static str, String); 8] {
