@@ -68,6 +68,10 @@ pub fn defang(text: &str, known: impl Fn(&str) -> bool) -> String {
         let whole: String = characters.iter().skip(index).take(end - index).collect();
         // What closes a sentence, a code span or bold text belongs to no link.
         let link = whole.trim_end_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '/' | '=' | '-' | '_' | '#' | '%' | '&'));
+        // "2.https://": a scheme is letters, and what stands before them is text.
+        let text = link.find("://").and_then(|end| link.get(..end)?.char_indices().rfind(|(_, c)| !c.is_ascii_alphabetic()));
+        let (before, link) = link.split_at(text.map_or(0, |(at, last)| at + last.len_utf8()));
+        told.push_str(before);
         let lower = link.to_ascii_lowercase();
         let followed = link.contains("://") || SCHEMES.iter().any(|scheme| lower.starts_with(scheme));
         if followed && !known(link) {
@@ -75,7 +79,7 @@ pub fn defang(text: &str, known: impl Fn(&str) -> bool) -> String {
         } else {
             told.push_str(link)
         }
-        told.push_str(whole.get(link.len()..).unwrap_or_default());
+        told.push_str(whole.get(before.len() + link.len()..).unwrap_or_default());
         index = end;
     }
     told
