@@ -142,11 +142,19 @@ impl TurnTask {
             shared.hands.scan().await;
             tool.plan(Call { session: &session, arguments: &arguments }).await
         };
+        let deadline = self.deadline;
+        let planned = async {
+            tokio::select! {
+                planned = planned => Some(planned),
+                () = deadline.over() => None,
+            }
+        };
         let planned = self.meanwhile(keeper, planned).await;
         let action = match planned {
             None => return Ok(Done::stopped()),
-            Some(Err(Refusal { why, label })) => return Ok(self.told(&name, &name, Done { label, ..Done::refused(why) })),
-            Some(Ok(action)) => action,
+            Some(None) => return Ok(self.told(&name, &name, Done::refused(format!("not done: {}", deadline.words())))),
+            Some(Some(Err(Refusal { why, label }))) => return Ok(self.told(&name, &name, Done { label, ..Done::refused(why) })),
+            Some(Some(Ok(action))) => action,
         };
         let what = action.title();
         let own = scene(&self.shared.settings.id, &session, &self.turn, history, route, &self.input.label);

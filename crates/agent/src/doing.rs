@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::acting::Done;
+use crate::acting::{Done, halted_words};
 use crate::helping::{Behalf, Helping, Spent};
 use crate::history::History;
 use crate::looking::Looking;
@@ -79,8 +79,11 @@ impl TurnTask {
         };
         let spent = std::mem::take(&mut *spent.lock().unwrap_or_else(PoisonError::into_inner));
         let Brought { text, is_error, label, structured, images, shown, gist, stops } = brought;
-        if let Some(rule) = stops.as_ref().or(spent.halted.as_ref()) {
+        if let Some(rule) = &stops {
             halts = Some(self.halt(rule).await?);
+        } else if let Some(rule) = &spent.halted {
+            // The sub-agent has written it down here too.
+            halts = Some(Outcome::Broken(halted_words(rule)));
         }
         let server = asked.as_ref().map(|(server, _)| server.clone());
         let maker = Some(Maker { tool: tool.spec().name.clone(), server });

@@ -96,7 +96,7 @@ pub struct ResultRecord {
     /// What the server gave as data, for the monitor alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub structured: Option<Structured>,
-    /// Whose tool it was, where that is not what the model called.
+    /// Whose tool it was, whichever way the model called it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maker: Option<Maker>,
 }

@@ -546,7 +546,8 @@ async fn link_that_nobody_wrote_is_told_in_a_way_that_nothing_follows() {
         let answer = format!("{{text: 'See {link} now'}}");
         let echo = format!("{{tool_call: {{name: 'run', arguments: {{command: 'echo {link}'}}}}}}");
         let server = crate::server(&rules(&[PAGE, &echo, &answer])).await;
-        let (agent, _) = acting_agent(tempfile::tempdir().unwrap().path(), &server, |_| {});
+        let state = tempfile::tempdir().unwrap();
+        let (agent, _) = acting_agent(state.path(), &server, |_| {});
         let events = listen(agent.new_session().turn(say("read the page beside https://docs.example/"))).await;
         assert_ne!(end(&events).text, format!("See {link} now"));
     }

@@ -191,10 +191,12 @@ async fn call_that_cannot_be_read_is_forgiven_after_one_that_could() {
     let events = listen(agent.new_session().turn(say("go"))).await;
     assert_eq!((end(&events).text.as_str(), journal.lock().unwrap().len()), ("Both.", 2));
     let server = playing(&[broken, broken, "{text: 'In words, then.'}"]).await;
-    let (agent, _) = acting_agent(tempfile::tempdir().unwrap().path(), &server, |_| {});
+    let state = tempfile::tempdir().unwrap();
+    let (agent, _) = acting_agent(state.path(), &server, |_| {});
     assert_eq!(end(&listen(agent.new_session().turn(say("go"))).await).text, "In words, then.");
     let server = playing(&[broken]).await;
-    let (agent, _) = acting_agent(tempfile::tempdir().unwrap().path(), &server, |_| {});
+    let state = tempfile::tempdir().unwrap();
+    let (agent, _) = acting_agent(state.path(), &server, |_| {});
     assert_eq!(fault(&listen(agent.new_session().turn(say("go"))).await).kind, FaultKind::Malformed);
     assert_eq!(server.generations().len(), 3);
 }

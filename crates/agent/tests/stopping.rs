@@ -140,6 +140,20 @@ async fn tool_that_is_stuck_holds_up_nobody() {
 }
 
 #[tokio::test]
+async fn plan_that_is_stuck_ends_with_the_time_of_the_turn() {
+    let call = "{when: {request: 1}, steps: [{tool_call: {name: 'stuck', arguments: {}}}, 'end']}";
+    let server = server(&format!("rules: [{call}, {{steps: [{{text: 'Without it.'}}, 'end']}}]")).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, _) = acting_agent(state.path(), &server, |hands| {
+        Stuck::in_hands(hands, Stage::Planning);
+        hands.limits.seconds = Some(1);
+    });
+    let events = tokio::time::timeout(PATIENCE, listen(agent.new_session().turn(say("go")))).await.unwrap();
+    assert_eq!(end(&events).text, "Without it.");
+    assert!(messages(&server, 1).last().unwrap().1.contains("not done: 1 s are over"), "{:?}", messages(&server, 1));
+}
+
+#[tokio::test]
 async fn wait_for_a_slot_of_the_box_is_stopped_unsent() {
     let server = server("rules: [{when: {contains: 'one'}, steps: ['gate', {text: 'ok'}, 'end']}, {steps: [{text: 'Yes.'}, 'end']}]").await;
     let state = tempfile::tempdir().unwrap();
