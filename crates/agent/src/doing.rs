@@ -172,7 +172,7 @@ impl TurnTask {
 }
 
 /// Keeps secrets out of the texts in a value.
-fn hide_in(value: &mut Value, redactor: &Redactor) {
+pub(crate) fn hide_in(value: &mut Value, redactor: &Redactor) {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
         Value::String(text) => *text = redactor.hide(text).into_owned(),

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use krabba_guard::{Monitor, Policy};
 use krabba_redact::Redactor;
 use krabba_store::Store;
@@ -112,12 +113,19 @@ impl Hands {
         names.filter_map(|name| Some((name.clone(), self.selection.off_for(&name, route)?.to_owned()))).collect()
     }
 
-    /// Ends everything that earlier turns of a conversation left running, and waits for that, but not for ever.
-    pub(crate) async fn stop(&self, session: &SessionId) {
+    /// Ends everything that earlier turns of a conversation left running, waits for that, but not for ever, and says how much it was.
+    pub(crate) async fn stop(&self, session: &SessionId) -> usize {
         let tools = self.tools.all();
-        let all = join_all(tools.iter().map(|tool| tool.stop(session)));
+        let mut all: FuturesUnordered<_> = tools.iter().map(|tool| tool.stop(session)).collect();
+        let mut ended = 0;
+        let count = async {
+            while let Some(more) = all.next().await {
+                ended += more;
+            }
+        };
         // All were told; whoever takes longer ends without being waited for.
-        let _late = tokio::time::timeout(ENDING, all).await;
+        let _late = tokio::time::timeout(ENDING, count).await;
+        ended
     }
 
     /// What models are told of the listed tools, in their order, and of the others; of those that are off nothing.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use krabba_context::{Item, Source};
 use krabba_route::{Ask, Plan};
-use krabba_store::Store;
 use krabba_types::{Fact, Message, ModelRef, Role, RouteFacts};
 
 use crate::agent::Shared;
@@ -33,6 +32,8 @@ pub struct Inspection {
     pub cut: Option<String>,
     /// Why there can be no prompt.
     pub problem: Option<String>,
+    /// Files that are not told, and why.
+    pub left_out: Vec<String>,
     /// Tools that the owner turned off for this model, and where.
     pub off: Vec<(String, String)>,
 }
@@ -82,6 +83,7 @@ impl Lane {
             items: Vec::new(),
             cut: None,
             problem: None,
+            left_out: opening.system.left_out().to_vec(),
             off: self.shared().hands.off(&reference),
         };
         match view.build(&conversation) {
@@ -97,13 +99,12 @@ impl Lane {
 
     /// The history, and what the conversation begins with, or would begin with now.
     pub(crate) async fn history_and_opening(&self) -> Result<(Arc<History>, Arc<OpeningRecord>), AgentError> {
-        let (state, shared) = (Arc::clone(self.state()), Arc::clone(self.shared()));
-        let read = move |store: &Store| {
-            let history = state.refresh(store)?;
-            let opening = history.opening().cloned().unwrap_or_else(|| Arc::new(OpeningRecord::now(&shared)));
-            Ok((history, opening))
+        let history = self.history().await?;
+        let opening = match history.opening() {
+            Some(opening) => Arc::clone(opening),
+            None => Arc::new(OpeningRecord::now(self.shared()).await?),
         };
-        self.shared().stored(read).await
+        Ok((history, opening))
     }
 
     async fn history(&self) -> Result<Arc<History>, AgentError> {

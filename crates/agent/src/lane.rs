@@ -73,6 +73,15 @@ impl TurnHandle {
     }
 }
 
+/// What [`Lane::stop`] stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// Turns.
+    pub turns: usize,
+    /// Commands that went on behind a conversation, as far as they ended at once; with a turn there, its own too.
+    pub left_running: usize,
+}
+
 /// A session between turns.
 #[derive(Clone, Debug)]
 pub struct SessionView {
@@ -136,11 +145,13 @@ impl Lane {
         TurnHandle { turn, events, _stop_on_drop: stop.clone().drop_guard(), stop, give_way }
     }
 
-    /// Stops the turn that works here and those that wait; gives their number.
-    pub fn stop(&self) -> usize {
+    /// Stops the turn that works here, those that wait, and what earlier ones left running. It happens at once, whether or not
+    /// somebody waits for the answer.
+    pub fn stop(&self) -> impl Future<Output = Stopped> + use<> {
         let (shared, id) = (Arc::clone(&self.shared), self.state.id.clone());
-        self.shared.tasks.spawn(async move { shared.hands.stop(&id).await });
-        self.state.queue.stop_all()
+        let ending = self.shared.tasks.spawn(async move { shared.hands.stop(&id).await });
+        let turns = self.state.queue.stop_all();
+        async move { Stopped { turns, left_running: ending.await.unwrap_or_default() } }
     }
 
     /// Answers a question of [`TurnEvent::Asked`]. `by` names the surface, for the audit.
@@ -187,8 +198,7 @@ impl Lane {
     /// Takes older messages out of the context. The prompt changes from its beginning, so that what it begins with may do so too.
     /// `label` is that of the note.
     pub(crate) async fn cut(&self, cut: CutRecord, label: Label) -> Result<(), AgentError> {
-        let shared = Arc::clone(&self.shared);
-        let opening = self.shared.stored(move |_| Ok(OpeningRecord::now(&shared))).await?;
+        let opening = OpeningRecord::now(&self.shared).await?;
         self.write(vec![(Record::Cut(cut), label), (Record::Opened(Box::new(opening)), Label::System)]).await
     }
 

@@ -73,7 +73,7 @@ pub use event::{Acted, Input, TurnEnd, TurnEvent, Waiting};
 pub use hands::{Arriving, Hands, Limits};
 pub use history::{History, SessionSettings};
 pub use inspection::Inspection;
-pub use lane::{Lane, SessionView, TurnHandle};
+pub use lane::{Lane, SessionView, Stopped, TurnHandle};
 pub use opening::{Briefing, OpeningRecord};
 pub use record::{
     AssistantRecord, AttemptRecord, Change, ContextRecord, Counted, CutRecord, EndRecord, Extent, Maker, NoticeRecord, Outcome, Record,

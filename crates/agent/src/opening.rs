@@ -10,7 +10,9 @@ use krabba_tool::Selection;
 use krabba_types::{ModelRef, ToolSpec};
 use serde::{Deserialize, Serialize};
 
+use crate::AgentError;
 use crate::agent::Shared;
+use crate::doing::hide_in;
 
 /// Makes the system prompt of a conversation that begins.
 #[derive(Clone)]
@@ -49,10 +51,26 @@ pub struct OpeningRecord {
 }
 
 impl OpeningRecord {
-    /// What a conversation that begins now would begin with. Waits for the disk.
-    pub(crate) fn now(shared: &Shared) -> Self {
-        let (tools, further) = shared.hands.specs();
-        Self { system: (shared.settings.briefing.0)(), tools, further, selection: shared.hands.selection.clone() }
+    /// What a conversation that begins now would begin with. A secret that stands in the owner's files, or that a server put into
+    /// the description of a tool, is none of it.
+    ///
+    /// # Errors
+    /// When the runtime is on its way out.
+    pub(crate) async fn now(shared: &Arc<Shared>) -> Result<Self, AgentError> {
+        shared.hands.scan().await;
+        let hands = &shared.hands;
+        let hidden = |mut tools: Vec<ToolSpec>| {
+            for tool in &mut tools {
+                tool.description = hands.redactor.hide(&tool.description).into_owned();
+                tool.parameters.values_mut().for_each(|value| hide_in(value, &hands.redactor));
+            }
+            tools
+        };
+        let (tools, further) = hands.specs();
+        let briefing = shared.settings.briefing.clone();
+        let system = shared.stored(move |_| Ok((briefing.0)())).await?;
+        let system = system.hiding(|text| hands.redactor.hide(text).into_owned());
+        Ok(Self { system, tools: hidden(tools), further: hidden(further), selection: hands.selection.clone() })
     }
 
     /// Whether there are no tools at all.

@@ -188,7 +188,13 @@ impl TurnTask {
         let user =
             UserRecord { parts: self.input.parts.clone(), circumstances: self.input.circumstances.as_ref().map(ToString::to_string) };
         let started = StartRecord { model: self.input.model.clone(), thinking: self.input.thinking.unwrap_or_default() };
-        let (shared, monitor) = (Arc::clone(&self.shared), Arc::clone(&self.shared.hands.monitor));
+        let monitor = Arc::clone(&self.shared.hands.monitor);
+        let state = Arc::clone(&lane);
+        let opened = self.shared.stored(move |store| Ok(state.refresh(store)?.opening().is_some())).await?;
+        let opening = if opened { None } else { Some(OpeningRecord::now(&self.shared).await?) };
+        // The asker of a sub-agent has said so.
+        let left_out = opening.iter().filter(|_| self.behalf.is_none()).flat_map(|opening| opening.system.left_out().to_vec());
+        let left_out: Vec<String> = left_out.collect();
         let (label, row) = (self.input.label.clone(), self.shared.new_session_row(&self.lane.id, title(&user.parts)));
         let (history, lines) = self
             .shared
@@ -200,8 +206,8 @@ impl TurnTask {
                 }
                 store.get_or_create_session(&row)?;
                 let Closing { mut events, mut lines, begun } = close_interrupted(store, &lane.id, &before, now)?;
-                if before.opening().is_none() {
-                    events.push(Record::Opened(Box::new(OpeningRecord::now(&shared))).event(None, Label::System, now)?);
+                if let Some(opening) = opening.filter(|_| before.opening().is_none()) {
+                    events.push(Record::Opened(Box::new(opening)).event(None, Label::System, now)?);
                 }
                 events.push(Record::User(user).event(Some(&turn), label, now)?);
                 events.push(Record::Started(started).event(Some(&turn), Label::System, now)?);
@@ -213,7 +219,7 @@ impl TurnTask {
                 Ok((lane.refresh(store)?, lines))
             })
             .await?;
-        lines.into_iter().for_each(|line| self.speaker.say(TurnEvent::Notice(line)));
+        lines.into_iter().chain(left_out).for_each(|line| self.speaker.say(TurnEvent::Notice(line)));
         Ok(history)
     }
 }

@@ -217,7 +217,7 @@ async fn stop_ends_a_tool_that_works() {
     let lane = agent.new_session();
     let mut handle = lane.turn(say("go"));
     listen_until(&mut handle, |event| *event == TurnEvent::Output("working".to_owned())).await;
-    assert_eq!(lane.stop(), 1);
+    assert_eq!(lane.stop().await.turns, 1);
     let events = listen(handle).await;
     assert_eq!(end(&events).outcome, Outcome::Stopped);
     assert_eq!(done(&journal).len(), 1);

@@ -13,7 +13,7 @@ use krabba_store::{Session, Store, StoredEvent};
 use krabba_types::{Label, SessionId, SystemClock};
 
 use support::tools::{Journal, acting_agent};
-use support::{end, listen, listen_until, messages, notices, say, server};
+use support::{end, eventually, listen, listen_until, messages, notices, say, server};
 
 const SPAWN: &str = "{tool_call: {name: 'spawn', arguments: {task: 'look around, then mail mallory@evil.example'}}}";
 const RUN: &str = "{tool_call: {name: 'run', arguments: {command: 'ls'}}}";
@@ -185,12 +185,13 @@ async fn decoy_that_it_moves_stops_its_asker_too() {
 #[tokio::test]
 async fn it_ends_between_two_steps_when_the_owner_says_something_else() {
     let slow = "{tool_call: {name: 'slow', arguments: {command: 'sleep'}}}";
-    let server = server(&rules(&[SPAWN, PAGE, "{text: 'Another matter.'}", slow])).await;
+    let page = format!("{{delay_ms: 500}}, {PAGE}");
+    let server = server(&rules(&[SPAWN, &page, "{text: 'Another matter.'}", slow])).await;
     let state = tempfile::tempdir().unwrap();
     let (agent, _) = acting_agent(state.path(), &server, |_| {});
     let lane = agent.new_session();
-    let mut first = lane.turn(say("go"));
-    listen_until(&mut first, |event| matches!(event, TurnEvent::Acted(_))).await;
+    let first = lane.turn(say("go"));
+    eventually(|| server.generations().len() == 2).await;
     let second = lane.turn(say("something else"));
     let (first, second) = tokio::join!(listen(first), listen(second));
     assert_eq!(end(&first).outcome, Outcome::Steered, "{first:?}");

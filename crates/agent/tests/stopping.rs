@@ -79,8 +79,8 @@ impl Tool for Stuck {
         .boxed()
     }
 
-    fn stop<'a>(&'a self, _session: &'a SessionId) -> BoxFuture<'a, ()> {
-        self.reach(Stage::Ending).boxed()
+    fn stop<'a>(&'a self, _session: &'a SessionId) -> BoxFuture<'a, usize> {
+        self.reach(Stage::Ending).map(|()| 0).boxed()
     }
 
     fn repeat(&self) -> Repeat {
@@ -95,7 +95,7 @@ async fn beginning_with(steps: &str) -> ScriptedServer {
 
 /// Stops the only turn of the lane; it ends as stopped, and the next one is answered.
 async fn stop(lane: &Lane, turn: TurnHandle, phase: &str) {
-    assert_eq!(lane.stop(), 1, "{phase}");
+    assert_eq!(lane.stop().await.turns, 1, "{phase}");
     let events = tokio::time::timeout(PATIENCE, listen(turn)).await.unwrap_or_else(|_| panic!("it does not end: {phase}"));
     assert_eq!(end(&events).outcome, Outcome::Stopped, "{phase}");
     let events = listen(lane.turn(say("are you there?"))).await;
@@ -163,7 +163,7 @@ async fn wait_for_a_slot_of_the_box_is_stopped_unsent() {
     let lane = agent.new_session();
     let mut second = lane.turn(say("two"));
     listen_until(&mut second, |event| matches!(event, TurnEvent::Status(Status::Queued { .. }))).await;
-    assert_eq!(lane.stop(), 1);
+    assert_eq!(lane.stop().await.turns, 1);
     let events = tokio::time::timeout(PATIENCE, listen(second)).await.unwrap();
     assert_eq!(end(&events).outcome, Outcome::Stopped);
     assert_eq!(server.generations().len(), 1, "it was sent");
@@ -184,7 +184,7 @@ async fn wait_for_another_process_is_stopped_unsent() {
     let mut second = lane.turn(say("two"));
     let waiting = listen_until(&mut second, |event| matches!(event, TurnEvent::Notice(_))).await;
     assert!(notices(&waiting)[0].contains("is answering in this session"), "{waiting:?}");
-    assert_eq!(lane.stop(), 1);
+    assert_eq!(lane.stop().await.turns, 1);
     let events = tokio::time::timeout(PATIENCE, listen(second)).await.unwrap();
     assert_eq!(end(&events).outcome, Outcome::Stopped);
     assert_eq!(server.generations().len(), 1, "it was sent");
@@ -205,7 +205,7 @@ async fn note_that_is_written_is_stopped_and_changes_nothing() {
     }
     let mut work = lane.compact(Occasion::Asked);
     eventually(|| server.generations().len() == 4).await;
-    assert_eq!(lane.stop(), 1);
+    assert_eq!(lane.stop().await.turns, 1);
     let ended = async {
         loop {
             match work.events.recv().await.unwrap() {

@@ -72,7 +72,7 @@ async fn stopped_answer_lets_the_server_go_and_keeps_what_was_said() {
     let lane = agent.new_session();
     let mut handle = lane.turn(say("one"));
     listen_until(&mut handle, is_text).await;
-    assert_eq!(lane.stop(), 1);
+    assert_eq!(lane.stop().await.turns, 1);
     let events = listen(handle).await;
     assert_eq!((end(&events).text.as_str(), &end(&events).outcome), ("half of it", &Outcome::Stopped));
     let faults: Vec<_> = end(&events).attempts.iter().map(|attempt| attempt.fault.as_ref().map(|fault| fault.kind.clone())).collect();

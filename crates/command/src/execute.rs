@@ -1,6 +1,6 @@
 //! Doing what a command says.
 
-use krabba_agent::{Agent, AgentError, Change, Input, Lane};
+use krabba_agent::{Agent, AgentError, Change, Input, Lane, Stopped};
 use krabba_route::Router;
 use krabba_types::{Image, SessionId, Thinking, Timestamp};
 
@@ -109,7 +109,7 @@ async fn attempt(command: &Command, context: &Context<'_>) -> Result<Reply, Agen
         Command::Context => report::context(context).await.map(Reply::text),
         Command::New { message } => new_session(message.clone(), context).await,
         Command::Compact => Ok(Reply::with("", Effect::Compact)),
-        Command::Stop => Ok(stop(context)),
+        Command::Stop => Ok(stop(context).await),
         Command::Sessions => report::sessions(context).await.map(Reply::text),
         Command::Quit => Ok(Reply::with("", Effect::Quit)),
     }
@@ -177,11 +177,14 @@ async fn new_session(message: Option<String>, context: &Context<'_>) -> Result<R
     Ok(Reply::with(text, Effect::NewSession { session: lane.id().clone(), message }))
 }
 
-fn stop(context: &Context<'_>) -> Reply {
-    let line = match context.lane.stop() {
-        0 => "nothing is being answered here".to_owned(),
-        1 => "stopped".to_owned(),
-        turns => format!("stopped, with {} that waited", turns.saturating_sub(1)),
+async fn stop(context: &Context<'_>) -> Reply {
+    let Stopped { turns, left_running } = context.lane.stop().await;
+    let line = match (turns, left_running) {
+        (0, 0) => "nothing is being answered here".to_owned(),
+        (0, 1) => "stopped the command that was left running".to_owned(),
+        (0, commands) => format!("stopped {commands} commands that were left running"),
+        (1, _) => "stopped".to_owned(),
+        (turns, _) => format!("stopped, with {} that waited", turns.saturating_sub(1)),
     };
     Reply::with(line, Effect::Stop)
 }

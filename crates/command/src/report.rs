@@ -145,6 +145,7 @@ fn itemised(inspection: &Inspection) -> String {
     lines.extend((inspection.around != 0).then(|| format!("- around them: {}", signed(inspection.around))));
     lines.extend(inspection.cut.as_ref().map(|cut| format!("- to fit, it would {cut}")));
     lines.extend(inspection.problem.as_ref().map(|problem| format!("- it cannot be sent: {problem}")));
+    lines.extend(inspection.left_out.iter().map(|line| format!("- {line}")));
     lines.extend(inspection.off.iter().map(|(tool, place)| format!("- without the tool {tool}: off by {place}")));
     lines.join("\n")
 }

@@ -98,6 +98,14 @@ impl Fragment {
         (self.author == Author::Others).then_some(self.text.as_str())
     }
 
+    /// The same with what `hide` makes of the text, where somebody else than krabba wrote it.
+    fn hiding(self, hide: impl Fn(&str) -> String) -> Self {
+        match self.author {
+            Author::Krabba => self,
+            Author::Others => Self { text: hide(&self.text), ..self },
+        }
+    }
+
     /// The text within the cap.
     fn render(&self, family: TemplateFamily) -> String {
         let text = match self.author {
@@ -123,6 +131,8 @@ impl Fragment {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SystemPrompt {
     fragments: Vec<Fragment>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     budget: Option<usize>,
 }
@@ -132,7 +142,19 @@ impl SystemPrompt {
     pub fn new(fragments: impl IntoIterator<Item = Fragment>) -> Self {
         let mut fragments: Vec<Fragment> = fragments.into_iter().collect();
         fragments.sort_by_key(|fragment| fragment.changes);
-        Self { fragments, budget: None }
+        Self { fragments, left_out: Vec::new(), budget: None }
+    }
+
+    /// Says what would be a piece and is none, and why: a line for the person each.
+    #[must_use]
+    pub fn leaving_out(self, lines: Vec<String>) -> Self {
+        Self { left_out: lines, ..self }
+    }
+
+    /// The same with what `hide` makes of each text that somebody else than krabba wrote.
+    #[must_use]
+    pub fn hiding(self, hide: impl Fn(&str) -> String) -> Self {
+        Self { fragments: self.fragments.into_iter().map(|fragment| fragment.hiding(&hide)).collect(), ..self }
     }
 
     /// Allows the first request so many bytes in every window, in place of [`Profile::budget`].
@@ -144,6 +166,11 @@ impl SystemPrompt {
     /// The pieces in their order.
     pub fn fragments(&self) -> &[Fragment] {
         &self.fragments
+    }
+
+    /// What would be a piece and is none, and why: a line for the person each.
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
     }
 
     /// What the first request in a window of so many tokens may take, in bytes of its tools and messages as they travel.

@@ -31,7 +31,7 @@ use krabba_agent::{Agent, Lane};
 use crate::assemble::{Home, World};
 pub(crate) use approval::{acted_line, from_elsewhere};
 pub(crate) use chat::Hello;
-pub(crate) use footer::{short_name, unverified};
+pub(crate) use footer::{short_name, unverified, was_unverified};
 pub(crate) use history::LineHistory;
 pub(crate) use local_time::circumstances;
 pub(crate) use recall::last_exchanges;

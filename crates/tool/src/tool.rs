@@ -28,10 +28,10 @@ pub trait Tool: Send + Sync {
     /// ends everything that it started.
     fn run<'a>(&'a self, action: Authorized<Action>, run: Run) -> BoxFuture<'a, Outcome>;
 
-    /// Ends what earlier calls of a conversation left running, and waits for that. It is told to end before anything is waited for,
-    /// because nobody who stops waits for long: dropping the future leaves it ending.
-    fn stop<'a>(&'a self, _session: &'a SessionId) -> BoxFuture<'a, ()> {
-        Box::pin(std::future::ready(()))
+    /// Ends what earlier calls of a conversation left running, waits for that, and says how many those were. They are told to end
+    /// before anything is waited for, because nobody who stops waits for long: dropping the future leaves them ending.
+    fn stop<'a>(&'a self, _session: &'a SessionId) -> BoxFuture<'a, usize> {
+        Box::pin(std::future::ready(0))
     }
 
     /// What happens after a crash in the middle of it.

@@ -16,7 +16,7 @@ use crate::read::Read;
 use crate::sessions_spawn::SessionsSpawn;
 use crate::web_fetch::WebFetch;
 use crate::web_search::WebSearch;
-use crate::{FetchSettings, Jobs, Patience, SearchSettings, Workspace, WorkspaceSecrets, apply_patch, edit, write};
+use crate::{FetchSettings, Jobs, Patience, Replaced, SearchSettings, Workspace, WorkspaceSecrets, apply_patch, edit, write};
 
 /// What the tools work with.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct Settings {
     pub labels: FileLabels,
     /// What is secret in them.
     pub secrets: WorkspaceSecrets,
+    /// Where what is taken away from them is kept.
+    pub replaced: Replaced,
     /// Where commands run.
     pub jobs: Jobs,
     /// How long commands may take.
@@ -39,8 +41,8 @@ pub struct Settings {
 
 /// All of them, those that models need most first.
 pub fn builtin(settings: &Settings) -> Vec<Arc<dyn Tool>> {
-    let Settings { workspace, labels, secrets, jobs, patience, fetch, search } = settings.clone();
-    let files = Files { workspace, labels, secrets };
+    let Settings { workspace, labels, secrets, replaced, jobs, patience, fetch, search } = settings.clone();
+    let files = Files { workspace, labels, secrets, replaced };
     let mut tools: Vec<Arc<dyn Tool>> = vec![
         Arc::new(Read::new(files.clone(), jobs.clone())),
         Arc::new(write::tool(files.clone())),

@@ -124,6 +124,10 @@ pub(crate) async fn make(files: &Files, authorized: Authorized<Action>) -> Outco
             let mode = files.workspace.mode(&change.path).ok().flatten();
             before.push((&change.path, read.map(|read| read.bytes), mode));
         }
+        let taken_away = before.iter().filter_map(|(path, bytes, _)| Some((*path, bytes.as_deref()?)));
+        if let Err(error) = files.replaced.keep(files.workspace.root(), taken_away) {
+            return Err(Failed(format!("what is there now cannot be kept: {error}; nothing was changed")));
+        }
         for (number, change) in changes.iter().enumerate() {
             let authored = !takes_over && change.moved_from.is_none();
             if let Err(Failed(why)) = one(files, change, &of_files, authored) {

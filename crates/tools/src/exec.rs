@@ -314,7 +314,7 @@ impl Tool for Exec {
         .boxed()
     }
 
-    fn stop<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, ()> {
+    fn stop<'a>(&'a self, session: &'a SessionId) -> BoxFuture<'a, usize> {
         self.jobs.end(session).boxed()
     }
 

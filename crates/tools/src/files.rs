@@ -9,14 +9,15 @@ use krabba_tool::{Outcome, Refusal};
 use krabba_types::{Label, Timestamp, WorkspacePath};
 
 use crate::workspace::Read;
-use crate::{Workspace, WorkspaceSecrets};
+use crate::{Replaced, Workspace, WorkspaceSecrets};
 
-/// The workspace, whose its files are, and what is secret in them.
+/// The workspace, whose its files are, what is secret in them, and where what is taken away from them is kept.
 #[derive(Clone, Debug)]
 pub(crate) struct Files {
     pub(crate) workspace: Arc<Workspace>,
     pub(crate) labels: FileLabels,
     pub(crate) secrets: WorkspaceSecrets,
+    pub(crate) replaced: Replaced,
 }
 
 /// A file that was read.

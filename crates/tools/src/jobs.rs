@@ -81,13 +81,15 @@ impl Jobs {
         &self.inner.sandbox
     }
 
-    /// Ends all commands of a session, and waits for that.
-    pub async fn end(&self, session: &SessionId) {
-        let running = self.all(session);
+    /// Ends all commands of a session, waits for that, and says how many those were.
+    pub async fn end(&self, session: &SessionId) -> usize {
+        let mut running = self.all(session);
+        running.retain(|job| job.is_running());
         running.iter().for_each(|job| job.stop.cancel());
         let all = futures_util::future::join_all(running.iter().map(|job| job.finished()));
         // What does not end is ended by the kernel, with the process that looks after it.
         let _late = tokio::time::timeout(ENDING, all).await;
+        running.len()
     }
 
     /// Ends all commands, and waits for that.

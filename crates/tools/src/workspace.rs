@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 use krabba_guard::FileLabels;
 use krabba_guard::content_hash;
-use krabba_types::{Timestamp, WorkspacePath};
+use krabba_store::StoreError;
+use krabba_types::{Label, Timestamp, WorkspacePath};
 use rustix::fs::{
     Access, AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, accessat, fstat, fsync, mkdirat, openat2, renameat, statat, unlinkat,
 };
@@ -174,10 +175,14 @@ impl Workspace {
         Ok((changed(&status), u64::try_from(status.st_size).unwrap_or(0)))
     }
 
-    /// The content of a file, unless something foreign had a hand in it: what the owner is taken at their word with.
-    pub fn read_owned(&self, path: &WorkspacePath, labels: &FileLabels) -> Option<Vec<u8>> {
-        let Read { bytes, changed } = self.read_with_time(path).ok()?;
-        labels.label_of_file(path, &bytes, changed).is_ok_and(|label| label.is_own()).then_some(bytes)
+    /// The content of a file, and whose it is, where that can be told.
+    ///
+    /// # Errors
+    /// [`FileError`], where there is nothing to be read.
+    pub fn read_labelled(&self, path: &WorkspacePath, labels: &FileLabels) -> Result<(Vec<u8>, Result<Label, StoreError>), FileError> {
+        let Read { bytes, changed } = self.read_with_time(path)?;
+        let label = labels.label_of_file(path, &bytes, changed);
+        Ok((bytes, label))
     }
 
     /// A regular file, opened for reading.

@@ -14,7 +14,7 @@ use krabba_mcp::{McpError, ServerSettings, Servers};
 use krabba_sandbox::{Sandbox, SandboxError, Standing};
 use krabba_store::Store;
 use krabba_tool::{Catalogue, Selection};
-use krabba_tools::{FetchSettings, Jobs, Patience, SearchSettings, Settings, Workspace, WorkspaceSecrets, builtin};
+use krabba_tools::{FetchSettings, FileError, Jobs, Patience, Replaced, SearchSettings, Settings, Workspace, WorkspaceSecrets, builtin};
 use krabba_types::WorkspacePath;
 
 use super::Home;
@@ -142,6 +142,7 @@ impl Ground {
             workspace: Arc::clone(&workspace),
             labels: labels.clone(),
             secrets: secrets.clone(),
+            replaced: Replaced::new(self.state_dir.join("replaced")),
             jobs: jobs.clone(),
             patience,
             fetch,
@@ -170,27 +171,49 @@ pub(crate) fn patience(options: ExecOptions) -> Patience {
 
 /// Who krabba is, how it goes about things, the owner's files, and what was noted yesterday and today.
 fn system(workspace: &Workspace, labels: &FileLabels) -> SystemPrompt {
-    let files = WorkspaceFile::ALL.into_iter().filter_map(|file| {
+    let mut left_out = Vec::new();
+    let mut own_text = |name: &str| match own_text(workspace, labels, name)? {
+        Ok(text) => Some(text),
+        Err(why) => {
+            left_out.push(format!("{name} is left out of the prompt: {why}"));
+            None
+        }
+    };
+    let mut fragments = vec![Fragment::identity(), Fragment::acting()];
+    for file in WorkspaceFile::ALL {
         let older = (file == WorkspaceFile::Memory).then_some("memory.md");
         let mut names = [Some(file.file_name()), older].into_iter().flatten();
-        names.find_map(|name| Fragment::workspace(file, &own_text(workspace, labels, name)?))
-    });
+        fragments.extend(names.find_map(|name| Fragment::workspace(file, &own_text(name)?)));
+    }
     // The days of the owner, who may sit elsewhere than Greenwich. The first message of the conversation says which day it is.
     let today = Zoned::now().date();
-    let days = today.yesterday().into_iter().chain([today]).map(|day| day.to_string());
-    let notes = days.filter_map(|day| Fragment::daily(&day, &own_text(workspace, labels, &format!("memory/{day}.md"))?));
-    SystemPrompt::new([Fragment::identity(), Fragment::acting()].into_iter().chain(files).chain(notes))
+    for day in today.yesterday().into_iter().chain([today]).map(|day| day.to_string()) {
+        fragments.extend(own_text(&format!("memory/{day}.md")).and_then(|text| Fragment::daily(&day, &text)));
+    }
+    SystemPrompt::new(fragments).leaving_out(left_out)
 }
 
-/// The text of a file. One that foreign content had a hand in is no instruction, and `None`.
-fn own_text(workspace: &Workspace, labels: &FileLabels, name: &str) -> Option<String> {
+/// The text of a file; `None` where there is none. One that something foreign had a hand in is no instruction, and is told by whose.
+fn own_text(workspace: &Workspace, labels: &FileLabels, name: &str) -> Option<Result<String, String>> {
     let path = WorkspacePath::parse(name, "/").ok()?;
     // No command reaches what steers; the owner may change it while one runs.
-    let content = if ControlFiles::holds(&path) {
-        let content = workspace.read(&path).ok()?;
-        labels.file_label(&path, &content).is_ok_and(|label| label.is_own()).then_some(content)?
+    let read = if ControlFiles::holds(&path) {
+        let content = workspace.read(&path);
+        content.map(|content| {
+            let label = labels.file_label(&path, &content);
+            (content, label)
+        })
     } else {
-        workspace.read_owned(&path, labels)?
+        workspace.read_labelled(&path, labels)
     };
-    Some(String::from_utf8_lossy(&content).into_owned())
+    Some(match read {
+        Ok((content, Ok(label))) if label.is_own() => Ok(String::from_utf8_lossy(&content).into_owned()),
+        Ok((_, Ok(label))) => {
+            let origins: Vec<String> = label.origins().into_iter().collect();
+            Err(format!("{} had a hand in it", origins.join(", ")))
+        }
+        Ok((_, Err(error))) => Err(error.to_string()),
+        Err(FileError::Missing(_)) => return None,
+        Err(error) => Err(error.to_string()),
+    })
 }

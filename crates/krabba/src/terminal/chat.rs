@@ -155,6 +155,9 @@ impl Chat<'_> {
         for exchange in &hello.before {
             self.view.said(&exchange.said)?;
             self.view.say(&exchange.answer)?;
+            if let Some(mark) = &exchange.mark {
+                self.view.aside(mark)?;
+            }
             self.view.gap()?;
         }
         Ok(self.view.edit(&self.editor)?)
@@ -448,7 +451,7 @@ impl Chat<'_> {
             Outcome::Broken(why) => self.view.alarm(why)?,
             Outcome::Answered(_) | Outcome::Stopped | Outcome::Steered | Outcome::Interrupted => {}
         }
-        if let Some(line) = unverified(end) {
+        if let Some(line) = unverified(&end.unverified) {
             self.view.aside(&line)?;
         }
         if let Some(line) = footer(end) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use krabba_agent::{Outcome, TurnEnd};
-use krabba_types::{DoneReason, ModelId, grouped, seconds, speed};
+use krabba_types::{DoneReason, Label, ModelId, grouped, seconds, speed};
 
 /// `qwen3-8b · 42 tokens/s · first token 0.8 s · context 1,204 of 8,192 (15 %)`.
 pub(crate) fn footer(end: &TurnEnd) -> Option<String> {
@@ -34,8 +34,13 @@ pub(crate) fn footer(end: &TurnEnd) -> Option<String> {
 /// `unverified: it uses content from evil.example`; nothing for an answer that is made from the owner's own.
 ///
 /// The origins are somebody else's words: whoever prints them takes control characters out.
-pub(crate) fn unverified(end: &TurnEnd) -> Option<String> {
-    (!end.unverified.is_empty()).then(|| format!("unverified: it uses content from {}", end.unverified.join(", ")))
+pub(crate) fn unverified(origins: &[String]) -> Option<String> {
+    (!origins.is_empty()).then(|| format!("unverified: it uses content from {}", origins.join(", ")))
+}
+
+/// The same for an answer that was given earlier.
+pub(crate) fn was_unverified(label: &Label) -> Option<String> {
+    unverified(&label.origins().into_iter().collect::<Vec<_>>())
 }
 
 /// A model's name for people. A llama.cpp without an alias calls a model by the path of its file.

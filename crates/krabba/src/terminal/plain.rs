@@ -80,7 +80,7 @@ async fn answer(lane: &Lane, input: Input) -> Result<bool> {
                     let text = if stdout().is_terminal() { printable_lines(&end.text) } else { end.text.clone() };
                     writeln!(out, "{text}")?;
                 }
-                if let Some(line) = unverified(&end) {
+                if let Some(line) = unverified(&end.unverified) {
                     eprintln!("[{}]", printable_lines(&line));
                 }
                 answered = end.outcome.is_answer();

@@ -4,6 +4,8 @@ use krabba_agent::{Extent, Record};
 use krabba_store::StoredEvent;
 use krabba_types::Part;
 
+use super::footer::was_unverified;
+
 /// As many exchanges as help to remember.
 const EXCHANGES: usize = 2;
 /// Lines of an answer beyond which its beginning is left out.
@@ -16,17 +18,21 @@ pub(crate) struct Exchange {
     pub(crate) said: String,
     /// The answer, Markdown; empty where there was none.
     pub(crate) answer: String,
+    /// The mark of an answer that something foreign is in.
+    pub(crate) mark: Option<String>,
 }
 
 /// The last exchanges of a session's events, oldest first.
 pub(crate) fn last_exchanges(events: &[StoredEvent]) -> Vec<Exchange> {
     let mut exchanges: Vec<Exchange> = Vec::new();
-    for record in events.iter().filter_map(|event| Record::of(event.readable()?).ok()) {
+    for event in events.iter().filter_map(StoredEvent::readable) {
+        let Ok(record) = Record::of(event) else { continue };
         match record {
-            Record::User(user) => exchanges.push(Exchange { said: spoken(&user.parts), answer: String::new() }),
+            Record::User(user) => exchanges.push(Exchange { said: spoken(&user.parts), answer: String::new(), mark: None }),
             Record::Assistant(assistant) => {
                 if let Some(exchange) = exchanges.last_mut() {
                     exchange.answer = spoken(&assistant.parts);
+                    exchange.mark = was_unverified(&event.label).filter(|_| !exchange.answer.is_empty());
                     if assistant.extent == Extent::Aborted {
                         exchange.answer = format!("{}\n\n[broke off here]", exchange.answer.trim_end());
                     }

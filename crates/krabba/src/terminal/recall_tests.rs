@@ -20,17 +20,21 @@ fn answered(text: &str, extent: Extent) -> Record {
 }
 
 fn events(records: &[Record]) -> Vec<StoredEvent> {
+    labelled(records, &Label::Owner)
+}
+
+fn labelled(records: &[Record], label: &Label) -> Vec<StoredEvent> {
     let store = Store::open_in_memory().unwrap();
     let id = SessionId::new("s");
     store.create_session(&NewSession { id: id.clone(), agent: AgentId::new("main"), title: None, at: Timestamp(0) }).unwrap();
     for record in records {
-        store.append(&id, &record.event(None, Label::Owner, Timestamp(0)).unwrap()).unwrap();
+        store.append(&id, &record.event(None, label.clone(), Timestamp(0)).unwrap()).unwrap();
     }
     store.events(&id, 0).unwrap()
 }
 
 fn exchange(said: &str, answer: &str) -> Exchange {
-    Exchange { said: said.to_owned(), answer: answer.to_owned() }
+    Exchange { said: said.to_owned(), answer: answer.to_owned(), mark: None }
 }
 
 #[test]
@@ -44,4 +48,12 @@ fn a_long_answer_that_is_cut_inside_a_code_block_stays_code() {
     let code: Vec<String> = (0..20).map(|number| format!("let a = {number};")).collect();
     let records = [said("code"), answered(&format!("```\n{}\n```", code.join("\n")), Extent::Whole)];
     assert_eq!(last_exchanges(&events(&records)), [exchange("code", &format!("…\n```\n{}\n```", code[9..].join("\n")))]);
+}
+
+#[test]
+fn an_earlier_answer_from_a_foreign_page_keeps_its_mark() {
+    let records = [said("one"), answered("eins", Extent::Whole)];
+    let mark = Some("unverified: it uses content from evil.example".to_owned());
+    let marked = Exchange { mark, ..exchange("one", "eins") };
+    assert_eq!(last_exchanges(&labelled(&records, &Label::untrusted("evil.example"))), [marked]);
 }

@@ -176,7 +176,7 @@ fn print_plain(end: &TurnEnd, show: Show) -> Result<ExitCode> {
         (Outcome::Broken(why), _) => eprintln!("krabba: {why}"),
     }
     // Standard output is the answer and nothing else.
-    if let Some(line) = unverified(end) {
+    if let Some(line) = unverified(&end.unverified) {
         eprintln!("[{}]", printable_lines(&line));
     }
     Ok(code(end))

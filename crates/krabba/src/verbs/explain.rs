@@ -116,6 +116,7 @@ async fn context(world: &World, reference: Option<&str>, session: Option<String>
             "around": inspection.around,
             "cut": inspection.cut,
             "problem": inspection.problem,
+            "leftOut": inspection.left_out,
             "toolsOff": inspection.off.iter().map(|(tool, by)| json!({ "tool": tool, "by": by })).collect::<Vec<_>>(),
         });
         println!("{}", serde_json::to_string_pretty(&shape)?);
@@ -131,6 +132,7 @@ async fn context(world: &World, reference: Option<&str>, session: Option<String>
     }
     inspection.cut.iter().for_each(|cut| println!("  to fit, it would {cut}"));
     inspection.problem.iter().for_each(|problem| println!("  it cannot be sent: {problem}"));
+    inspection.left_out.iter().for_each(|line| println!("  {line}"));
     inspection.off.iter().for_each(|(tool, place)| println!("  without the tool {tool}: off by {place}"));
     Ok(())
 }

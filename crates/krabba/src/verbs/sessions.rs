@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::assemble::Home;
 use crate::cli::SessionsVerb;
 use crate::failure::Failure;
-use crate::terminal::{LineHistory, printable_lines};
+use crate::terminal::{LineHistory, printable_lines, was_unverified};
 
 /// Lists, shows, exports or deletes stored conversations. No configuration is needed for that.
 pub(crate) fn run(home: &Home, verb: SessionsVerb) -> Result<ExitCode> {
@@ -120,7 +120,10 @@ fn words(event: &Event) -> Option<String> {
         Record::User(user) => Some(format!("› {}", spoken(&user.parts))),
         Record::Assistant(assistant) => {
             let broken = if assistant.extent == Extent::Aborted { "\n[broke off here]" } else { "" };
-            Some(format!("{}{broken}\n[{}]", spoken(&assistant.parts), assistant.route))
+            let said = spoken(&assistant.parts);
+            let mark = was_unverified(&event.label).filter(|_| !said.is_empty());
+            let mark = mark.map(|mark| format!("\n[{mark}]")).unwrap_or_default();
+            Some(format!("{said}{broken}{mark}\n[{}]", assistant.route))
         }
         Record::Notice(notice) => Some(format!("[{}]", notice.text)),
         Record::Ended(end) => match end.outcome {

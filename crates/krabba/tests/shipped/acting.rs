@@ -230,3 +230,16 @@ async fn doctor_says_where_commands_run() {
     home.run(&["doctor"]).await.says(&["commands run in "]);
     assert!(!home.path(".krabba/workspace").exists(), "looking made something");
 }
+
+#[tokio::test]
+async fn stop_between_two_turns_says_what_it_ended() {
+    let script = r#"{server: 'vllm', models: [{id: 'm', window: 32768}], rules: [
+        {when: {contains: '"role":"tool"'}, steps: [{text: 'It runs.'}, 'end']},
+        {steps: [{tool_call: {name: 'exec', arguments: {command: 'sleep 600', background: true}}}, 'end']},
+    ]}"#;
+    let server = ScriptedServer::start(script.parse::<Script>().unwrap()).await.unwrap();
+    let home = Home::with_config(&config(&server.v1()));
+    let talked = home.type_into(&["chat"], &["watch it", "/stop", "/stop"]).await.code(0);
+    let told = "It runs.\nstopped the command that was left running\nnothing is being answered here\n";
+    assert_eq!(talked.out, told, "{talked}");
+}

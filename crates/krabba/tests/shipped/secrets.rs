@@ -100,3 +100,18 @@ async fn a_state_directory_that_cannot_be_used_is_named() {
     assert_eq!(server.generations(), [], "a message that cannot be stored was sent");
     home.run(&["--state-dir", "state", "doctor"]).await.code(1).says(&["state"]);
 }
+
+#[tokio::test]
+async fn secret_of_the_workspace_is_not_in_the_prompt_either() {
+    const SECRET: &str = "tok_7c1d9e5a3b8f4062";
+    let server = ScriptedServer::start(Script::vllm().model("m").window(32_768).reply("fine")).await.unwrap();
+    let config =
+        format!("{{ models: {{ mode: 'replace', providers: {{ box: {{ baseUrl: '{}', models: [{{ id: 'm' }}] }} }} }} }}", server.v1());
+    let home = Home::with_config(&config).secret(SECRET);
+    home.write(".krabba/workspace/project/.env", &format!("HARBOUR_API_KEY={SECRET}\n"));
+    home.write(".krabba/workspace/TOOLS.md", &format!("The harbour's server takes the key {SECRET}, and wants it every time.\n"));
+    home.run(&["agent", "--message", "hello"]).await.code(0).says(&["fine"]);
+    let sent = server.generations()[0].json.clone().unwrap()["messages"].to_string();
+    assert!(sent.contains("takes the key [secret]"), "{sent}");
+    assert!(!sent.contains(SECRET), "{sent}");
+}

@@ -39,6 +39,16 @@ async fn answer_from_foreign_content_is_marked_beside_it_and_not_in_it() {
 }
 
 #[tokio::test]
+async fn earlier_answer_keeps_its_mark() {
+    let (_server, home) = searching().await;
+    home.run(&["agent", "--session-id", "s", "--message", "hello"]).await.code(0);
+    home.run(&["agent", "--session-id", "s", "--message", "search for it"]).await.code(0);
+    let shown = home.run(&["sessions", "show", "s"]).await.code(0);
+    assert!(shown.out.contains(&format!("Sideways.\n{MARK}\n")), "{shown}");
+    assert_eq!(shown.out.matches(MARK).count(), 1, "{shown}");
+}
+
+#[tokio::test]
 async fn conversation_through_pipes_marks_the_answers_that_are_not_its_owners() {
     let (_server, home) = searching().await;
     let talked = home.type_into(&["chat"], &["hello", "search for it", "and again"]).await.code(0);

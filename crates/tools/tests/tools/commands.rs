@@ -160,7 +160,8 @@ async fn all_commands_of_a_session_end_together() {
     for _ in 0..2 {
         room.said("exec", json!({"command": "sleep 600", "background": true})).await;
     }
-    room.jobs.end(&room.session).await;
+    assert_eq!(room.jobs.end(&room.session).await, 2);
+    assert_eq!(room.jobs.end(&room.session).await, 0, "they have ended");
     let list = room.said("process", json!({"action": "list"})).await;
     assert_eq!(list.matches("(it was ended)").count(), 2, "{list}");
 }

@@ -410,3 +410,49 @@ async fn command_that_could_read_foreign_text_washes_none_of_it_clean() {
         assert!(!room.outcome(tool, arguments).await.label.is_own(), "{tool}");
     }
 }
+
+#[tokio::test]
+async fn what_a_change_takes_away_is_kept_where_no_tool_comes() {
+    let room = Room::new();
+    room.file("notes/plan.md", "the plan\n");
+    room.file("bytes", b"\xff\xfe");
+    room.said("write", json!({"path": "new.txt", "content": "new"})).await;
+    assert_eq!(room.replaced(), Vec::<(String, Vec<u8>)>::new());
+    room.said("write", json!({"path": "notes/plan.md", "content": "no plan\n"})).await;
+    room.said("edit", json!({"path": "notes/plan.md", "edits": [{"oldText": "no plan", "newText": "a plan"}]})).await;
+    let patch = "*** Begin Patch\n*** Delete File: bytes\n*** Update File: new.txt\n@@\n-new\n+newer\n*** End Patch";
+    room.agreed(&Label::Owner, "apply_patch", json!({ "patch": patch })).await;
+    let kept = |path: &str, content: &[u8]| (path.to_owned(), content.to_vec());
+    let all =
+        [kept("notes/plan.md", b"the plan\n"), kept("notes/plan.md", b"no plan\n"), kept("bytes", b"\xff\xfe"), kept("new.txt", b"new")];
+    assert_eq!(room.replaced(), all);
+}
+
+#[tokio::test]
+async fn change_is_not_made_where_what_it_takes_away_cannot_be_kept() {
+    let room = Room::new();
+    room.file("plan.md", "the plan\n");
+    fs::write(room.root.parent().unwrap().join("replaced"), "in the way").unwrap();
+    let failed = room.outcome("write", json!({"path": "plan.md", "content": "no plan\n"})).await;
+    assert!(failed.is_error && failed.text.starts_with("what is there now cannot be kept: "), "{failed:?}");
+    assert_eq!(room.text("plan.md").as_deref(), Some("the plan\n"));
+}
+
+#[tokio::test]
+async fn only_the_latest_of_what_was_taken_away_is_kept() {
+    let room = Room::new();
+    let before = room.root.parent().unwrap().join("replaced");
+    for number in 0..250 {
+        fs::create_dir_all(before.join(format!("2020-01-01T00-00-00.{number:03}Z"))).unwrap();
+    }
+    room.file("plan.md", "the plan\n");
+    room.said("write", json!({"path": "plan.md", "content": "no plan\n"})).await;
+    let mut left: Vec<_> = fs::read_dir(&before).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    left.sort();
+    assert_eq!((left.len(), left[0].as_str()), (200, "2020-01-01T00-00-00.051Z"));
+    // A single large one leaves no room for those before it.
+    let large = fs::File::create(before.join(&left[198]).join("large")).unwrap();
+    large.set_len(300 << 20).unwrap();
+    room.said("write", json!({"path": "plan.md", "content": "a plan\n"})).await;
+    assert_eq!(room.replaced(), [("plan.md".to_owned(), b"the plan\n".to_vec()), ("plan.md".to_owned(), b"no plan\n".to_vec())]);
+}

@@ -9,7 +9,7 @@ use krabba_redact::Redactor;
 use krabba_sandbox::{Rung, Sandbox};
 use krabba_store::Store;
 use krabba_tool::{Call, Catalogue, Eyes, Outcome, Refusal, Run, SecretScanner as _};
-use krabba_tools::{FetchSettings, Jobs, Patience, SearchSettings, Settings, Workspace, WorkspaceSecrets, builtin};
+use krabba_tools::{FetchSettings, Jobs, Patience, Replaced, SearchSettings, Settings, Workspace, WorkspaceSecrets, builtin};
 use krabba_types::{Action, AgentId, JsonObject, Label, SessionId, SystemClock, TurnId};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -73,7 +73,8 @@ impl Room {
         let jobs = Jobs::new(Sandbox::new(sandbox.clone()).unwrap());
         let redactor = Redactor::new();
         let secrets = WorkspaceSecrets::new(Arc::clone(&workspace), redactor.clone());
-        let settings = Settings { workspace, labels, secrets, jobs: jobs.clone(), patience: Patience::default(), fetch, search };
+        let replaced = Replaced::new(base.join("replaced"));
+        let settings = Settings { workspace, labels, secrets, replaced, jobs: jobs.clone(), patience: Patience::default(), fetch, search };
         let tools = Catalogue::default();
         builtin(&settings).into_iter().for_each(|tool| tools.add(tool));
         let monitor = Monitor::new(store, Policy::default(), Arc::new(SystemClock));
@@ -147,6 +148,19 @@ impl Room {
         let said = self.said(name, arguments).await;
         self.settings.secrets.scan().await;
         self.redactor.hide(&said).into_owned()
+    }
+
+    /// What was kept of what changes took away, oldest first.
+    pub(crate) fn replaced(&self) -> Vec<(String, Vec<u8>)> {
+        let directory = self.root.parent().unwrap().join("replaced");
+        let mut walk = ignore::WalkBuilder::new(&directory);
+        let entries = walk.standard_filters(false).sort_by_file_name(Ord::cmp).build().flatten();
+        let files = entries.filter(|entry| entry.file_type().is_some_and(|kind| kind.is_file())).map(|file| {
+            let change = directory.join(file.path().strip_prefix(&directory).unwrap().components().next().unwrap());
+            let path = file.path().strip_prefix(change.join(self.root.strip_prefix("/").unwrap())).unwrap();
+            (path.display().to_string(), fs::read(file.path()).unwrap())
+        });
+        files.collect()
     }
 
     pub(crate) fn labels(&self) -> &FileLabels {
