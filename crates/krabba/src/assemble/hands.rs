@@ -79,11 +79,11 @@ impl Ground {
         if self.ownership == Ownership::Theirs && theirs.is_dir() { theirs } else { self.state_dir.join("workspace") }
     }
 
-    /// Places that no command and no tool sees. What holds the workspace itself cannot be among them, and is not in reach anyway.
+    /// Places that no command, no server and no tool sees. Where one of them holds the workspace, the workspace alone is seen of it.
     fn hidden(&self, workspace: &Path) -> Vec<PathBuf> {
         let ours = [self.state_dir.clone(), self.config.clone(), self.home.join(".krabba"), self.home.join(".openclaw")];
         let theirs = PRIVATE.iter().map(|name| self.home.join(name));
-        ours.into_iter().chain(theirs).filter(|path| !workspace.starts_with(path)).collect()
+        ours.into_iter().chain(theirs).filter(|path| path != workspace).collect()
     }
 
     fn sandbox_of(&self, workspace: PathBuf, decoys: &Decoys) -> Result<Sandbox, SandboxError> {

@@ -73,7 +73,7 @@ fn landlock(plan: &Plan) -> Result<RestrictionStatus, RulesetError> {
         for step in tree::system() {
             ruleset = allow(ruleset, &step.at, read)?;
         }
-        for place in PROC.map(Path::new).into_iter().chain(plan.tree.readable.iter().map(PathBuf::as_path)) {
+        for place in PROC.map(Path::new) {
             ruleset = allow(ruleset, place, read)?;
         }
         // Not the host's terminals: one's own is behind /dev/tty.
@@ -105,15 +105,15 @@ fn allow(ruleset: RulesetCreated, place: &Path, access: BitFlags<AccessFs>) -> R
 }
 
 /// Landlock takes nothing back of what it allowed for a directory. So a directory with something protected in it may be looked
-/// at, and each of its entries is allowed by itself; nothing new can be made in it.
+/// at, and each of its entries is allowed by itself; nothing new can be made in it. The same goes for what is hidden.
 fn around_protected(plan: &Plan, read: BitFlags<AccessFs>, all: BitFlags<AccessFs>) -> Vec<(PathBuf, BitFlags<AccessFs>)> {
-    let mut rules: Vec<_> = plan.tree.writable.iter().map(|place| (place.clone(), all)).collect();
-    let Some(workspace) = &plan.tree.workspace else { return rules };
-    let root = &workspace.path;
-    let mut closed: Vec<PathBuf> = workspace.protected.iter().map(|path| root.join(path)).collect();
-    closed.extend(plan.tree.hidden.iter().filter(|path| path.starts_with(root)).cloned());
-    let mut open = vec![root.clone()];
-    while let Some(place) = open.pop() {
+    let tree = &plan.tree;
+    let mut closed = tree.hidden.clone();
+    closed.extend(tree.workspace.iter().flat_map(|workspace| workspace.protected.iter().map(|path| workspace.path.join(path))));
+    let mut rules = Vec::new();
+    let mut open: Vec<_> = tree.readable.iter().map(|place| (place.clone(), read)).collect();
+    open.extend(tree::writable(tree).into_iter().map(|place| (place, all)));
+    while let Some((place, access)) = open.pop() {
         if plan.tree.hidden.contains(&place) {
             continue;
         }
@@ -124,9 +124,10 @@ fn around_protected(plan: &Plan, read: BitFlags<AccessFs>, all: BitFlags<AccessF
             rules.push((place.clone(), if sees_all { read } else { AccessFs::ReadDir.into() }));
             let entries = std::fs::read_dir(&place).into_iter().flatten().flatten();
             // A link is judged by what it leads to.
-            open.extend(entries.filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_symlink())).map(|entry| entry.path()));
+            let entries = entries.filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_symlink()));
+            open.extend(entries.map(|entry| (entry.path(), access)));
         } else {
-            rules.push((place, all));
+            rules.push((place, access));
         }
     }
     rules
