@@ -58,9 +58,12 @@ pub fn check_audit(store: &Store) -> Result<Result<u64, AuditProblem>, GuardErro
     let mut seq = 0;
     let mut before = String::new();
     loop {
+        // Asked for first: other processes go on writing meanwhile.
+        let (end, hash) = store.audit_end()?;
         let rows = store.audit(seq, PAGE)?;
         if rows.is_empty() {
-            return Ok(Ok(seq));
+            let whole = seq > end || (seq == end && before == hash);
+            return Ok(if whole { Ok(seq) } else { Err(AuditProblem { seq: seq + 1 }) });
         }
         for row in rows {
             seq += 1;

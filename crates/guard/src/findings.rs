@@ -9,22 +9,30 @@ use serde_json::Value;
 use crate::owner_words::OwnerWords;
 use crate::policy::Condition;
 use crate::provenance::{Provenance, keys, leaves, text_of};
-use crate::{ControlFiles, Decoys, Principal, Scene, Source, handles};
+use crate::{ControlFiles, Decoys, Principal, Said, Scene, Source, handles};
 
 /// Tools whose results are public: what they bring cannot be the owner's secret.
 const PUBLIC_TOOLS: [&str; 2] = ["web_search", "web_fetch"];
 
 /// Words in the name of a tool that nobody described, after which nothing can be taken back.
-const IRREVERSIBLE: [&str; 26] = [
+const IRREVERSIBLE: [&str; 34] = [
     "delete",
     "remove",
     "destroy",
     "drop",
     "purge",
+    "trash",
+    "cancel",
+    "terminate",
+    "reset",
     "erase",
     "wipe",
     "pay",
     "payment",
+    "charge",
+    "refund",
+    "invite",
+    "collaborator",
     "transfer",
     "buy",
     "purchase",
@@ -67,7 +75,7 @@ pub(crate) fn conditions(action: &Action, scene: &Scene, provenance: &Provenance
         _ => false,
     };
     note(Condition::Tainted, made_of_foreign || scene.is_tainted());
-    note(Condition::Private, scene.said.iter().any(|said| is_private(&said.source)));
+    note(Condition::Private, scene.said.iter().any(|said| is_private(&said.source) || asks_with_key(said)));
     note(Condition::Profile, scene.said.iter().any(|said| said.source == Source::Profile));
     let texts = texts(action);
     note(Condition::Decoy, known.decoys.as_ref().is_some_and(|decoys| texts.iter().any(|text| decoys.are_in(text))));
@@ -101,6 +109,8 @@ pub(crate) fn conditions(action: &Action, scene: &Scene, provenance: &Provenance
         Action::Call(call) => {
             note(Condition::Vouched, call_vouched(call, provenance));
             note(Condition::PlainPayload, call_plain(call, provenance));
+            note(Condition::OpenWorld, !in_closed_world(call));
+            note(Condition::OwnWords, in_own_words(call, words));
             note(Condition::Irreversible, is_irreversible(&call.tool));
         }
     }
@@ -159,6 +169,12 @@ fn is_private(source: &Source) -> bool {
     }
 }
 
+/// Whether a page was asked for with a key of the owner's: what it brings is not everybody's.
+fn asks_with_key(said: &Said) -> bool {
+    let fetch = matches!(&said.source, Source::Asked { name, server: None } if name == "web_fetch");
+    fetch && serde_json::from_str::<Value>(&said.text).is_ok_and(|arguments| !arguments["secret"].is_null())
+}
+
 fn is_new_note(changes: &FileChanges) -> bool {
     changes.changes.iter().all(|change| ControlFiles::is_note(&change.path) && change.before.is_none() && change.after.is_some())
 }
@@ -199,16 +215,34 @@ fn call_vouched(call: &ForeignCall, provenance: &Provenance) -> bool {
 }
 
 fn call_plain(call: &ForeignCall, provenance: &Provenance) -> bool {
-    if matches!(&call.effect, ForeignEffect::ReadOnly { world: World::Closed, .. }) {
+    if in_closed_world(call) {
         return true;
     }
-    let critical = critical(call);
-    let mut rest = call.arguments.iter().filter(|(name, _)| critical.iter().all(|(decides, _)| decides != name));
     let own = |key: &str| call.fields.contains(key) || provenance.is_plain(key);
     let whole = |(name, value): (&String, &Value)| {
         own(name) && keys(value).into_iter().all(own) && leaves(value).into_iter().all(|leaf| provenance.is_plain(&text_of(leaf)))
     };
-    rest.all(whole)
+    rest(call).all(whole)
+}
+
+/// Whether it looks into the server's own data alone.
+fn in_closed_world(call: &ForeignCall) -> bool {
+    matches!(&call.effect, ForeignEffect::ReadOnly { world: World::Closed, .. })
+}
+
+/// The arguments that are not critical.
+fn rest(call: &ForeignCall) -> impl Iterator<Item = (&String, &Value)> {
+    let critical = critical(call);
+    call.arguments.iter().filter(move |(name, _)| critical.iter().all(|(decides, _)| decides != name))
+}
+
+/// Whether what is not critical is made of the owner's words. A number or a switch tells nobody much.
+fn in_own_words(call: &ForeignCall, words: &OwnerWords) -> bool {
+    let own = |text: &str| text.split_whitespace().all(|word| words.hold_word(word));
+    let key = |key: &str| call.fields.contains(key) || own(key);
+    rest(call).all(|(name, value)| {
+        key(name) && keys(value).into_iter().all(key) && leaves(value).into_iter().all(|leaf| leaf.as_str().is_none_or(own))
+    })
 }
 
 fn is_irreversible(tool: &str) -> bool {

@@ -375,6 +375,22 @@ fn changed_row_breaks_the_chain() {
 }
 
 #[test]
+fn end_that_was_cut_off_is_missed() {
+    for kept in [0, 2] {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(directory.path()).unwrap());
+        let monitor = Monitor::new(store.clone(), Policy::default(), Arc::new(ManualClock::at(Timestamp(1))));
+        assert_eq!(check_audit(&store).unwrap(), Ok(0));
+        for _ in 0..3 {
+            monitor.judge(command("ls"), &scene("list", &[])).unwrap();
+        }
+        let file = rusqlite::Connection::open(store.path()).unwrap();
+        file.execute_batch(&format!("DROP TRIGGER audit_is_never_thinned_out; DELETE FROM audit WHERE seq > {kept}")).unwrap();
+        assert_eq!(check_audit(&store).unwrap().unwrap_err().seq, kept + 1);
+    }
+}
+
+#[test]
 fn grant_covers_the_same_again_and_nothing_wider() {
     let room = room();
     let scene = tainted("hello");

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use krabba_types::Label;
+use url::Url;
 
 use crate::payload;
 use crate::spelling::{fold, has_span, is_hidden, is_word};
@@ -97,16 +98,19 @@ pub(crate) struct OwnerWords {
     texts: Vec<String>,
     numbers: BTreeSet<String>,
     squeezed: String,
+    addresses: BTreeSet<String>,
 }
 
 impl OwnerWords {
     pub(crate) fn of(scene: &Scene) -> Self {
         let owner = scene.principal == Principal::Owner;
         let typed = scene.said.iter().filter(|said| owner && said.source == Source::Typed && said.label == Label::Owner);
-        let texts: Vec<String> = typed.map(|said| fold(&said.text)).collect();
+        let typed: Vec<&str> = typed.map(|said| said.text.as_str()).collect();
+        let addresses = typed.iter().flat_map(|text| addresses(text)).collect();
+        let texts: Vec<String> = typed.into_iter().map(fold).collect();
         let numbers = texts.iter().flat_map(|text| numbers(text)).collect();
         let squeezed = texts.iter().map(|text| squeeze(text)).collect::<Vec<_>>().join(" ");
-        Self { texts, numbers, squeezed }
+        Self { texts, numbers, squeezed, addresses }
     }
 
     /// Whether the owner wrote `value` in one piece, as whole words, at least one of which names something.
@@ -121,8 +125,12 @@ impl OwnerWords {
         self.spell(word, &fold(word))
     }
 
-    /// Whether the owner wrote the address, with or without its scheme, or the slash at its end.
+    /// Whether the owner wrote the address, with or without its scheme, or the slash at its end; or as people write what has to be
+    /// spelled otherwise to be sent (`/wiki/Käse`, a port that goes without saying).
     pub(crate) fn hold_address(&self, address: &str) -> bool {
+        if self.addresses.contains(address) {
+            return true;
+        }
         let lower = address.to_ascii_lowercase();
         let bare = ["https://", "http://"].iter().find_map(|scheme| lower.starts_with(scheme).then(|| address.get(scheme.len()..))?);
         let held = |address: &str| self.hold(address) || address.strip_suffix('/').is_some_and(|address| self.hold(address));
@@ -242,4 +250,16 @@ fn plain_number(text: &str) -> Option<String> {
     let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
     let sign = if whole.is_empty() && fraction.is_empty() { "" } else { sign };
     Some(format!("{sign}{whole}.{fraction}"))
+}
+
+/// The addresses in a text, as they are sent.
+fn addresses(text: &str) -> Vec<String> {
+    let words = text.split(|character: char| character.is_whitespace() || "<>()[]\"'`".contains(character));
+    let plain = words.map(|word| word.trim_end_matches(['.', ',', ';', ':', '!', '?'])).filter(|word| word.contains("://"));
+    let parsed = plain.filter_map(|word| {
+        let mut url = Url::parse(word).ok()?;
+        url.set_fragment(None);
+        Some(url.to_string())
+    });
+    parsed.collect()
 }

@@ -220,6 +220,10 @@ pub enum Condition {
     Vouched,
     /// The rest of it holds no hidden character, and no link and no identifier that the owner did not write.
     PlainPayload,
+    /// It looks beyond the server's own data, and so tells others what it looks for.
+    OpenWorld,
+    /// Every word in the rest of it is the owner's.
+    OwnWords,
     /// The address stands word for word in a search result.
     Found,
     /// A file that steers the agent, or that other programs run.
@@ -256,6 +260,8 @@ impl Condition {
             Self::Profile => "files of yours stand at the beginning of the conversation",
             Self::Vouched => "you wrote, or named, whoever or whatever it is about, or it stands in your address book",
             Self::PlainPayload => "nothing rides along that you did not write: no link, no identifier, no hidden character",
+            Self::OpenWorld => "it looks beyond the server's own data, and so tells others what it looks for",
+            Self::OwnWords => "every word that rides along is yours",
             Self::Found => "the address stands in a search result",
             Self::ControlFile => "the file steers the agent, or other programs run it",
             Self::Memory => "the file is the memory that every conversation begins with",

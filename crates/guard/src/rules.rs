@@ -1,8 +1,8 @@
 //! The default policy. Read from the top: the first rule whose conditions are met decides.
 
 use crate::policy::Condition::{
-    ControlFile, Decoy, Found, Guest, Irreversible, Key, LosesSecret, Memory, Network, NewNote, PlainPayload, Private, Profile, Removes,
-    Secret, Tainted, ThrowAway, Vouched,
+    ControlFile, Decoy, Found, Guest, Irreversible, Key, LosesSecret, Memory, Network, NewNote, OpenWorld, OwnWords, PlainPayload, Private,
+    Profile, Removes, Secret, Tainted, ThrowAway, Vouched,
 };
 use crate::policy::Decision::{Allow, AllowApart, Ask, AskTyped, Deny, Stop};
 use crate::policy::Sink::{CallDeclared, CallReading, CallUndeclared, Change, Consult, Fetch, Look, Observe, Run, Search, Spawn, Type};
@@ -23,7 +23,7 @@ const fn rule(
     Rule { id, about, when, unless, decision, why }
 }
 
-pub(crate) static RULES: [Rule; 39] = [
+pub(crate) static RULES: [Rule; 40] = [
     rule("guest-answers-only", &[], &[Guest], &[], Deny, "a guest gets answers; nothing is done for them"),
     rule("decoy", &[], &[Decoy], &[], Stop, "a decoy that nothing honest uses is in it: something is after your keys"),
     rule("secret-leaves", OUTSIDE, &[Secret], &[], Deny, "one of the owner's keys or passwords is in it"),
@@ -125,6 +125,14 @@ pub(crate) static RULES: [Rule; 39] = [
     rule("search-tainted", &[Search], &[Tainted], &[], Ask, "foreign content has a say in the question"),
     rule("search", &[Search], &[], &[], Allow, "the owner chose the search engine"),
     // MCP servers.
+    rule(
+        "foreign-read-open",
+        &[CallReading],
+        &[OpenWorld, Tainted],
+        &[OwnWords],
+        Ask,
+        "it asks beyond the server, and foreign content has a say in the question",
+    ),
     rule("foreign-read", &[CallReading], &[Vouched, PlainPayload], &[], Allow, "it only reads, at a server that the owner chose"),
     rule(
         "foreign-read-elsewhere",

@@ -471,7 +471,9 @@ fn what_only_reads_in_the_open_world_carries_nothing_out() {
     let reads = |world, query: &str| {
         happens(decide(&call("lookup", json!({ "query": query }), ForeignEffect::ReadOnly { critical: vec![], world }), &scene).0)
     };
-    assert!(reads(World::Open, "weather"));
+    assert!(reads(World::Open, "look it up"));
+    assert!(!reads(World::Open, "weather"), "a word may be private");
+    assert!(reads(World::Closed, "weather"));
     assert!(!reads(World::Open, "4237425234561234"));
     assert!(reads(World::Closed, "4237425234561234"));
 }

@@ -13,9 +13,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use krabba_guard::{Authorized, Decoys, Monitor, Policy, Principal, Said, Scene, Source, Verdict};
-use krabba_sandbox::{ChangeKind, Child, Ended, How, Limit, Limits, Piece, Rung, Sandbox, SandboxError, Settings, Stream};
+use krabba_sandbox::{
+    ChangeKind, Child, Ended, How, Limit, Limits, Piece, Reach, Rung, Sandbox, SandboxError, ServerCommand, Settings, Stream,
+};
 use krabba_store::Store;
 use krabba_types::{Action, AgentId, Exec, ExecChanges, ExecMode, ExecStdio, Label, SessionId, SystemClock, TurnId, WorkspacePath};
+use tokio::io::AsyncReadExt as _;
 
 /// A workspace beside a scratch directory, a place that is hidden and one that is nobody's business.
 struct Room {
@@ -512,4 +515,50 @@ async fn scratch_and_workspace_may_not_lie_in_each_other() {
     let workspace: &Path = place.path();
     assert!(Sandbox::new(Settings::new(workspace.to_owned(), workspace.join("scratch"))).is_err());
     assert!(Sandbox::new(Settings::new("/".into(), workspace.to_owned())).is_err());
+}
+
+#[tokio::test]
+async fn server_with_the_home_directory_sees_nothing_hidden_in_it() {
+    for rungs in [Rung::ALL.to_vec(), vec![Rung::Bubblewrap], vec![Rung::LandlockSeccomp]] {
+        let room = Room::with(|settings| {
+            let home = settings.workspace.parent().unwrap().join("home");
+            let state = home.join("state");
+            fs::create_dir_all(state.join("workspace")).unwrap();
+            fs::write(state.join("key"), "sesame").unwrap();
+            fs::write(home.join("letter"), "dear\n").unwrap();
+            fs::write(state.join("workspace/notes.md"), "notes\n").unwrap();
+            settings.workspace = state.join("workspace");
+            settings.hidden = vec![state];
+            settings.rungs = rungs;
+        });
+        let home = room.root.join("home");
+        let standing = room.sandbox.standing().await;
+        if standing.rung.is_none() {
+            println!("not run: {standing}");
+            continue;
+        }
+        let script = "cat letter state/key state/workspace/notes.md; echo planted > state/planted; exit 0";
+        let seen = |writable: Vec<PathBuf>, readable: Vec<PathBuf>| {
+            let (sandbox, directory) = (&room.sandbox, home.clone());
+            async move {
+                let (program, arguments) = ("/bin/sh".to_owned(), vec!["-c".to_owned(), script.to_owned()]);
+                let environment = BTreeMap::new();
+                let (directory, reach) = (Some(directory), Reach::Nothing);
+                let server = ServerCommand { program, arguments, environment, directory, writable, readable, reach };
+                let mut server = sandbox.spawn_server(&server).await.unwrap();
+                let mut said = String::new();
+                server.stdout.read_to_string(&mut said).await.unwrap();
+                server.process.wait().await;
+                said
+            }
+        };
+        assert_eq!(seen(vec![home.clone()], Vec::new()).await, "dear\n", "{standing}");
+        assert_eq!(seen(Vec::new(), vec![home.clone()]).await, "dear\n", "{standing}");
+        // The workspace may be named, and is seen then.
+        let both = vec![home.clone(), home.join("state/workspace")];
+        assert_eq!(seen(both, Vec::new()).await, "dear\nnotes\n", "{standing}");
+        assert!(!home.join("state/planted").exists(), "{standing}");
+        // Commands are not hindered by it.
+        assert_eq!(room.run("cat notes.md; cat ../key").await.output.lines().next(), Some("notes"), "{standing}");
+    }
 }

@@ -40,6 +40,9 @@ impl Store {
                 row.body,
                 row.hash
             ])?;
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO audit_end (one, seq, hash) VALUES (1, ?1, ?2)")?
+                .execute(params![i64::try_from(row.seq).unwrap_or(i64::MAX), row.hash])?;
             Ok(row)
         })
     }
@@ -55,6 +58,18 @@ impl Store {
                 .prepare_cached("SELECT seq, at, body, hash FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2")?
                 .query_map(params![after, limit], audit_row)?
                 .collect()
+        })
+    }
+
+    /// The number and the hash of the row that was added last; 0 and nothing where there was none.
+    ///
+    /// # Errors
+    /// What every read may meet.
+    pub fn audit_end(&self) -> Result<(u64, String), StoreError> {
+        let end = |row: &Row<'_>| Ok((u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0), row.get(1)?));
+        self.read(|connection| {
+            let end = connection.prepare_cached("SELECT seq, hash FROM audit_end")?.query_row([], end).optional()?;
+            Ok(end.unwrap_or_default())
         })
     }
 }

@@ -3,10 +3,11 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 /// The layout that this program writes; stored as SQLite's `user_version`.
-pub(crate) const LAYOUT: i64 = 3;
+pub(crate) const LAYOUT: i64 = 4;
 
 /// The steps from one layout to the next: the first makes layout 1 out of an empty file.
-const STEPS: [&str; LAYOUT as usize] = [include_str!("schema.sql"), include_str!("layout_2.sql"), include_str!("layout_3.sql")];
+const STEPS: [&str; LAYOUT as usize] =
+    [include_str!("schema.sql"), include_str!("layout_2.sql"), include_str!("layout_3.sql"), include_str!("layout_4.sql")];
 
 /// The layout of the file; 0 when it is empty.
 pub(crate) fn layout(connection: &Connection) -> rusqlite::Result<i64> {

@@ -170,7 +170,7 @@ fn file_of_a_newer_krabba_is_not_touched() {
     let before = fs::read(&path).unwrap();
     let error = Store::open(directory.path()).unwrap_err();
     let expected = format!(
-        "{} was written by a newer krabba (its layout is 7, this one knows 3); update krabba, or choose another place with --state-dir",
+        "{} was written by a newer krabba (its layout is 7, this one knows 4); update krabba, or choose another place with --state-dir",
         path.display()
     );
     assert_eq!(error.to_string(), expected);
