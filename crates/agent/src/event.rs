@@ -16,6 +16,8 @@ pub struct Input {
     pub parts: Vec<Part>,
     /// What the model is told with it and the person did not write (the time of day). Kept with the message for ever.
     pub circumstances: Option<Circumstances>,
+    /// Pieces of the text that the person pasted: content that they show, not what they say.
+    pub pasted: Vec<String>,
     /// Whose words these are.
     pub label: Label,
     /// The model for this turn alone.
@@ -50,6 +52,7 @@ impl Input {
         Self {
             parts,
             circumstances: None,
+            pasted: Vec::new(),
             label: Label::Owner,
             model: None,
             thinking: None,

@@ -115,7 +115,8 @@ impl Helping {
 
     /// Passes on what there is to see, until the work has ended.
     async fn heard_out(&self, lane: &Lane, task: String, mut time: Time, stop: CancellationToken) -> Result<String, String> {
-        let input = Input { parts: vec![Part::Text(task), Part::Text(ALONE.to_owned())], ..self.input.clone() };
+        let parts = vec![Part::Text(task), Part::Text(ALONE.to_owned())];
+        let input = Input { parts, pasted: Vec::new(), ..self.input.clone() };
         let mut handle = lane.turn_for(input, Arc::clone(&self.behalf));
         let (mut end, mut is_late) = (None, false);
         loop {

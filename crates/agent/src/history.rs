@@ -261,7 +261,10 @@ impl History {
             Record::Opened(opening) => self.opening = Some(Arc::from(opening)),
             Record::User(user) => {
                 self.material.extend(Material::of_user(event.seq, &event.label, &user));
-                self.turn(event).say(event, user_message(user));
+                let shown = user.shown_label().filter(|_| event.label == Label::Owner);
+                let turn = self.turn(event);
+                turn.say(event, user_message(user));
+                shown.iter().for_each(|label| turn.taint(label));
             }
             Record::Assistant(assistant) => {
                 self.material.extend(Material::of_assistant(event.seq, &event.label, &assistant));
@@ -363,8 +366,12 @@ impl Turn {
         let entry = if goes_on { Entry::inside } else { Entry::new };
         self.said.push(entry(event.seq, message));
         if !event.label.is_own() {
-            self.foreign = Some(self.foreign.take().map_or_else(|| event.label.clone(), |before| before.join(&event.label)));
+            self.taint(&event.label);
         }
+    }
+
+    fn taint(&mut self, label: &Label) {
+        self.foreign = Some(self.foreign.take().map_or_else(|| label.clone(), |before| before.join(label)));
     }
 
     fn answer(&mut self, event: &Event, assistant: AssistantRecord) {

@@ -42,7 +42,7 @@ pub(crate) fn history(events: &[Event]) -> History {
 }
 
 pub(crate) fn user(text: &str) -> Record {
-    Record::User(UserRecord { parts: vec![Part::Text(text.to_owned())], circumstances: None })
+    Record::User(UserRecord { parts: vec![Part::Text(text.to_owned())], circumstances: None, pasted: Vec::new() })
 }
 
 pub(crate) fn started() -> Record {

@@ -48,6 +48,7 @@ mod meters;
 mod opening;
 mod prompt;
 mod queue;
+mod quoted;
 mod record;
 mod say;
 mod scene;
@@ -61,6 +62,8 @@ mod answer_tests;
 mod history_tests;
 #[cfg(test)]
 mod queue_tests;
+#[cfg(test)]
+mod quoted_tests;
 #[cfg(test)]
 mod request_tests;
 #[cfg(test)]

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::OpeningRecord;
+use crate::quoted::Words;
 
 /// The content of an event.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +47,32 @@ pub struct UserRecord {
     /// the prompt of the next turn repeats it unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub circumstances: Option<String>,
+    /// Pieces of the text that they did not write: they were pasted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pasted: Vec<String>,
 }
+
+impl UserRecord {
+    /// What the person says in it, and what they show.
+    pub(crate) fn words(&self) -> Words {
+        let texts = self.parts.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text.as_str()),
+            Part::Image(_) | Part::Reasoning(_) | Part::ToolCall(_) | Part::ToolResult(_) => None,
+        });
+        Words::of(&texts.collect::<Vec<_>>().join("\n"), &self.pasted)
+    }
+
+    /// Whose the content is that a person only shows; `None` where they show none.
+    pub(crate) fn shown_label(&self) -> Option<Label> {
+        let picture = self.parts.iter().any(|part| matches!(part, Part::Image(_)));
+        let picture = picture.then(|| Label::untrusted("a picture"));
+        let text = (!self.words().shown.is_empty()).then(|| Label::untrusted(SHOWN));
+        text.into_iter().chain(picture).reduce(|one, two| one.join(&two))
+    }
+}
+
+/// Where text comes from that a person pasted or quoted.
+pub(crate) const SHOWN: &str = "text that you pasted or quoted";
 
 /// The beginning of a turn.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]

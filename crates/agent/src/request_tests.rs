@@ -121,7 +121,7 @@ fn work() -> impl Strategy<Value = Record> {
 
 /// Records of any kind in any order, each with its turn.
 pub(crate) fn records() -> impl Strategy<Value = Vec<(&'static str, Record)>> {
-    let picture = UserRecord { parts: vec![Part::Image(picture())], circumstances: Some("[noon]".to_owned()) };
+    let picture = UserRecord { parts: vec![Part::Image(picture())], circumstances: Some("[noon]".to_owned()), pasted: Vec::new() };
     let record = prop_oneof![
         4 => text().prop_map(|text| user(&text)),
         1 => Just(Record::User(picture)),

@@ -5,7 +5,8 @@ use krabba_guard::{Principal, Said, Scene, Source};
 use krabba_types::{AgentId, Label, ModelRef, Part, SessionId, ToolResult, TurnId};
 
 use crate::History;
-use crate::record::{AssistantRecord, Maker, UserRecord};
+use crate::quoted::Words;
+use crate::record::{AssistantRecord, Maker, SHOWN, UserRecord};
 
 /// Tools that bring what somebody wrote. What a sub-agent says was looked at when it said it.
 const READING: [&str; 7] = ["web_fetch", "web_search", "read", "grep", "find", "ls", "sessions_spawn"];
@@ -18,14 +19,19 @@ pub(crate) struct Material {
 }
 
 impl Material {
-    /// What a person typed, or a guest. What we said to the model in a person's place is nobody's words.
-    pub(crate) fn of_user(seq: u64, label: &Label, user: &UserRecord) -> Option<Self> {
-        if *label == Label::System {
-            return None;
-        }
-        // The task of a sub-agent is a model's words.
-        let source = if *label == Label::Minted { Source::Model } else { Source::Typed };
-        Self::new(seq, source, label, texts(&user.parts))
+    /// What a person typed, or a guest, and what they only showed. What we said to the model in a person's place is nobody's words.
+    pub(crate) fn of_user(seq: u64, label: &Label, user: &UserRecord) -> Vec<Self> {
+        let pieces = match label {
+            Label::System => Vec::new(),
+            Label::Owner => {
+                let Words { own, shown } = user.words();
+                vec![Self::new(seq, Source::Typed, label, own), Self::new(seq, Source::Typed, &Label::untrusted(SHOWN), shown)]
+            }
+            // The task of a sub-agent is a model's words.
+            Label::Minted => vec![Self::new(seq, Source::Model, label, texts(&user.parts))],
+            Label::Guest { .. } | Label::Untrusted { .. } => vec![Self::new(seq, Source::Typed, label, texts(&user.parts))],
+        };
+        pieces.into_iter().flatten().collect()
     }
 
     /// What the model wrote.
@@ -63,7 +69,7 @@ impl Material {
     pub(crate) fn as_read(&self) -> Option<(u64, &str)> {
         let read = match &self.said.source {
             Source::Tool { name, server } => server.is_some() || READING.contains(&name.as_str()),
-            Source::Typed => self.said.label == Label::Owner,
+            Source::Typed => self.said.label == Label::Owner || self.said.label == Label::untrusted(SHOWN),
             Source::Model | Source::Summary | Source::Profile | Source::Asked { .. } => false,
         };
         read.then_some((self.seq, &self.said.text))

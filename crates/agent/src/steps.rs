@@ -157,7 +157,7 @@ impl TurnTask {
         let mut records = preliminaries(course, cuts);
         records.push((Record::Assistant(record), history.label_of_answer(route)));
         let parts = Message::text(Role::User, format!("[krabba: {words}]")).parts;
-        records.push((Record::User(UserRecord { parts, circumstances: None }), Label::System));
+        records.push((Record::User(UserRecord { parts, circumstances: None, pasted: Vec::new() }), Label::System));
         self.write(records, asked).await
     }
 

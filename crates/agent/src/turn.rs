@@ -185,8 +185,8 @@ impl TurnTask {
     /// Writes down the person's words and that the turn begins, and closes what a dead process left open.
     async fn begin(&mut self) -> Result<Arc<History>, AgentError> {
         let (lane, turn, now) = (Arc::clone(&self.lane), self.turn.clone(), self.shared.clock.now());
-        let user =
-            UserRecord { parts: self.input.parts.clone(), circumstances: self.input.circumstances.as_ref().map(ToString::to_string) };
+        let Input { parts, circumstances, pasted, .. } = self.input.clone();
+        let user = UserRecord { parts, circumstances: circumstances.map(|circumstances| circumstances.to_string()), pasted };
         let started = StartRecord { model: self.input.model.clone(), thinking: self.input.thinking.unwrap_or_default() };
         let monitor = Arc::clone(&self.shared.hands.monitor);
         let state = Arc::clone(&lane);

@@ -20,6 +20,7 @@ mod recall;
 mod screen;
 mod style;
 mod table;
+mod unsent;
 mod view;
 
 use std::io::{IsTerminal, stdin, stdout};
@@ -34,7 +35,7 @@ pub(crate) use chat::Hello;
 pub(crate) use footer::{short_name, unverified, was_unverified};
 pub(crate) use history::LineHistory;
 pub(crate) use local_time::circumstances;
-pub(crate) use recall::last_exchanges;
+pub(crate) use recall::{last_exchanges, never_begun};
 pub(crate) use style::{printable_lines, wrapped_lines};
 
 /// Whether there is a terminal that can be drawn on.

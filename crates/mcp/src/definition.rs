@@ -38,6 +38,18 @@ impl Definition {
         (definition.to_text().len() <= LONGEST && !definition.name.is_empty()).then_some(definition)
     }
 
+    /// The names of its arguments.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let properties = self.parameters.get("properties").and_then(Value::as_object);
+        properties.into_iter().flat_map(|properties| properties.keys().cloned()).collect()
+    }
+
+    /// Those of these names that none of its arguments has.
+    pub(crate) fn lacks(&self, names: &[String]) -> Vec<String> {
+        let arguments = self.arguments();
+        names.iter().filter(|name| !arguments.contains(name)).cloned().collect()
+    }
+
     /// One text for one definition, whatever the order of the keys.
     pub(crate) fn to_text(&self) -> String {
         // Its parts are texts, flags and JSON: nothing that could fail.

@@ -52,6 +52,19 @@ pub enum McpError {
         /// How long it is left alone from now on.
         pause: Duration,
     },
+    /// Its owner declared arguments as critical that the tool does not have.
+    #[error(
+        "mcp.servers.{server}.tools.{tool}.critical names {}, which the tool does not have: all its arguments are critical until that is mended",
+        names.join(", ")
+    )]
+    Misdeclared {
+        /// Whose.
+        server: String,
+        /// Which.
+        tool: String,
+        /// Which names.
+        names: Vec<String>,
+    },
     /// The tool is not what the owner knows.
     #[error("the tool {tool} of the MCP server {server} is not the one that the owner approved; krabba mcp list shows what it is now")]
     Changed {
@@ -100,6 +113,7 @@ impl McpError {
             Self::Start { .. }
             | Self::Slow { .. }
             | Self::Resting { .. }
+            | Self::Misdeclared { .. }
             | Self::Changed { .. }
             | Self::Gone { .. }
             | Self::Odd { .. }

@@ -68,7 +68,9 @@ impl Servers {
             }
         }
         let looked = join_all(strangers.into_iter().map(Client::look)).await;
-        Ok((Self { clients, pins }, looked.into_iter().filter_map(Result::err).collect()))
+        let mut problems: Vec<McpError> = looked.into_iter().filter_map(Result::err).collect();
+        problems.extend(misdeclared(&clients, &pins.all()?));
+        Ok((Self { clients, pins }, problems))
     }
 
     /// Asks every server what it offers now. What is wrong is told by server.
@@ -109,6 +111,16 @@ impl Servers {
     fn has(&self, server: &str) -> bool {
         self.clients.iter().any(|client| client.settings.id == server)
     }
+}
+
+/// What was declared of tools that they do not have.
+fn misdeclared(clients: &[Arc<Client>], pins: &[Pin]) -> Vec<McpError> {
+    let named = pins.iter().filter_map(|pin| {
+        let client = clients.iter().find(|client| client.settings.id == pin.server)?;
+        let names = pin.approved.as_ref()?.lacks(client.settings.critical.get(&pin.tool)?);
+        (!names.is_empty()).then(|| McpError::Misdeclared { server: pin.server.clone(), tool: pin.tool.clone(), names })
+    });
+    named.collect()
 }
 
 impl Shelf {

@@ -25,7 +25,9 @@ pub(crate) struct ForeignTool {
 
 impl ForeignTool {
     pub(crate) fn new(name: String, definition: Definition, client: Arc<Client>) -> Self {
-        let critical = client.settings.critical.get(&definition.name).cloned();
+        let declared = client.settings.critical.get(&definition.name);
+        let misdeclared = declared.is_some_and(|declared| !definition.lacks(declared).is_empty());
+        let critical = if misdeclared { definition.read_only.then(|| definition.arguments()) } else { declared.cloned() };
         let world = if definition.closed_world { World::Closed } else { World::Open };
         let effect = match critical {
             critical if definition.read_only => ForeignEffect::ReadOnly { critical: critical.unwrap_or_default(), world },

@@ -345,6 +345,28 @@ async fn what_a_call_does_follows_the_owner_then_the_hints() {
 }
 
 #[tokio::test]
+async fn slip_in_what_is_critical_makes_everything_critical() {
+    let world = World::new();
+    let writes = json!({ "name": "echo", "inputSchema": { "type": "object", "properties": { "to": {}, "cc": {} } } });
+    world.offer(&json!([writes, tool("look", ""), tool("long", "")]));
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let critical = [("echo", names(&["to", "CC"])), ("look", names(&["pathh"])), ("long", names(&["path"]))];
+    let critical = critical.map(|(tool, names)| (tool.to_owned(), names)).into();
+    let opened = world.open(vec![ServerSettings { critical, ..world.puppet_settings() }]).await;
+    let told: Vec<String> = opened.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("mcp.servers.puppet.tools.echo.critical names CC, which the tool does not have"), "{told:?}");
+    let effect = async |name| match opened.plan(name, json!({})).await {
+        Action::Call(call) => json!(call.effect),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(effect("puppet__echo").await, json!({ "kind": "undeclared" }));
+    assert_eq!(effect("puppet__look").await["critical"], json!(["path", "times"]));
+    assert_eq!(effect("puppet__long").await["critical"], json!(["path"]));
+    opened.servers.close().await;
+}
+
+#[tokio::test]
 async fn filter_keeps_tools_away() {
     let world = World::new();
     world.offer(&json!([tool("look", ""), tool("echo", ""), tool("long", "")]));

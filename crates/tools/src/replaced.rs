@@ -1,20 +1,23 @@
 //! What the file tools wrote over or removed: a model that means well, and is small, may still write the wrong thing over the right one.
 //!
 //! The content that a change takes away is kept first, as a plain file under the time of the change and the file's whole path, so that
-//! its owner gets it back with `cp`. It lies where no command and no tool comes. The latest changes are kept, as many as have room.
+//! its owner gets it back with `cp`. It lies where no command and no tool comes. Whatever goes wrong, and is not noticed at once, the
+//! changes of the last day are all kept; of the older ones as many as have room.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use krabba_types::WorkspacePath;
 
-/// As many changes are kept,
+/// As many changes are kept beyond those of the last day,
 const MOST_CHANGES: usize = 200;
-/// and of the older ones as many as these bytes hold.
+/// as far as these bytes hold them.
 const MOST_BYTES: u64 = 256 << 20;
+/// What the last day may take. Nothing is taken away any more where that is full.
+const MOST_BYTES_OF_A_DAY: u64 = 1 << 30;
 
 /// Where the contents are kept that file tools take away.
 #[derive(Clone, Debug)]
@@ -58,7 +61,7 @@ impl Replaced {
 
     /// A new directory that is named after the present moment.
     fn change(&self) -> io::Result<PathBuf> {
-        let now = Timestamp::now().strftime("%Y-%m-%dT%H-%M-%S%.3fZ").to_string();
+        let now = name(Timestamp::now());
         let names = std::iter::once(now.clone()).chain((2..).map(|number| format!("{now}-{number}")));
         for change in names.map(|name| self.directory.join(name)) {
             match private().create(&change) {
@@ -74,16 +77,30 @@ impl Replaced {
     fn make_room(&self) -> io::Result<()> {
         let mut changes = fs::read_dir(&self.directory)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
         changes.sort_unstable_by(|one, other| other.cmp(one));
-        let mut bytes = 0;
-        for (number, change) in changes.iter().enumerate() {
+        let yesterday = self.directory.join(name(Timestamp::now() - SignedDuration::from_hours(24)));
+        let (mut bytes, mut older) = (0, 0);
+        for change in &changes {
             bytes += size(change);
-            if number + 1 >= MOST_CHANGES || bytes > MOST_BYTES {
+            if *change >= yesterday {
+                if bytes > MOST_BYTES_OF_A_DAY {
+                    let full = format!("what was replaced within a day fills {}; make room there", self.directory.display());
+                    return Err(io::Error::new(io::ErrorKind::StorageFull, full));
+                }
+                continue;
+            }
+            older += 1;
+            if older > MOST_CHANGES || bytes > MOST_BYTES {
                 // Another process may have been faster.
                 let _gone = fs::remove_dir_all(change);
             }
         }
         Ok(())
     }
+}
+
+/// The name of a change that was made at this moment.
+fn name(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%dT%H-%M-%S%.3fZ").to_string()
 }
 
 /// Nobody else on this machine looks into it.

@@ -7,7 +7,6 @@
 //!
 //! A hang-up or a request to terminate ends the loop as `/quit` does: what was said so far is stored.
 
-use std::collections::VecDeque;
 use std::io::{self, Stdout};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -21,7 +20,7 @@ use krabba_command::{Effect, FileAccess, Reply, Switch};
 use krabba_context::Occasion;
 use krabba_guard::Question;
 use krabba_local::{LoadEvent, Loaded};
-use krabba_types::{Clock, Image, ModelRef, Part, Progress, SessionId, SystemClock, grouped};
+use krabba_types::{Clock, ModelRef, Part, Progress, SessionId, SystemClock, grouped};
 
 use super::approval::{acted_line, how_to_answer, indented, read_answer};
 use super::circumstances;
@@ -35,6 +34,7 @@ use super::raw_mode::RawMode;
 use super::recall::Exchange;
 use super::screen::Screen;
 use super::style::Colours;
+use super::unsent::{Message, Unsent};
 use super::view::View;
 use crate::assemble::{Home, World};
 
@@ -46,6 +46,8 @@ pub(crate) struct Hello {
     pub(crate) lines: String,
     /// The end of the conversation that goes on.
     pub(crate) before: Vec<Exchange>,
+    /// What the person sent then, and no turn began for.
+    pub(crate) unsent: Vec<String>,
     /// Who will answer.
     pub(crate) first: Option<ModelRef>,
 }
@@ -117,26 +119,6 @@ struct Running {
     shrinking: Option<Shrinking>,
 }
 
-/// What the person wants said, and has not been.
-#[derive(Default)]
-struct Unsent {
-    /// Messages sent while an answer comes.
-    waiting: VecDeque<Input>,
-    /// Pictures that go with the next message.
-    attached: Vec<Image>,
-}
-
-impl Unsent {
-    /// The next message; all that wait at once, where they are to be answered together.
-    fn next(&mut self, arriving: Arriving) -> Option<Input> {
-        let mut input = self.waiting.pop_front()?;
-        if arriving == Arriving::Collect {
-            input.parts.extend(self.waiting.drain(..).flat_map(|more| more.parts));
-        }
-        Some(input)
-    }
-}
-
 /// How close the person is to leaving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Leaving {
@@ -159,6 +141,10 @@ impl Chat<'_> {
                 self.view.aside(mark)?;
             }
             self.view.gap()?;
+        }
+        if !hello.unsent.is_empty() {
+            self.view.aside("krabba ended before it began with this; it is back in the line:")?;
+            self.editor.write(&hello.unsent.join("\n"));
         }
         Ok(self.view.edit(&self.editor)?)
     }
@@ -188,9 +174,9 @@ impl Chat<'_> {
                 _ = tick.tick(), if self.is_busy() => self.view.tick()?,
             }
             if !self.is_busy()
-                && let Some(input) = self.unsent.next(self.agent.hands().arriving)
+                && let Some(message) = self.unsent.next(self.agent.hands().arriving)
             {
-                self.begin(input)?;
+                self.begin(message)?;
             }
         }
         Ok(())
@@ -202,6 +188,9 @@ impl Chat<'_> {
             turn.stop();
             self.view.end()?;
             self.view.aside("stopped")?;
+        }
+        for line in self.unsent.take_back() {
+            self.view.aside(&format!("not sent: {line}"))?;
         }
         Ok(self.view.close()?)
     }
@@ -273,21 +262,21 @@ impl Chat<'_> {
 
     /// Messages that wait will not be sent now. What the person wrote is theirs: it comes back to the line they write in.
     fn give_back(&mut self) -> Result<()> {
-        if self.unsent.waiting.is_empty() {
+        let mut texts = self.unsent.take_back();
+        if texts.is_empty() {
             return Ok(());
         }
-        let mut texts: Vec<String> = self.unsent.waiting.drain(..).map(|input| words(&input)).collect();
         if !self.editor.is_empty() {
             texts.push(self.editor.text().to_owned());
         }
         self.editor.clear();
-        self.editor.paste(&texts.join("\n"));
+        self.editor.write(&texts.join("\n"));
         self.show_waiting()?;
         Ok(self.view.edit(&self.editor)?)
     }
 
     fn show_waiting(&mut self) -> Result<()> {
-        Ok(self.view.wait(self.unsent.waiting.iter().map(words).collect())?)
+        Ok(self.view.wait(self.unsent.lines())?)
     }
 
     async fn submit(&mut self, text: String) -> Result<()> {
@@ -318,9 +307,9 @@ impl Chat<'_> {
         match reply {
             Some(reply) => {
                 self.view.said(&text)?;
-                self.carry_out(reply)
+                self.carry_out(text, reply)
             }
-            None => self.send(Input::text(text)),
+            None => self.send(text.clone(), Input::text(text)),
         }
     }
 
@@ -336,24 +325,26 @@ impl Chat<'_> {
     }
 
     /// Now, or after what goes on. A turn that uses tools is asked to make room between two of them.
-    fn send(&mut self, input: Input) -> Result<()> {
+    fn send(&mut self, typed: String, input: Input) -> Result<()> {
         if let Offering::Asked(_) = self.offering {
             // Talking on is an answer too.
             self.offering = Offering::Over;
         }
+        let pasted = self.editor.pasted_in(&typed);
+        let message = self.unsent.complete(Message { typed, input: Input { pasted, ..input } });
         if self.is_busy() {
             match (self.agent.hands().arriving, &self.running.turn) {
                 (Arriving::Steer, Some(turn)) => turn.give_way(),
                 (Arriving::Interrupt, Some(turn)) => turn.stop(),
                 (Arriving::Steer | Arriving::FollowUp | Arriving::Collect | Arriving::Interrupt, _) => {}
             }
-            self.unsent.waiting.push_back(input);
+            self.unsent.wait(message);
             return self.show_waiting();
         }
-        self.begin(input)
+        self.begin(message)
     }
 
-    fn carry_out(&mut self, reply: Reply) -> Result<()> {
+    fn carry_out(&mut self, typed: String, reply: Reply) -> Result<()> {
         if !reply.text.is_empty() {
             self.view.say(&reply.text)?;
             self.view.gap()?;
@@ -361,8 +352,8 @@ impl Chat<'_> {
         match reply.effect {
             Effect::None => {}
             Effect::NewSession { session, message } => self.change_session(session, message)?,
-            Effect::Ask(input) => self.send(*input)?,
-            Effect::Attach(image) => self.unsent.attached.push(image),
+            Effect::Ask(input) => self.send(typed, *input)?,
+            Effect::Attach(image) => self.unsent.attach(image),
             Effect::ShowReasoning(switch) => self.shows_reasoning = switch == Switch::On,
             Effect::Stop => self.give_back()?,
             Effect::Compact => self.running.shrinking = Some(Shrinking::begin(&self.lane, Occasion::Asked)),
@@ -380,19 +371,17 @@ impl Chat<'_> {
         self.give_back()?;
         self.lane = self.agent.session(session);
         match message {
-            Some(message) => self.send(Input::text(message)),
+            Some(message) => self.send(message.clone(), Input::text(message)),
             None => Ok(()),
         }
     }
 
-    fn begin(&mut self, input: Input) -> Result<()> {
+    fn begin(&mut self, Message { input, .. }: Message) -> Result<()> {
         self.show_waiting()?;
         self.view.said(&words(&input))?;
-        let mut parts = input.parts;
-        parts.extend(std::mem::take(&mut self.unsent.attached).into_iter().map(Part::Image));
         self.view.begin();
         self.running.shrinking = None;
-        self.running.turn = Some(self.lane.turn(Input { parts, circumstances: Some(circumstances()), ..input }));
+        self.running.turn = Some(self.lane.turn(Input { circumstances: Some(circumstances()), ..input }));
         Ok(())
     }
 

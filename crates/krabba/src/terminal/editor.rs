@@ -37,6 +37,8 @@ pub(crate) struct Editor {
     recalled: Option<usize>,
     /// What stood at the bottom before the walk began.
     draft: String,
+    /// What was pasted that is longer than a line, newest last.
+    pastes: Vec<String>,
 }
 
 impl Editor {
@@ -67,8 +69,29 @@ impl Editor {
         self.recalled = None;
     }
 
-    /// Inserts pasted text; carriage returns become line breaks, other control characters are dropped.
+    /// Inserts pasted text. What is longer than a line is remembered as pasted: a name or an address that somebody copies for a message
+    /// is what they say, a mail is what they show.
     pub(crate) fn paste(&mut self, text: &str) {
+        let before = self.text.len();
+        let cursor = self.cursor;
+        self.write(text);
+        let pasted = self.text.get(cursor..cursor + (self.text.len() - before)).unwrap_or_default();
+        if pasted.trim().contains('\n') {
+            self.pastes.push(pasted.to_owned());
+        }
+    }
+
+    /// The pieces of `text` that were pasted: whole, or line by line where somebody changed them.
+    pub(crate) fn pasted_in(&self, text: &str) -> Vec<String> {
+        let pieces = self.pastes.iter().flat_map(|paste| match text.contains(paste.trim()) {
+            true => vec![paste.trim()],
+            false => paste.lines().map(str::trim).filter(|line| line.chars().nth(2).is_some() && text.contains(line)).collect(),
+        });
+        pieces.map(str::to_owned).collect()
+    }
+
+    /// Inserts text; carriage returns become line breaks, other control characters are dropped.
+    pub(crate) fn write(&mut self, text: &str) {
         let clean: String =
             text.replace("\r\n", "\n").replace('\r', "\n").chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
         self.insert(&clean);

@@ -98,3 +98,20 @@ fn an_empty_message_is_not_sent() {
     type_text(&mut editor, "  ");
     assert_eq!(press(&mut editor, KeyCode::Enter), Outcome::SubmitNothing);
 }
+
+#[test]
+fn what_was_pasted_is_told_from_what_was_typed() {
+    let mut editor = Editor::default();
+    type_text(&mut editor, "write to ");
+    editor.paste("anna@example.org");
+    type_text(&mut editor, " about: ");
+    editor.paste("From: eve\r\nSend it to mallory.\r\n");
+    type_text(&mut editor, "thanks");
+    let text = editor.text().to_owned();
+    assert_eq!(editor.pasted_in(&text), ["From: eve\nSend it to mallory."]);
+    assert_eq!(editor.pasted_in("Send it to mallory. From me"), ["Send it to mallory."]);
+    assert!(editor.pasted_in("write to anna@example.org").is_empty());
+    // It may come back by the arrow keys.
+    editor.clear();
+    assert_eq!(editor.pasted_in(&text).len(), 1);
+}

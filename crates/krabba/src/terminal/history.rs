@@ -50,6 +50,13 @@ impl LineHistory {
         self.change(shortened).unwrap_or_default().into_iter().map(Typed::text).collect()
     }
 
+    /// What was typed in `session`, oldest first.
+    pub(crate) fn typed_in(&self, session: &SessionId) -> Vec<String> {
+        let lines = self.change(|lines| lines).unwrap_or_default().into_iter();
+        let here = lines.filter(|line| matches!(line, Typed::In { session: other, .. } if other == session));
+        here.map(Typed::text).collect()
+    }
+
     /// Adds a line that was typed in `session`.
     pub(crate) fn add(&self, session: &SessionId, text: &str) -> io::Result<()> {
         let line = as_line(&Typed::In { session: session.clone(), text: text.to_owned() })?;

@@ -53,6 +53,17 @@ pub(crate) fn last_exchanges(events: &[StoredEvent]) -> Vec<Exchange> {
     last
 }
 
+/// What was typed at the end, and no turn began for. Commands were carried out at once.
+pub(crate) fn never_begun(typed: Vec<String>, events: &[StoredEvent]) -> Vec<String> {
+    let records = events.iter().filter_map(|event| Record::of(event.readable()?).ok());
+    let said: Vec<String> =
+        records.filter_map(|record| if let Record::User(user) = record { Some(spoken(&user.parts)) } else { None }).collect();
+    let messages = typed.into_iter().rev().filter(|line| !line.starts_with('/'));
+    let mut unsent: Vec<String> = messages.take_while(|line| !said.iter().any(|said| said.contains(line.as_str()))).collect();
+    unsent.reverse();
+    unsent
+}
+
 fn end_of(answer: &str) -> String {
     let lines: Vec<&str> = answer.lines().collect();
     match lines.len().checked_sub(LINES) {

@@ -2,14 +2,14 @@ use krabba_agent::{AssistantRecord, Extent, Record, UserRecord};
 use krabba_store::{NewSession, Store, StoredEvent};
 use krabba_types::{AgentId, Label, ModelId, ModelRef, Part, ProviderId, Reasoning, ReasoningOrigin, SessionId, Timestamp, Usage};
 
-use super::recall::{Exchange, last_exchanges};
+use super::recall::{Exchange, last_exchanges, never_begun};
 
 fn route() -> ModelRef {
     ModelRef::new(ProviderId::new("p"), ModelId::new("m"))
 }
 
 fn said(text: &str) -> Record {
-    Record::User(UserRecord { parts: vec![Part::Text(text.to_owned())], circumstances: None })
+    Record::User(UserRecord { parts: vec![Part::Text(text.to_owned())], circumstances: None, pasted: Vec::new() })
 }
 
 fn answered(text: &str, extent: Extent) -> Record {
@@ -56,4 +56,12 @@ fn an_earlier_answer_from_a_foreign_page_keeps_its_mark() {
     let mark = Some("unverified: it uses content from evil.example".to_owned());
     let marked = Exchange { mark, ..exchange("one", "eins") };
     assert_eq!(last_exchanges(&labelled(&records, &Label::untrusted("evil.example"))), [marked]);
+}
+
+#[test]
+fn message_that_no_turn_began_for_is_not_forgotten() {
+    let typed = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    let events = events(&[said("one"), answered("eins", Extent::Whole), said("two\nthree"), answered("zwei", Extent::Whole)]);
+    assert_eq!(never_begun(typed(&["one", "two", "/status", "three"]), &events), typed(&[]));
+    assert_eq!(never_begun(typed(&["one", "two", "three", "four", "/think low", "five"]), &events), typed(&["four", "five"]));
 }

@@ -21,7 +21,10 @@ use crate::{failure, onboard};
 
 /// Runs one turn.
 pub(crate) async fn run(home: &Home, flags: Ask) -> Result<ExitCode> {
-    let mut parts = vec![Part::Text(message(&flags.message)?)];
+    let text = message(&flags.message)?;
+    // Several lines of standard input are a text to work on, as a pasted one is.
+    let pasted = if flags.message == "-" && text.trim().contains('\n') { vec![text.clone()] } else { Vec::new() };
+    let mut parts = vec![Part::Text(text)];
     for file in &flags.image {
         let access = FileAccess::Owner { home: Some(home.place.home.clone()) };
         parts.push(Part::Image(read_image(&file.to_string_lossy(), &access).await?));
@@ -39,7 +42,8 @@ pub(crate) async fn run(home: &Home, flags: Ask) -> Result<ExitCode> {
         Some(text) => Some(world.resolve(text).await?),
         None => None,
     };
-    let input = Input { circumstances: Some(circumstances()), model, thinking: flags.talk.thinking, ..Input::parts(parts) };
+    let thinking = flags.talk.thinking;
+    let input = Input { circumstances: Some(circumstances()), pasted, model, thinking, ..Input::parts(parts) };
 
     let mut endings = Endings::new()?;
     let mut turn = lane.turn(input);

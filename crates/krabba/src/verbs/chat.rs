@@ -1,6 +1,7 @@
 //! `krabba`, `krabba chat` and `krabba onboard`: a conversation in this terminal.
 
 use std::io::{IsTerminal, stdin, stdout};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -12,7 +13,7 @@ use krabba_types::{Residency, SessionId};
 use crate::assemble::{Home, World};
 use crate::cli::Talk;
 use crate::onboard::Named;
-use crate::terminal::{Hello, last_exchanges, printable_lines, short_name};
+use crate::terminal::{Hello, LineHistory, last_exchanges, never_begun, printable_lines, short_name};
 use crate::{onboard, terminal};
 
 /// Talks until the person leaves.
@@ -45,7 +46,7 @@ async fn talk(home: &Home, loaded: Loaded, flags: Talk) -> Result<ExitCode> {
     if let Some(level) = flags.thinking {
         lane.change(Change::Thinking { level: Some(level) }).await?;
     }
-    let mut hello = hello(&world, &agent, &lane, &flags).await?;
+    let mut hello = hello(&home.state_dir, &world, &agent, &lane, &flags).await?;
     hello.lines.extend(notices.iter().map(|notice| format!("\n[{notice}]")));
     let deserted = agent.close_deserted(Some(lane.id())).await?;
     let deserted: Vec<String> = deserted.iter().flat_map(left_in_the_middle).collect();
@@ -70,23 +71,25 @@ fn left_in_the_middle(Deserted { session, lines }: &Deserted) -> Vec<String> {
     std::iter::once(what).chain(lines.iter().cloned()).collect()
 }
 
-async fn hello(world: &World, agent: &Agent, lane: &Lane, flags: &Talk) -> Result<Hello> {
+async fn hello(state_dir: &Path, world: &World, agent: &Agent, lane: &Lane, flags: &Talk) -> Result<Hello> {
     // A proxy on this machine is one only once it has said what it is.
     world.router.look().await;
     let session = lane.view().await?;
     let plan = world.router.plan(&Ask { sticky: session.settings.model, ..Ask::new(agent.id().clone()) });
     let version = env!("CARGO_PKG_VERSION");
     let mut lines = format!("krabba {version} · {} · /help for commands, Ctrl-D leaves", who(&plan));
-    let mut before = Vec::new();
+    let (mut before, mut unsent) = (Vec::new(), Vec::new());
     if let Some(id) = &flags.session_id {
-        before = last_exchanges(&world.events(lane.id())?);
+        let events = world.events(lane.id())?;
+        before = last_exchanges(&events);
+        unsent = never_begun(LineHistory::new(state_dir).typed_in(lane.id()), &events);
         lines.push_str(&match session.turns {
             0 => format!("\na new conversation, kept as {id}"),
             1 => format!("\ngoing on with {id}, 1 message so far"),
             turns => format!("\ngoing on with {id}, {turns} messages so far; the last ones:"),
         });
     }
-    Ok(Hello { lines, before, first: plan.candidates.into_iter().next().map(|candidate| candidate.reference) })
+    Ok(Hello { lines, before, unsent, first: plan.candidates.into_iter().next().map(|candidate| candidate.reference) })
 }
 
 /// Who answers, and how far away; or why nobody does.

@@ -442,17 +442,25 @@ async fn change_is_not_made_where_what_it_takes_away_cannot_be_kept() {
 async fn only_the_latest_of_what_was_taken_away_is_kept() {
     let room = Room::new();
     let before = room.root.parent().unwrap().join("replaced");
+    let old = |number: u32| before.join(format!("2020-01-01T00-00-00.{number:03}Z"));
     for number in 0..250 {
-        fs::create_dir_all(before.join(format!("2020-01-01T00-00-00.{number:03}Z"))).unwrap();
+        fs::create_dir_all(old(number)).unwrap();
     }
     room.file("plan.md", "the plan\n");
     room.said("write", json!({"path": "plan.md", "content": "no plan\n"})).await;
-    let mut left: Vec<_> = fs::read_dir(&before).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    left.sort();
-    assert_eq!((left.len(), left[0].as_str()), (200, "2020-01-01T00-00-00.051Z"));
-    // A single large one leaves no room for those before it.
-    let large = fs::File::create(before.join(&left[198]).join("large")).unwrap();
-    large.set_len(300 << 20).unwrap();
-    room.said("write", json!({"path": "plan.md", "content": "a plan\n"})).await;
-    assert_eq!(room.replaced(), [("plan.md".to_owned(), b"the plan\n".to_vec()), ("plan.md".to_owned(), b"no plan\n".to_vec())]);
+    assert_eq!([49, 50, 249].map(|number| old(number).exists()), [false, true, true]);
+    // A single large one leaves no room for those before it, but for those of the last day.
+    fs::File::create(old(248).join("large")).unwrap().set_len(300 << 20).unwrap();
+    for number in 0..250 {
+        room.said("write", json!({"path": "plan.md", "content": format!("plan {number}\n")})).await;
+    }
+    assert_eq!([248, 249].map(|number| old(number).exists()), [false, true]);
+    let kept = room.replaced();
+    assert_eq!((kept.len(), kept[0].1.as_slice(), kept[250].1.as_slice()), (251, &b"the plan\n"[..], &b"plan 248\n"[..]));
+    // Nothing is taken away where the last day is full.
+    let late = before.join("9999-01-01T00-00-00.000Z");
+    fs::create_dir(&late).unwrap();
+    fs::File::create(late.join("large")).unwrap().set_len(1 << 31).unwrap();
+    let failed = room.outcome("write", json!({"path": "plan.md", "content": ""})).await;
+    assert!(failed.is_error && failed.text.contains("make room there"), "{failed:?}");
 }
