@@ -104,5 +104,5 @@ pub use render::{Paint, render};
 pub use schema::schema;
 pub use settings::{Addresses, Config, Privacy};
 pub use tool_names::tools_meant;
-pub use tools::{ExecOptions, PageSecret, SsrfPolicy, ToolPolicy, ToolProfile, ToolScope, Tools, Web, WebFetch, WebSearch};
+pub use tools::{ExecOptions, ExecSecurity, PageSecret, SsrfPolicy, ToolPolicy, ToolProfile, ToolScope, Tools, Web, WebFetch, WebSearch};
 pub use write::write_new;

@@ -103,14 +103,29 @@ pub struct SsrfPolicy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("x-ignored" = ["applyPatch", "ask", "cleanupMs", "commandHighlighting", "host", "mode", "node", "notifyOnExit", "notifyOnExitEmptySuccess", "pathPrepend",
-    "pendingMaxOutput", "safeBins", "security", "strictInlineEval"]))]
+    "pendingMaxOutput", "safeBins", "strictInlineEval"]))]
 pub struct ExecOptions {
+    /// Whether commands run at all. Those that do run in the sandbox, and what leaves it is asked about, whatever stands here.
+    #[schemars(extend("x-default" = "full"))]
+    pub security: Option<ExecSecurity>,
     /// After how many milliseconds a command goes on in the background.
     #[schemars(extend("x-default" = "60000"))]
     pub background_ms: Option<u32>,
     /// After how many seconds a command is ended that names no time itself.
     #[schemars(range(min = 1), extend("x-default" = "1800"))]
     pub timeout_sec: Option<u32>,
+}
+
+/// How far commands are trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ExecSecurity {
+    /// None runs.
+    Deny,
+    /// As `full`: the sandbox asks for no list.
+    Allowlist,
+    /// They run in the sandbox.
+    Full,
 }
 
 /// Which tools there are. Each part only narrows what the ones before it leave.

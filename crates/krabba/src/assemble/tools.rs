@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use krabba_config::{
-    Addresses, Agent, Credential, KeyPath, Loaded, PageSecret, Step as Key, ToolPolicy, ToolProfile, ToolScope, tools_meant,
+    Addresses, Agent, Credential, ExecSecurity, KeyPath, Loaded, PageSecret, Step as Key, ToolPolicy, ToolProfile, ToolScope, tools_meant,
 };
 use krabba_guard::Policy;
 use krabba_net::{Egress, HttpClient, Pages, Url};
@@ -28,6 +28,9 @@ pub(crate) fn selection(loaded: &Loaded, agent: Option<&Agent>) -> Selection {
     chain.policy(&path(["tools"]), &ToolPolicy { scope, by_provider: common.by_provider.clone() });
     if let Some((policy, at)) = narrower {
         chain.policy(&at, policy);
+    }
+    if loaded.config.tools.exec.security == Some(ExecSecurity::Deny) {
+        chain.step(&path(["tools", "exec"]), "security", None, meant(["exec", "process"].into_iter()), Keeps::Others);
     }
     Selection { steps: chain.steps, own: Vec::new() }
 }

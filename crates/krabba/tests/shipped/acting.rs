@@ -243,3 +243,18 @@ async fn stop_between_two_turns_says_what_it_ended() {
     let told = "It runs.\nstopped the command that was left running\nnothing is being answered here\n";
     assert_eq!(talked.out, told, "{talked}");
 }
+
+#[tokio::test]
+async fn commands_that_a_configuration_denies_do_not_run() {
+    let script = r#"{server: 'vllm', models: [{id: 'm', window: 32768}], rules: [
+        {when: {request: 1}, steps: [{tool_call: {name: 'exec', arguments: {command: 'touch ran.txt'}}}, 'end']},
+        {steps: [{text: 'Done.'}, 'end']},
+    ]}"#;
+    let server = ScriptedServer::start(script.parse::<Script>().unwrap()).await.unwrap();
+    let denied = "tools: { exec: { security: 'deny' } }, agents: {";
+    let home = Home::with_config(&config(&server.v1()).replace("agents: {", denied));
+    home.run(&["agent", "--message", "go on"]).await.code(0).says(&["Done."]);
+    let last = server.generations().last().unwrap().json.clone().unwrap()["messages"].to_string();
+    assert!(last.contains("is off (") && last.contains("tools.exec.security"), "{last}");
+    assert!(!home.path(".krabba/workspace/ran.txt").exists());
+}
