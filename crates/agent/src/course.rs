@@ -217,8 +217,12 @@ impl Course {
                     second.unwrap_or_else(|| Next::EndAs(Outcome::Failed(nothing_again(fault))))
                 })
             }
-            Outcome::Failed(fault) if asked.answer.text.is_empty() => {
+            Outcome::Failed(fault) if asked.answer.text.is_empty() || (fault.kind == FaultKind::Unparsed && surface.can_retract) => {
                 let repair = match fault.kind {
+                    FaultKind::Unparsed => {
+                        let words = "The call that you wrote could not be read. Make it again, or answer in words.";
+                        return self.repair(Flaw::BrokenCall, words).unwrap_or(Next::End);
+                    }
                     FaultKind::Empty => self.repair(Flaw::Empty, "Your last answer was empty. Answer now."),
                     FaultKind::OnlyReasoning => {
                         self.repair(Flaw::OnlyReasoning, "You only thought and did not answer. Give the answer itself now.")

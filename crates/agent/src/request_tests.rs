@@ -146,7 +146,7 @@ proptest! {
     #[test]
     fn any_prefix_of_any_log_is_a_valid_request(
         mut log_before in records(),
-        work in proptest::collection::vec(work(), 0..12),
+        work in proptest::collection::vec(work(), 0..10),
         window in prop_oneof![Just(4_096_u32), Just(8_192), Just(131_072)],
     ) {
         log_before.push(("now", user(QUESTION)));

@@ -13,7 +13,7 @@
 //! | neither finish reason nor end marker | `Truncated` (`Malformed` if all that came was broken) |
 //! | the content filter | `ContentPolicy` |
 //! | a finish, no text and no call | `OnlyReasoning` with reasoning, else `Empty` |
-//! | a call that was begun and not completed | `Malformed`, but `Done(Length)` when the budget ran out |
+//! | a call that was begun and not completed | `Unparsed`, but `Done(Length)` when the budget ran out |
 //! | a finish, and a broken event that looked like a piece of the answer | `Done(Unknown)` |
 //! | anything else | `Done` |
 //!
@@ -250,7 +250,7 @@ impl Answer {
         }
         let ran_out = matches!(finish, WireFinish::Length | WireFinish::ContextWindow);
         if calls_begun > calls_whole && !ran_out {
-            return self.fail(FaultKind::Malformed, message::incomplete_call(&self.site));
+            return self.fail(FaultKind::Unparsed, message::incomplete_call(&self.site));
         }
         if !text && calls_begun == 0 && calls_whole + calls_written == 0 {
             if !reasoning {

@@ -186,8 +186,8 @@ fn calls_are_given_out_whole_and_under_our_ids() {
 
 #[test]
 fn half_a_call_is_not_an_answer() {
-    assert_eq!(ending(vec![part(0), Finish(ToolCalls)]), "malformed Streaming");
-    assert_eq!(ending(vec![text("yes"), part(0), part(1), call(), Finish(Stop)]), "malformed Streaming");
+    assert_eq!(ending(vec![part(0), Finish(ToolCalls)]), "unparsed Streaming");
+    assert_eq!(ending(vec![text("yes"), part(0), part(1), call(), Finish(Stop)]), "unparsed Streaming");
     assert_eq!(ending(vec![part(0), Finish(Length)]), "done Length");
     assert_eq!(outcome(vec![text("yes"), unreadable(), Finish(ToolCalls)]), ("yes[Unreadable]".to_owned(), "done ToolCalls".to_owned()));
     assert_eq!(outcome(vec![part(0), unreadable(), Finish(Length)]), ("[Unreadable]".to_owned(), "done Length".to_owned()));

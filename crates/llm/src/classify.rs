@@ -138,7 +138,7 @@ pub(crate) enum Meaning {
     BadRequest,
     ContentPolicy,
     Truncated,
-    Malformed,
+    Unparsed,
 }
 
 fn settle(meaning: Meaning, error: &ErrorBody, retry_after: Option<Duration>) -> FaultKind {
@@ -157,6 +157,6 @@ fn settle(meaning: Meaning, error: &ErrorBody, retry_after: Option<Duration>) ->
         Meaning::BadRequest => FaultKind::BadRequest,
         Meaning::ContentPolicy => FaultKind::ContentPolicy,
         Meaning::Truncated => FaultKind::Truncated,
-        Meaning::Malformed => FaultKind::Malformed,
+        Meaning::Unparsed => FaultKind::Unparsed,
     }
 }

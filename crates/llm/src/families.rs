@@ -239,7 +239,7 @@ pub(crate) fn of_text(text: &str, site: &Site) -> Option<Meaning> {
         return Some(Meaning::Overloaded);
     }
     if UNPARSED.iter().any(|words| text.contains(words)) {
-        return Some(Meaning::Malformed);
+        return Some(Meaning::Unparsed);
     }
     if UNTEMPLATED.iter().any(|words| text.contains(words)) {
         return Some(Meaning::BadRequest);

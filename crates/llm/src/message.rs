@@ -44,7 +44,7 @@ pub(crate) fn refused(kind: &FaultKind, status: Option<u16>, error: &ErrorBody, 
         FaultKind::Unsupported { field } => format!("{who} does not take \"{}\"{said}", quoted(field, site)),
         FaultKind::ContentPolicy => format!("{who} refused the request for its content{said}; say it in other words"),
         FaultKind::BadRequest => format!("{who} could not process the request{said}{}", look(site)),
-        FaultKind::Malformed => format!("{who} could not make sense of what its model wrote{said}{}", look(site)),
+        FaultKind::Malformed | FaultKind::Unparsed => format!("{who} could not make sense of what its model wrote{said}{}", look(site)),
         FaultKind::Truncated => format!("the answer of {who} broke off before its end{said}"),
         FaultKind::Unreachable
         | FaultKind::Stalled

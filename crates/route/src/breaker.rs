@@ -132,6 +132,7 @@ impl Breaker {
             | FaultKind::Empty
             | FaultKind::OnlyReasoning
             | FaultKind::Malformed
+            | FaultKind::Unparsed
             | FaultKind::Looping => self.succeed(), // It answered in order, if not what we wanted.
         }
     }

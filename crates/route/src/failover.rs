@@ -220,6 +220,8 @@ impl Failover {
                 let new = self.here.fields.len() < FIELDS && self.here.fields.insert(field.to_owned());
                 new.then(|| Move::Again(Change::WithoutField(field.to_owned())))
             }
+            // Told of its tools in words, it writes calls that we read.
+            FaultKind::Unparsed => self.here.fields.insert(TOOLS.to_owned()).then(|| Move::Again(Change::WithoutField(TOOLS.to_owned()))),
             FaultKind::Empty | FaultKind::OnlyReasoning => once(&mut self.here.calmer).then_some(Move::Again(Change::Calmer)),
             FaultKind::Looping => (alone && once(&mut self.here.calmer)).then_some(Move::Again(Change::Calmer)),
             FaultKind::Truncated | FaultKind::Stalled | FaultKind::Malformed | FaultKind::Unreachable | FaultKind::Overloaded => {

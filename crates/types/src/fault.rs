@@ -47,6 +47,7 @@ impl Fault {
             | FaultKind::Empty
             | FaultKind::OnlyReasoning
             | FaultKind::Malformed
+            | FaultKind::Unparsed
             | FaultKind::Looping
             | FaultKind::Cancelled => false,
         }
@@ -72,6 +73,7 @@ impl Fault {
             | FaultKind::Empty
             | FaultKind::OnlyReasoning
             | FaultKind::Malformed
+            | FaultKind::Unparsed
             | FaultKind::Looping => true,
         }
     }
@@ -150,6 +152,8 @@ pub enum FaultKind {
     OnlyReasoning,
     /// What came is not what the dialect says (HTML, garbage, too large).
     Malformed,
+    /// The model wrote a call that its server could not read, or did not finish one. It says nothing about the server's health.
+    Unparsed,
     /// The model repeats itself without end.
     Looping,
     /// The person stopped it.
@@ -177,6 +181,7 @@ impl FaultKind {
             Self::Empty => "empty",
             Self::OnlyReasoning => "onlyReasoning",
             Self::Malformed => "malformed",
+            Self::Unparsed => "unparsed",
             Self::Looping => "looping",
             Self::Cancelled => "cancelled",
         }

@@ -50,6 +50,7 @@ async fn calls(world: &World, reference: &ModelRef, ability: ToolAbility) -> Opt
                         FaultKind::Unsupported { .. }
                         | FaultKind::BadRequest
                         | FaultKind::Malformed
+                        | FaultKind::Unparsed
                         | FaultKind::Truncated
                         | FaultKind::Empty
                         | FaultKind::OnlyReasoning

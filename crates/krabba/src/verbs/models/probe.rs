@@ -141,7 +141,9 @@ fn word(kind: &FaultKind) -> &'static str {
         FaultKind::RateLimited => "rate_limit",
         FaultKind::Billing => "billing",
         FaultKind::Stalled | FaultKind::Unreachable | FaultKind::Loading | FaultKind::Busy => "timeout",
-        FaultKind::Unsupported { .. } | FaultKind::BadRequest | FaultKind::Malformed | FaultKind::Overflow { .. } => "format",
+        FaultKind::Unsupported { .. } | FaultKind::BadRequest | FaultKind::Malformed | FaultKind::Unparsed | FaultKind::Overflow { .. } => {
+            "format"
+        }
         FaultKind::NoSuchModel => "no_model",
         FaultKind::Overloaded
         | FaultKind::ContentPolicy
