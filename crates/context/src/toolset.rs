@@ -3,7 +3,7 @@
 //! The list is chosen once, for a session on a route, and stored with it: a list that grew on the way would change the
 //! prompt from its first byte. What is found later is called through [`CALL_TOOL`] and never joins the list.
 
-use krabba_types::{Aliases, JsonObject, ToolSpec};
+use krabba_types::{Aliases, CALL_TOOL, JsonObject, ToolSpec};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -14,8 +14,6 @@ use crate::profile::{Profile, tools_share};
 
 /// The tool that finds further ones. The agent answers it with [`Toolset::find`] and [`Toolset::describe`].
 pub const FIND_TOOLS: &str = "find_tools";
-/// The tool that calls one that was found.
-pub const CALL_TOOL: &str = "call_tool";
 
 const FIND_TOOLS_DESCRIPTION: &str = include_str!("../prompts/find_tools.md");
 const CALL_TOOL_DESCRIPTION: &str = include_str!("../prompts/call_tool.md");

@@ -1,9 +1,9 @@
-use krabba_types::{Aliases, JsonObject, ToolSpec};
+use krabba_types::{Aliases, CALL_TOOL, JsonObject, ToolSpec};
 use serde_json::json;
 
 use crate::brief::{Detail, told};
 use crate::measure::tools_bytes;
-use crate::{CALL_TOOL, FIND_TOOLS, Fragment, Profile, SystemPrompt, Toolset, what_is_off};
+use crate::{FIND_TOOLS, Fragment, Profile, SystemPrompt, Toolset, what_is_off};
 
 /// The tools of a fresh workspace, in about the size that they have in OpenClaw.
 fn default_tools() -> Vec<ToolSpec> {

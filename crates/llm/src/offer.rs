@@ -70,9 +70,9 @@ impl Hold {
     }
 
     fn field(self, request: &ModelRequest) -> (&'static str, Value) {
-        let schema = || Value::Object(call_schema(&request.tools, request.calling.wanted));
+        let schema = || Value::Object(call_schema(request));
         match self {
-            Self::Grammar => ("grammar", call_grammar(&request.tools, request.calling.wanted, request.max_output_tokens).into()),
+            Self::Grammar => ("grammar", call_grammar(request).into()),
             Self::ResponseFormat => {
                 let schema = json!({ "name": "step", "strict": true, "schema": schema() });
                 ("response_format", json!({ "type": "json_schema", "json_schema": schema }))

@@ -20,6 +20,7 @@
 //! pieces; what each of them keeps back, and what happens to it at the end of the input, is written at the type.
 
 mod aliases;
+mod callable;
 mod calls;
 mod code;
 mod decoded;
@@ -41,6 +42,8 @@ mod toolbox;
 
 #[cfg(test)]
 mod aliases_tests;
+#[cfg(test)]
+mod callable_tests;
 #[cfg(test)]
 mod calls_tests;
 #[cfg(test)]
