@@ -266,17 +266,20 @@ async fn each_server_is_asked_to_hold_its_model_in_a_field_that_it_knows() {
         (ServerKind::Sglang, Dialect::OpenAiCompletions, Some("response_format")),
         (ServerKind::Ollama, Dialect::OpenAiCompletions, Some("response_format")),
         (ServerKind::Ollama, Dialect::Ollama, Some("format")),
-        (ServerKind::LlamaCpp, Dialect::OpenAiResponses, None),
+        (ServerKind::LlamaCpp, Dialect::OpenAiResponses, Some("grammar")),
+        (ServerKind::LmStudio, Dialect::OpenAiResponses, Some("text")),
+        (ServerKind::OpenAi, Dialect::OpenAiResponses, Some("text")),
         (ServerKind::LlamaCpp, Dialect::AnthropicMessages, None),
     ];
     for (index, (kind, dialect, field)) in cases.into_iter().enumerate() {
         let asked = request(Draw { state: 7, parts: Parts::Drawn }.offered(), 1, 256, &json!({}));
         let got = collect(caller.call(target(&server.url(), kind, dialect), asked)).await;
         let sent = server.generations()[index].json.clone().unwrap();
-        let held: Vec<&str> = ["grammar", "response_format", "format"].into_iter().filter(|name| sent.get(name).is_some()).collect();
+        let held: Vec<&str> =
+            ["grammar", "response_format", "text", "format"].into_iter().filter(|name| sent.get(name).is_some()).collect();
         assert_eq!(held, field.into_iter().collect::<Vec<_>>(), "{kind:?} in {dialect}");
         assert!(sent.get("tools").is_none() && sent.to_string().contains("tool_0"), "{sent}");
-        let in_object = matches!(field, Some("response_format" | "format"));
+        let in_object = matches!(field, Some("response_format" | "text" | "format"));
         let text = if in_object { "one and\ntwo" } else { "{\"reply\": \"one and\\ntwo\"}" };
         assert_eq!(got.text, text, "{kind:?} in {dialect}");
     }

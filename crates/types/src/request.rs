@@ -194,6 +194,14 @@ impl Dialect {
             Self::Ollama => "ollama",
         }
     }
+
+    /// Whether a request can ask that a model is held to a form ([`ToolAbility::Constrained`]).
+    pub fn can_hold(self) -> bool {
+        match self {
+            Self::OpenAiResponses | Self::OpenAiCompletions | Self::Ollama => true,
+            Self::AnthropicMessages => false,
+        }
+    }
 }
 
 impl fmt::Display for Dialect {
