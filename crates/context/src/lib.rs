@@ -72,7 +72,7 @@ mod toolset_tests;
 #[cfg(test)]
 mod workspace_tests;
 
-pub use build::{Built, Entry, Input, Pictures, PromptError, Standing, build};
+pub use build::{Built, Entry, Input, Offered, Pictures, PromptError, Standing, build};
 pub use check::{Violation, check};
 pub use circumstances::{Circumstances, user_message};
 pub use conversation::TextLimits;

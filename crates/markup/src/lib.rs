@@ -76,5 +76,5 @@ pub use repetition::{Repetition, RepetitionGuard};
 pub use schema::{Misfit, check};
 pub use special::{cut_at_control_token, neutralise, strip_end_tokens};
 pub use splitter::{HOLD_LIMIT, OrphanPolicy, ReasoningSplitter, Split};
-pub use telling::{Telling, tell};
+pub use telling::{Telling, tell, tools_in_words};
 pub use toolbox::{Fitting, Toolbox};
