@@ -4,7 +4,7 @@
 #![no_main]
 
 use krabba_markup::{Envelope, OrphanPolicy, ReasoningSplitter, Split, Toolbox, call_grammar, call_schema, check, fit};
-use krabba_types::{Aliases, Calling, JsonObject, ModelId, ModelRequest, Params, Thinking, ToolSpec, Wanted};
+use krabba_types::{Aliases, CALL_TOOL, Calling, JsonObject, ModelId, ModelRequest, Params, Thinking, ToolSpec, Wanted};
 use libfuzzer_sys::fuzz_target;
 
 const READ: &str = r##"{"type": "object", "properties": {"path": {"type": "string"}, "lines": {"type": "array", "items": {"type": "integer"}},
@@ -28,18 +28,21 @@ fn tools() -> Vec<ToolSpec> {
     vec![tool("read", READ), tool("get_weather", WEATHER)]
 }
 
-fn made(text: &str) {
-    let tools = tools();
-    let request = ModelRequest {
+fn request(tools: Vec<ToolSpec>, calling: Calling) -> ModelRequest {
+    ModelRequest {
         model: ModelId::new("m"),
         messages: Vec::new(),
-        tools: tools.clone(),
-        calling: Calling::default(),
-        max_output_tokens: None,
+        tools,
+        calling,
+        max_output_tokens: Some(1_000),
         thinking: Thinking::Unspecified,
         params: Params::default(),
-    };
-    let toolbox = Toolbox::of(request);
+    }
+}
+
+fn made(text: &str) {
+    let tools = tools();
+    let toolbox = Toolbox::of(request(tools.clone(), Calling::default()));
     let mut splitter = ReasoningSplitter::with_calls(OrphanPolicy::Stream, toolbox.names());
     let mut splits = Vec::new();
     splitter.push(text, &mut splits);
@@ -55,15 +58,18 @@ fn made(text: &str) {
 fn held(text: &str) {
     let Ok(parameters) = serde_json::from_str::<JsonObject>(text) else { return };
     let mut arguments = parameters.clone();
-    let tool = [ToolSpec { name: "do".to_owned(), description: String::new(), parameters, aliases: Aliases::default() }];
-    if fit(&mut arguments, &tool[0]).is_ok() {
+    let tool = ToolSpec { name: "do".to_owned(), description: String::new(), parameters, aliases: Aliases::default() };
+    if fit(&mut arguments, &tool).is_ok() {
         let before = arguments.clone();
-        assert_eq!(fit(&mut arguments, &tool[0]), Ok(()));
+        assert_eq!(fit(&mut arguments, &tool), Ok(()));
         assert_eq!(arguments, before);
     }
+    let call_tool = ToolSpec { name: CALL_TOOL.to_owned(), ..tool.clone() };
     for wanted in [Wanted::AnswerOrCall, Wanted::Call] {
-        assert!(call_grammar(&tool, wanted, Some(1_000)).len() < (1 << 20) + 1_000 * text.len());
-        let _ = call_schema(&tool, wanted);
+        let further = vec![ToolSpec { name: "further".to_owned(), ..tool.clone() }];
+        let request = request(vec![tool.clone(), call_tool.clone()], Calling { wanted, further, ..Calling::default() });
+        assert!(call_grammar(&request).len() < (1 << 21) + 2_000 * text.len());
+        let _ = call_schema(&request);
     }
 }
 

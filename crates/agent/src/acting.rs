@@ -15,11 +15,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use krabba_context::{CALL_TOOL, FIND_TOOLS, Toolset};
+use krabba_context::{FIND_TOOLS, Toolset};
 use krabba_guard::{Answer, Authorized, Denial, Question, Redeemed, Scene, Verdict};
 use krabba_store::NewEvent;
 use krabba_tool::{Call, Refusal};
-use krabba_types::{Action, Image, JsonObject, Label, ModelRef, SessionId, Structured, ToolCall};
+use krabba_types::{Action, CALL_TOOL, Image, JsonObject, Label, ModelRef, SessionId, Structured, ToolCall};
 use serde_json::Value;
 use tokio::time::Instant;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use krabba_context::{SystemPrompt, Toolset};
 use krabba_tool::Selection;
-use krabba_types::{ModelRef, ToolSpec};
+use krabba_types::{ModelRef, ToolAbility, ToolSpec};
 use serde::{Deserialize, Serialize};
 
 use crate::AgentError;
@@ -78,8 +78,8 @@ impl OpeningRecord {
         self.tools.is_empty() && self.further.is_empty()
     }
 
-    /// The tools for a route with a window of so many tokens.
-    pub(crate) fn toolset(&self, route: &ModelRef, window: u32) -> Toolset {
+    /// The tools for a route with a window of so many tokens, where they are offered in this way.
+    pub(crate) fn toolset(&self, route: &ModelRef, window: u32, mode: ToolAbility) -> Toolset {
         let on = |tools: &[ToolSpec]| -> Vec<ToolSpec> {
             tools.iter().filter(|tool| self.selection.off_for(&tool.name, route).is_none()).cloned().collect()
         };
@@ -87,6 +87,6 @@ impl OpeningRecord {
         if tools.is_empty() && further.is_empty() {
             return Toolset::default();
         }
-        Toolset::choose(&self.system, window, &tools, &further)
+        Toolset::choose(&self.system, window, mode, &tools, &further)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use krabba_context::{Built, Cut, Entry, Input, Meter, Pictures, PromptError, TextLimits, Toolset, build, what_is_off};
+use krabba_context::{Built, Cut, Entry, Input, Meter, Offered, Pictures, PromptError, TextLimits, Toolset, build, what_is_off};
 use krabba_route::{Prepared, Prompt, TooLarge};
 use krabba_types::{Calling, ModelRef, ModelRequest, Params, RouteFacts, Thinking, ToolAbility, ToolSpec, TurnId};
 
@@ -119,8 +119,11 @@ pub(crate) struct View<'a> {
 impl View<'_> {
     /// The tools that are offered on this route.
     pub(crate) fn toolset(&self) -> Toolset {
-        match self.facts.tool_mode() {
-            ToolAbility::Native | ToolAbility::Text | ToolAbility::Constrained => self.opening.toolset(self.reference, self.told_for()),
+        let mode = self.facts.tool_mode();
+        match mode {
+            ToolAbility::Native | ToolAbility::Text | ToolAbility::Constrained => {
+                self.opening.toolset(self.reference, self.told_for(), mode)
+            }
             ToolAbility::None => Toolset::default(),
         }
     }
@@ -166,7 +169,7 @@ impl View<'_> {
             window: self.facts.window.value,
             told_for: self.told_for(),
             max_output: self.facts.max_output.map(|limit| limit.value),
-            tools: tools.specs(),
+            offered: Offered { tools: tools.specs(), mode: self.facts.tool_mode() },
             meter: &meter,
         })
     }

@@ -1,10 +1,10 @@
 //! Whatever is in the log, a request comes out of it that every template takes, and goes on with the one before it.
 
-use krabba_context::{Built, Input, Meter, Pictures, SystemPrompt, TextLimits, build, check};
+use krabba_context::{Built, Input, Meter, Offered, Pictures, SystemPrompt, TextLimits, build, check};
 use krabba_markup::{Telling, tell};
 use krabba_types::{
     Aliases, CallChannel, CallId, Calling, Image, JsonObject, Message, ModelId, ModelRef, ModelRequest, Params, Part, Reasoning,
-    ReasoningOrigin, Role, TemplateFamily, Thinking, ToolCall, ToolResult, ToolSpec, TurnId,
+    ReasoningOrigin, Role, TemplateFamily, Thinking, ToolAbility, ToolCall, ToolResult, ToolSpec, TurnId,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -43,7 +43,7 @@ fn request(history: &History, turn: &str, window: u32) -> Built {
         window,
         told_for: window,
         max_output: None,
-        tools: &tools(),
+        offered: Offered { tools: &tools(), mode: ToolAbility::Native },
         meter: &Meter::new(),
     })
     .unwrap()

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use krabba_types::{Dialect, ToolAbility};
+
 use crate::draft::{At, Draft};
 use crate::tree::{Node, NodeId, Value};
 
@@ -142,6 +144,7 @@ fn models(provider: &Node, drafts: &mut Vec<Draft>) {
         } else {
             seen.insert(name, id.id);
         }
+        held(provider, model, drafts);
         let number = |key: &str| match model.get(key).map(|node| (node.id, &node.value)) {
             Some((id, &Value::Integer(number))) => Some((id, number)),
             Some(_) | None => None,
@@ -156,6 +159,21 @@ fn models(provider: &Node, drafts: &mut Vec<Draft>) {
                 drafts.push(draft.help(format!("the window counts; lower {key} or raise contextWindow")));
             }
         }
+    }
+}
+
+/// Not every API can ask that a model is held to the form of its calls.
+fn held(provider: &Node, model: &Node, drafts: &mut Vec<Draft>) {
+    let Some(calls) = model.at(&["compat", "toolCalls"]).filter(|node| node.as_text() == Some(ToolAbility::Constrained.name())) else {
+        return;
+    };
+    let Some(api) = model.get("api").or_else(|| provider.get("api")) else { return };
+    if let Some(Ok(dialect)) = api.as_text().map(str::parse::<Dialect>)
+        && !dialect.can_hold()
+    {
+        let message = format!("no model is held to the form of its calls in {dialect}; this one is told of tools in words");
+        let help = format!("use another api, such as {}, or \"text\"", Dialect::OpenAiCompletions);
+        drafts.push(Draft::warning("not-held", At::Value(calls.id), message).related(api.id, "the api").help(help));
     }
 }
 

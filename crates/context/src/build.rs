@@ -1,6 +1,6 @@
 //! From the stored history to the messages of one request.
 
-use krabba_types::{Message, ModelRef, Part, Role, TemplateFamily, ToolSpec};
+use krabba_types::{Message, ModelRef, Part, Role, TemplateFamily, ToolAbility, ToolSpec};
 
 use crate::budget::Budget;
 use crate::conversation::{Conversation, TextLimits};
@@ -58,6 +58,15 @@ pub enum Pictures {
     Stubbed,
 }
 
+/// The tools that go with a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Offered<'session> {
+    /// [`crate::Toolset::specs`], the same ones in every request of a session on a route.
+    pub tools: &'session [ToolSpec],
+    /// How they are offered, which decides how long they are.
+    pub mode: ToolAbility,
+}
+
 /// Everything that a prompt depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'session> {
@@ -87,8 +96,8 @@ pub struct Input<'session> {
     pub told_for: u32,
     /// The longest answer, where it is known.
     pub max_output: Option<u32>,
-    /// The tools that go with the request: [`crate::Toolset::specs`], the same ones in every request of a session on a route.
-    pub tools: &'session [ToolSpec],
+    /// The tools that go with the request.
+    pub offered: Offered<'session>,
     /// What is known about the route's tokenizer.
     pub meter: &'session Meter,
 }
@@ -129,10 +138,10 @@ pub fn build(input: &Input<'_>) -> Result<Built, PromptError> {
     let budget = Budget::new(input.window, input.max_output, input.meter);
     let conversation = Conversation::of(input, budget);
     let (system, mut items) = instructions(input);
-    items.extend(input.tools.iter().map(Item::of_tool));
+    items.extend(input.offered.tools.iter().map(Item::of_tool));
     let note = input.note.map(|note| digested(note, input.family));
     let noted = note.as_deref().map_or(0, estimate_tokens);
-    let instructions = instruction_tokens(input.tools, system.as_ref());
+    let instructions = instruction_tokens(input.offered.tools, system.as_ref());
     let room = Room { fixed: instructions.saturating_add(noted), budget, meter: input.meter };
     let Fitted { turns, cut } = fit(input, conversation, room)?;
     if turns.is_empty() {
@@ -160,7 +169,7 @@ pub fn build(input: &Input<'_>) -> Result<Built, PromptError> {
 
 /// The system message, and what its pieces contribute.
 pub(crate) fn instructions(input: &Input<'_>) -> (Option<Message>, Vec<Item>) {
-    let (system, items) = input.system.render(input.family, input.told_for.min(input.window), tools_bytes(input.tools));
+    let (system, items) = input.system.render(input.family, input.told_for.min(input.window), tools_bytes(input.offered));
     ((!system.is_empty()).then(|| Message::text(Role::System, system)), items)
 }
 

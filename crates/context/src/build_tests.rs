@@ -1,12 +1,12 @@
 use krabba_types::{
     Aliases, CallChannel, CallId, Image, JsonObject, Message, ModelId, ModelRef, Part, ProviderId, Reasoning, ReasoningOrigin, Role,
-    TemplateFamily, ToolCall, ToolResult, ToolSpec,
+    TemplateFamily, ToolAbility, ToolCall, ToolResult, ToolSpec,
 };
 use proptest::prelude::*;
 
 use crate::repair_tests::log;
 use crate::{
-    ABORTED_LINE, Built, Cut, Entry, Input, Meter, Occasion, Pictures, PromptError, SystemPrompt, TextLimits, build, check, digest,
+    ABORTED_LINE, Built, Cut, Entry, Input, Meter, Occasion, Offered, Pictures, PromptError, SystemPrompt, TextLimits, build, check, digest,
 };
 
 fn route(model: &str) -> ModelRef {
@@ -67,7 +67,7 @@ impl Session {
             window: self.window,
             told_for: self.window,
             max_output: None,
-            tools: &[],
+            offered: Offered { tools: &[], mode: ToolAbility::Native },
             meter: &self.meter,
         }
     }
@@ -229,7 +229,11 @@ fn what_cannot_fit_says_by_how_much() {
         parameters: JsonObject::new(),
         aliases: Aliases::default(),
     }];
-    let Err(PromptError::TooLarge(too_large)) = build(&Input { tools: &tools, ..session.input() }) else { panic!("it fits") };
+    let Err(PromptError::TooLarge(too_large)) =
+        build(&Input { offered: Offered { tools: &tools, mode: ToolAbility::Native }, ..session.input() })
+    else {
+        panic!("it fits")
+    };
     assert_eq!(too_large.window, 400);
     assert!((240..300).contains(&too_large.by_tokens), "{too_large}");
     assert!(too_large.to_string().contains("too large for a window of 400 tokens, of which instructions and tools take 5"), "{too_large}");

@@ -57,7 +57,7 @@ pub fn digest(input: &Input<'_>, occasion: Occasion) -> Option<Digest> {
     let budget = Budget::new(input.window, input.max_output, input.meter);
     let turns = Conversation::of(input, budget).turns();
     let costs: Vec<u32> = turns.iter().map(turn_tokens).collect();
-    let fixed = input.meter.correct(instruction_tokens(input.tools, instructions(input).0.as_ref()));
+    let fixed = input.meter.correct(instruction_tokens(input.offered.tools, instructions(input).0.as_ref()));
     let present = input.meter.correct(total(&costs));
     let goal = match occasion {
         Occasion::NearlyFull if fixed.saturating_add(present) <= budget.nearly_full() => return None,

@@ -1,8 +1,8 @@
 use krabba_types::{
-    CallChannel, CallId, JsonObject, Message, ModelId, ModelRef, Part, ProviderId, Role, TemplateFamily, ToolCall, ToolResult,
+    CallChannel, CallId, JsonObject, Message, ModelId, ModelRef, Part, ProviderId, Role, TemplateFamily, ToolAbility, ToolCall, ToolResult,
 };
 
-use crate::{Digest, Entry, Input, Meter, Occasion, Pictures, SystemPrompt, TextLimits, build, digest, estimate_tokens};
+use crate::{Digest, Entry, Input, Meter, Occasion, Offered, Pictures, SystemPrompt, TextLimits, build, digest, estimate_tokens};
 
 const WINDOW: u32 = 8_192;
 
@@ -21,7 +21,7 @@ fn input<'a>(history: &'a [Entry], system: &'a SystemPrompt, route: &'a ModelRef
         window: WINDOW,
         told_for: WINDOW,
         max_output: None,
-        tools: &[],
+        offered: Offered { tools: &[], mode: ToolAbility::Native },
         meter,
     }
 }

@@ -212,7 +212,7 @@ impl SystemPrompt {
 }
 
 /// What stands between two pieces.
-const SEPARATOR: &str = "\n\n";
+pub(crate) const SEPARATOR: &str = "\n\n";
 
 impl Default for SystemPrompt {
     /// The identity alone.

@@ -24,7 +24,7 @@
 //! How much is said before anybody has said anything is bounded in bytes of tools and messages as they travel
 //! ([`Profile::budget`]): 12,000, and 4,800 in windows of 8,192 tokens or less. Tools come first. [`Toolset::choose`]
 //! describes them in fewer words until they fit into their share, and what has no place up front is found with
-//! [`FIND_TOOLS`] and called with [`CALL_TOOL`]. Our own instructions follow, and the owner's files ([`WorkspaceFile`]) share
+//! [`FIND_TOOLS`] and called with [`CALL_TOOL`](krabba_types::CALL_TOOL). Our own instructions follow, and the owner's files ([`WorkspaceFile`]) share
 //! what is left by weight. Toolset and system prompt are chosen once and stored with the session, because the prompt would
 //! change from its first byte if they were made anew. [`what_is_off`] says what found no room, and [`Built::items`] how much
 //! each piece takes.
@@ -72,7 +72,7 @@ mod toolset_tests;
 #[cfg(test)]
 mod workspace_tests;
 
-pub use build::{Built, Entry, Input, Pictures, PromptError, Standing, build};
+pub use build::{Built, Entry, Input, Offered, Pictures, PromptError, Standing, build};
 pub use check::{Violation, check};
 pub use circumstances::{Circumstances, user_message};
 pub use conversation::TextLimits;
@@ -85,5 +85,5 @@ pub use measure::message_tokens;
 pub use meter::{Meter, TokenSource, Tokens, truncated_by_server};
 pub use profile::{Profile, SMALL_WINDOW};
 pub use repair::{ABORTED_LINE, repair};
-pub use toolset::{CALL_TOOL, FIND_TOOLS, Toolset};
+pub use toolset::{FIND_TOOLS, Toolset};
 pub use workspace::WorkspaceFile;

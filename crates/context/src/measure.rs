@@ -1,8 +1,11 @@
 //! How much the parts of a request weigh, in estimated tokens.
 
-use krabba_types::{JsonObject, Message, Part, ToolSpec};
+use krabba_markup::{Telling, tools_in_words};
+use krabba_types::{JsonObject, Message, Part, TemplateFamily, ToolAbility, ToolSpec};
 
+use crate::build::Offered;
 use crate::estimate::estimate_tokens;
+use crate::fragment::SEPARATOR;
 
 /// What a template puts around a message.
 const PER_MESSAGE: u32 = 5;
@@ -60,9 +63,18 @@ pub(crate) fn tool_bytes(tool: &ToolSpec) -> usize {
     FRAME.len() + tool.name.len() + escaped_bytes(&tool.description) + json(&tool.parameters).len()
 }
 
-/// The bytes of all of them.
-pub(crate) fn tools_bytes(tools: &[ToolSpec]) -> usize {
-    tools.iter().map(tool_bytes).sum()
+/// The bytes of all of them as they travel: in a field of their own, or in words at the end of the instructions.
+pub(crate) fn tools_bytes(offered: Offered<'_>) -> usize {
+    match offered.mode {
+        ToolAbility::Native => offered.tools.iter().map(tool_bytes).sum(),
+        // The way that is told at greater length: which one it is, is the server's affair, and may change.
+        ToolAbility::Text | ToolAbility::Constrained => {
+            let told = |telling| tools_in_words(offered.tools, telling, TemplateFamily::Unknown);
+            let bytes = |text: String| escaped_bytes(SEPARATOR) + escaped_bytes(&text);
+            [Telling::Marked, Telling::Object].into_iter().filter_map(told).map(bytes).max().unwrap_or(0)
+        }
+        ToolAbility::None => 0,
+    }
 }
 
 /// The bytes of a text inside a JSON string.

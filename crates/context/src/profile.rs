@@ -1,5 +1,7 @@
 //! How much may be said before anybody has said anything.
 
+use krabba_types::ToolAbility;
+
 /// The window up to which the small budget holds, in tokens.
 pub const SMALL_WINDOW: u32 = 8_192;
 
@@ -9,8 +11,10 @@ const FULL_BUDGET: usize = 12_000;
 const REDUCED_BUDGET: usize = 4_800;
 /// In a window of less than 4,000 tokens the budget is a share of it: bytes per hundred tokens, a third of what they hold.
 const BYTES_PER_HUNDRED_TOKENS: usize = 120;
-/// The share of the budget that descriptions of tools may take.
+/// The share of the budget that descriptions of tools may take …
 const TOOLS_PERCENT: usize = 60;
+/// … and the share that makes room for as many in words: their quotes are escaped, and how to make a call is said.
+const TOOLS_IN_WORDS_PERCENT: usize = 72;
 
 /// How much a model is told up front.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +47,11 @@ impl Profile {
 const SMALLEST_FOR_TOOLS: u32 = 2_000;
 
 /// What tools may have of a budget.
-pub(crate) fn tools_share(window: u32, budget: usize) -> usize {
-    if window < SMALLEST_FOR_TOOLS { 0 } else { budget / 100 * TOOLS_PERCENT }
+pub(crate) fn tools_share(window: u32, budget: usize, mode: ToolAbility) -> usize {
+    let percent = match mode {
+        ToolAbility::Native => TOOLS_PERCENT,
+        ToolAbility::Text | ToolAbility::Constrained => TOOLS_IN_WORDS_PERCENT,
+        ToolAbility::None => 0,
+    };
+    if window < SMALLEST_FOR_TOOLS { 0 } else { budget / 100 * percent }
 }

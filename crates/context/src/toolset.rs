@@ -3,19 +3,18 @@
 //! The list is chosen once, for a session on a route, and stored with it: a list that grew on the way would change the
 //! prompt from its first byte. What is found later is called through [`CALL_TOOL`] and never joins the list.
 
-use krabba_types::{Aliases, JsonObject, ToolSpec};
+use krabba_types::{Aliases, CALL_TOOL, JsonObject, ToolAbility, ToolSpec};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::brief::{Detail, told};
+use crate::build::Offered;
 use crate::fragment::SystemPrompt;
 use crate::measure::tools_bytes;
 use crate::profile::{Profile, tools_share};
 
 /// The tool that finds further ones. The agent answers it with [`Toolset::find`] and [`Toolset::describe`].
 pub const FIND_TOOLS: &str = "find_tools";
-/// The tool that calls one that was found.
-pub const CALL_TOOL: &str = "call_tool";
 
 const FIND_TOOLS_DESCRIPTION: &str = include_str!("../prompts/find_tools.md");
 const CALL_TOOL_DESCRIPTION: &str = include_str!("../prompts/call_tool.md");
@@ -38,26 +37,27 @@ pub struct Toolset {
 }
 
 impl Toolset {
-    /// Chooses for a window of so many tokens. `up_front` is what a model should know from the start, the most important
+    /// Chooses for a window of so many tokens and a way of offering them. `up_front` is what a model should know from the start, the most important
     /// first; `further` is what it may search for. Descriptions get shorter until those of `up_front` fit into their share
     /// of the budget; when even the shortest do not, the last ones are found by searching. In a window that cannot hold the
     /// search either, the set is empty.
-    pub fn choose(system: &SystemPrompt, window: u32, up_front: &[ToolSpec], further: &[ToolSpec]) -> Self {
-        let allowed = tools_share(window, system.budget(window));
+    pub fn choose(system: &SystemPrompt, window: u32, mode: ToolAbility, up_front: &[ToolSpec], further: &[ToolSpec]) -> Self {
+        let allowed = tools_share(window, system.budget(window), mode);
+        let bytes = |set: &Self| tools_bytes(Offered { tools: &set.sent, mode });
         let details = match Profile::for_window(window) {
             Profile::Full => Detail::ALL.as_slice(),
             Profile::Reduced => &[Detail::Short, Detail::Bare],
         };
         for detail in details {
             let set = Self::of(up_front, &[], further, *detail);
-            if tools_bytes(&set.sent) <= allowed {
+            if bytes(&set) <= allowed {
                 return set;
             }
         }
         for count in (0..up_front.len()).rev() {
             let (kept, crowded_out) = up_front.split_at(count);
             let set = Self::of(kept, crowded_out, further, Detail::Bare);
-            if tools_bytes(&set.sent) <= allowed {
+            if bytes(&set) <= allowed {
                 return set;
             }
         }

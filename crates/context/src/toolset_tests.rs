@@ -1,9 +1,9 @@
-use krabba_types::{Aliases, JsonObject, ToolSpec};
+use krabba_types::{Aliases, CALL_TOOL, JsonObject, ToolAbility, ToolSpec};
 use serde_json::json;
 
 use crate::brief::{Detail, told};
 use crate::measure::tools_bytes;
-use crate::{CALL_TOOL, FIND_TOOLS, Fragment, Profile, SystemPrompt, Toolset, what_is_off};
+use crate::{FIND_TOOLS, Fragment, Offered, Profile, SystemPrompt, Toolset, what_is_off};
 
 /// The tools of a fresh workspace, in about the size that they have in OpenClaw.
 fn default_tools() -> Vec<ToolSpec> {
@@ -23,6 +23,10 @@ fn further() -> Vec<ToolSpec> {
     ]
 }
 
+fn bytes(set: &Toolset) -> usize {
+    tools_bytes(Offered { tools: set.specs(), mode: ToolAbility::Native })
+}
+
 fn names(tools: &[ToolSpec]) -> Vec<&str> {
     tools.iter().map(|tool| tool.name.as_str()).collect()
 }
@@ -30,7 +34,7 @@ fn names(tools: &[ToolSpec]) -> Vec<&str> {
 #[test]
 fn a_large_window_gets_the_default_tools_in_full() {
     let tools = default_tools();
-    let set = Toolset::choose(&SystemPrompt::default(), 32_768, &tools, &[]);
+    let set = Toolset::choose(&SystemPrompt::default(), 32_768, ToolAbility::Native, &tools, &[]);
     assert_eq!(set.specs(), tools, "the order stays, and nothing to be found needs no search");
     assert!(set.crowded_out().is_empty());
 }
@@ -38,15 +42,23 @@ fn a_large_window_gets_the_default_tools_in_full() {
 #[test]
 fn a_small_window_gets_every_default_tool_in_few_words() {
     for window in [4_096, 8_192] {
-        let set = Toolset::choose(&SystemPrompt::default(), window, &default_tools(), &[]);
+        let set = Toolset::choose(&SystemPrompt::default(), window, ToolAbility::Native, &default_tools(), &[]);
         assert_eq!(names(set.specs()), names(&default_tools()), "window {window}");
-        assert!(tools_bytes(set.specs()) <= Profile::budget(window) * 6 / 10, "{}", tools_bytes(set.specs()));
+        assert!(bytes(&set) <= Profile::budget(window) * 6 / 10, "{}", bytes(&set));
+    }
+}
+
+#[test]
+fn tools_in_words_are_as_many_as_in_a_field_of_their_own() {
+    for window in [4_096, 8_192, 32_768] {
+        let set = |mode| Toolset::choose(&SystemPrompt::default(), window, mode, &default_tools(), &[]);
+        assert_eq!(names(set(ToolAbility::Text).specs()), names(set(ToolAbility::Native).specs()), "window {window}");
     }
 }
 
 #[test]
 fn what_has_no_room_is_found_by_searching() {
-    let set = Toolset::choose(&SystemPrompt::default(), 2_048, &default_tools(), &further());
+    let set = Toolset::choose(&SystemPrompt::default(), 2_048, ToolAbility::Native, &default_tools(), &further());
     let kept = set.specs().len() - 2;
     assert!((1..7).contains(&kept), "{:?}", names(set.specs()));
     assert_eq!(&names(set.specs())[kept..], [FIND_TOOLS, CALL_TOOL]);
@@ -57,7 +69,7 @@ fn what_has_no_room_is_found_by_searching() {
 
 #[test]
 fn a_window_too_small_for_tools_has_none_and_says_so() {
-    let set = Toolset::choose(&SystemPrompt::default(), 512, &default_tools(), &[]);
+    let set = Toolset::choose(&SystemPrompt::default(), 512, ToolAbility::Native, &default_tools(), &[]);
     assert_eq!(set.specs(), []);
     let off = what_is_off(512, &set, &[]).unwrap();
     assert_eq!(off, "a window of 512 tokens is small: no tools: read, write, edit, exec, process, web_search, web_fetch");
@@ -65,7 +77,7 @@ fn a_window_too_small_for_tools_has_none_and_says_so() {
 
 #[test]
 fn what_is_found_later_never_joins_the_list() {
-    let before = Toolset::choose(&SystemPrompt::default(), 32_768, &default_tools(), &further());
+    let before = Toolset::choose(&SystemPrompt::default(), 32_768, ToolAbility::Native, &default_tools(), &further());
     assert_eq!(before.specs().len(), 9);
     let specs = before.specs().to_vec();
     assert!(!before.find("mail").is_empty());
@@ -76,7 +88,7 @@ fn what_is_found_later_never_joins_the_list() {
 
 #[test]
 fn a_search_puts_names_before_descriptions() {
-    let set = Toolset::choose(&SystemPrompt::default(), 32_768, &[], &further());
+    let set = Toolset::choose(&SystemPrompt::default(), 32_768, ToolAbility::Native, &[], &further());
     let found = |query: &str| set.find(query).iter().map(|tool| tool.name.clone()).collect::<Vec<_>>();
     assert_eq!(found("send a mail"), ["mail_send", "mail_list", "mail_calendar_sync"]);
     assert_eq!(found("Calendar event"), ["calendar_add", "mail_calendar_sync"]);
@@ -92,8 +104,8 @@ fn a_search_puts_names_before_descriptions() {
 #[test]
 fn a_hundred_names_do_not_fill_the_prompt() {
     let many: Vec<ToolSpec> = (0..100).map(|number| tool(&format!("server__tool_number_{number}"), "Does something.")).collect();
-    let set = Toolset::choose(&SystemPrompt::default(), 32_768, &[], &many);
-    assert!(tools_bytes(set.specs()) < 1_000, "{}", tools_bytes(set.specs()));
+    let set = Toolset::choose(&SystemPrompt::default(), 32_768, ToolAbility::Native, &[], &many);
+    assert!(bytes(&set) < 1_000, "{}", bytes(&set));
     assert!(set.specs()[0].description.ends_with(" more"), "{}", set.specs()[0].description);
     assert_eq!(set.find("number").len(), 5);
 }
@@ -134,14 +146,14 @@ fn fewer_words_never_change_what_a_call_may_be() {
 fn a_small_window_says_what_is_off() {
     let long = Fragment::workspace(crate::WorkspaceFile::Agents, &"Do it well. ".repeat(2_000)).unwrap();
     let system = SystemPrompt::new([Fragment::identity(), Fragment::acting(), long]);
-    let set = Toolset::choose(&system, 4_096, &default_tools(), &[]);
-    let (_, items) = system.render(krabba_types::TemplateFamily::Unknown, 4_096, tools_bytes(set.specs()));
+    let set = Toolset::choose(&system, 4_096, ToolAbility::Native, &default_tools(), &[]);
+    let (_, items) = system.render(krabba_types::TemplateFamily::Unknown, 4_096, bytes(&set));
     let off = what_is_off(4_096, &set, &items).unwrap();
     assert!(off.starts_with("a window of 4,096 tokens is small: AGENTS.md is cut to "), "{off}");
     assert!(off.ends_with(" of 24012 bytes"), "{off}");
 
     let fresh = SystemPrompt::new([Fragment::identity(), Fragment::acting()]);
-    let set = Toolset::choose(&fresh, 32_768, &default_tools(), &[]);
-    let (_, items) = fresh.render(krabba_types::TemplateFamily::Unknown, 32_768, tools_bytes(set.specs()));
+    let set = Toolset::choose(&fresh, 32_768, ToolAbility::Native, &default_tools(), &[]);
+    let (_, items) = fresh.render(krabba_types::TemplateFamily::Unknown, 32_768, bytes(&set));
     assert_eq!(what_is_off(32_768, &set, &items), None);
 }

@@ -3,14 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use krabba_context::{
-    Circumstances, Entry, Fragment, Input, Meter, Pictures, SystemPrompt, TextLimits, Toolset, WorkspaceFile, build, check, user_message,
+    Circumstances, Entry, Fragment, Input, Meter, Offered, Pictures, SystemPrompt, TextLimits, Toolset, WorkspaceFile, build, check,
+    user_message,
 };
 use krabba_dialect::{Shape, encode};
+use krabba_markup::{Telling, tell};
 use krabba_types::{
     Aliases, Calling, Dialect, ModelId, ModelRef, ModelRequest, Params, Part, ProviderId, ServerKind, TemplateFamily, Thinking, Timestamp,
-    ToolSpec,
+    ToolAbility, ToolSpec,
 };
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 
 fn default_tools() -> Vec<ToolSpec> {
     serde_json::from_str(include_str!("data/default_tools.json")).unwrap()
@@ -30,10 +32,21 @@ fn further() -> Vec<ToolSpec> {
     tools.collect()
 }
 
+/// How the model is told of its tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Field,
+    Words(Telling),
+}
+
 /// The bytes of tools and messages in the body of the first request.
-fn first_request(dialect: Dialect, system: &SystemPrompt, window: u32, further: &[ToolSpec]) -> usize {
+fn first_request(dialect: Dialect, way: Way, system: &SystemPrompt, window: u32, further: &[ToolSpec]) -> usize {
+    let mode = match way {
+        Way::Field => ToolAbility::Native,
+        Way::Words(_) => ToolAbility::Text,
+    };
     let route = ModelRef::new(ProviderId::new("local"), ModelId::new("m"));
-    let tools = Toolset::choose(system, window, &default_tools(), further);
+    let tools = Toolset::choose(system, window, mode, &default_tools(), further);
     assert!(tools.specs().len() >= 7, "all default tools have room at {window}");
     let at = Circumstances { at: Timestamp(1_795_365_480_000), utc_offset_minutes: 60, place: Some("terminal".to_owned()) };
     let message = user_message(&at, [Part::Text("What is the weather like in Lund today?".to_owned())]);
@@ -49,7 +62,7 @@ fn first_request(dialect: Dialect, system: &SystemPrompt, window: u32, further: 
         window,
         told_for: window,
         max_output: None,
-        tools: tools.specs(),
+        offered: Offered { tools: tools.specs(), mode },
         meter: &Meter::new(),
     })
     .unwrap();
@@ -63,10 +76,14 @@ fn first_request(dialect: Dialect, system: &SystemPrompt, window: u32, further: 
         thinking: Thinking::Unspecified,
         params: Params::default(),
     };
+    let request = match way {
+        Way::Field => request,
+        Way::Words(telling) => tell(request, telling, TemplateFamily::ChatMl),
+    };
     let body = encode(dialect, &request, &Shape::new(ServerKind::LlamaCpp, route)).body;
     let fields: std::collections::BTreeMap<String, Box<RawValue>> = serde_json::from_slice(&body).unwrap();
     let counted = ["tools", "messages", "input", "instructions", "system"];
-    assert!(serde_json::from_str::<Value>(fields.get("tools").unwrap().get()).unwrap().as_array().unwrap().len() >= 7);
+    assert_eq!(fields.contains_key("tools"), way == Way::Field);
     counted.iter().filter_map(|name| fields.get(*name)).map(|field| field.get().len()).sum()
 }
 
@@ -83,14 +100,15 @@ fn full() -> SystemPrompt {
 
 #[test]
 fn the_first_request_stays_within_its_budget_in_every_dialect() {
-    for dialect in Dialect::ALL {
+    let ways = [Way::Field, Way::Words(Telling::Marked), Way::Words(Telling::Object)];
+    for (dialect, way) in Dialect::ALL.into_iter().flat_map(|dialect| ways.map(|way| (dialect, way))) {
         for (window, budget) in [(4_096, 4_800), (8_192, 4_800), (32_768, 12_000), (262_144, 12_000)] {
             for (system, further) in [(fresh(), Vec::new()), (full(), Vec::new()), (full(), further())] {
-                let bytes = first_request(dialect, &system, window, &further);
-                assert!(bytes <= budget, "{dialect}: {bytes} bytes in a window of {window}");
+                let bytes = first_request(dialect, way, &system, window, &further);
+                assert!(bytes <= budget, "{dialect}, {way:?}: {bytes} bytes in a window of {window}");
             }
         }
-        let lean = first_request(dialect, &fresh(), 32_768, &[]);
-        assert!(lean < 8_000, "{dialect}: a fresh workspace takes {lean} bytes");
+        let lean = first_request(dialect, way, &fresh(), 32_768, &[]);
+        assert!(lean < 8_000, "{dialect}, {way:?}: a fresh workspace takes {lean} bytes");
     }
 }

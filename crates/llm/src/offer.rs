@@ -3,7 +3,8 @@
 //!
 //! llama.cpp takes a grammar, which leaves the model free to answer in plain words; a schema it would turn into one itself, and not
 //! hold numbers with a part behind the point to their limits. The others take a schema, under which an answer in words is a text in an
-//! object. What a server does not hold to is read all the same: as calls in the text.
+//! object. What a server does not hold to is read all the same: as calls in the text. Which do is measured and not known: LM Studio holds
+//! to a schema in Chat Completions, and up to 0.4.23 was seen to ignore one in Responses.
 
 use std::borrow::Cow;
 
@@ -31,7 +32,7 @@ impl<'a> Offer<'a> {
             (ToolAbility::Text | ToolAbility::Constrained, _) if request.tools.is_empty() => (Telling::Aside, None),
             (ToolAbility::Text, _) | (ToolAbility::Constrained, None) => (Telling::Marked, None),
             (ToolAbility::Constrained, Some(Hold::Grammar)) => (Telling::Marked, hold),
-            (ToolAbility::Constrained, Some(Hold::ResponseFormat | Hold::Format)) => (Telling::Object, hold),
+            (ToolAbility::Constrained, Some(Hold::ResponseFormat | Hold::TextFormat | Hold::Format)) => (Telling::Object, hold),
         };
         let mut sent = tell(request.clone(), telling, target.shape.family);
         let mut channel = CallChannel::Text;
@@ -50,11 +51,13 @@ impl<'a> Offer<'a> {
 /// What a server takes to hold a model to a form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hold {
-    /// llama.cpp: `grammar`.
+    /// llama.cpp: `grammar`, in Responses too, where it ignores `text.format`.
     Grammar,
     /// OpenAI's `response_format`, which LM Studio, Ollama's `/v1`, vLLM and SGLang take in every release. vLLM's own fields were renamed,
     /// and the old ones are ignored without a word.
     ResponseFormat,
+    /// OpenAI's `text.format` of Responses.
+    TextFormat,
     /// Ollama: `format`.
     Format,
 }
@@ -62,20 +65,25 @@ enum Hold {
 impl Hold {
     fn of(dialect: Dialect, server: ServerKind) -> Option<Self> {
         match (dialect, server) {
-            (Dialect::OpenAiCompletions, ServerKind::LlamaCpp) => Some(Self::Grammar),
+            (Dialect::OpenAiCompletions | Dialect::OpenAiResponses, ServerKind::LlamaCpp) => Some(Self::Grammar),
             (Dialect::OpenAiCompletions, _) => Some(Self::ResponseFormat),
             (Dialect::Ollama, _) => Some(Self::Format),
-            (Dialect::OpenAiResponses | Dialect::AnthropicMessages, _) => None,
+            (Dialect::OpenAiResponses, _) => Some(Self::TextFormat),
+            (Dialect::AnthropicMessages, _) => None,
         }
     }
 
     fn field(self, request: &ModelRequest) -> (&'static str, Value) {
-        let schema = || Value::Object(call_schema(&request.tools, request.calling.wanted));
+        let schema = || Value::Object(call_schema(request));
         match self {
-            Self::Grammar => ("grammar", call_grammar(&request.tools, request.calling.wanted, request.max_output_tokens).into()),
+            Self::Grammar => ("grammar", call_grammar(request).into()),
             Self::ResponseFormat => {
                 let schema = json!({ "name": "step", "strict": true, "schema": schema() });
                 ("response_format", json!({ "type": "json_schema", "json_schema": schema }))
+            }
+            Self::TextFormat => {
+                let format = json!({ "type": "json_schema", "name": "step", "strict": true, "schema": schema() });
+                ("text", json!({ "format": format }))
             }
             Self::Format => ("format", schema()),
         }

@@ -11,8 +11,8 @@ use krabba_net::{Egress, HttpClient, Url};
 use krabba_redact::Redactor;
 use krabba_testkit::{LlamaServer, ModelFile, Script, ScriptedServer};
 use krabba_types::{
-    Aliases, CallChannel, Calling, Dialect, FaultKind, JsonObject, Message, ModelId, ModelRef, ModelRequest, Params, ProviderId, Residency,
-    Role, ServerKind, Thinking, ToolAbility, ToolSpec,
+    Aliases, CALL_TOOL, CallChannel, Calling, Dialect, FaultKind, JsonObject, Message, ModelId, ModelRef, ModelRequest, Params, ProviderId,
+    Residency, Role, ServerKind, Thinking, ToolAbility, ToolCall, ToolSpec,
 };
 use serde_json::{Value, json};
 
@@ -23,6 +23,23 @@ const STEPS: usize = 1_000;
 struct Draw {
     state: u64,
     parts: Parts,
+}
+
+#[derive(Clone)]
+struct Offered {
+    tools: Vec<ToolSpec>,
+    further: Vec<ToolSpec>,
+}
+
+impl Offered {
+    /// The tool that runs, and what with.
+    fn meant(&self, call: &ToolCall) -> Option<(&ToolSpec, JsonObject)> {
+        if call.name != CALL_TOOL {
+            return Some((self.tools.iter().find(|tool| tool.name == call.name)?, call.arguments.clone()));
+        }
+        let further = self.further.iter().find(|tool| call.arguments["name"] == tool.name)?;
+        Some((further, call.arguments["arguments"].as_object()?.clone()))
+    }
 }
 
 /// Whether numbers with a part behind the point are among them. llama.cpp's own converter of schemas, which is LM Studio's too, holds
@@ -40,6 +57,16 @@ impl Draw {
         self.state ^= self.state >> 7;
         self.state ^= self.state << 17;
         self.state % below
+    }
+
+    /// Tools that the model is told of, and as many that it finds by a search.
+    fn offered(&mut self) -> Offered {
+        let (mut tools, mut further) = (self.tools(), self.tools());
+        further.iter_mut().for_each(|tool| tool.name = format!("further_{}", tool.name));
+        let free = json!({ "type": "object", "properties": { "name": { "type": "string" }, "arguments": { "type": "object" } }, "required": ["name", "arguments"] });
+        let parameters = free.as_object().unwrap().clone();
+        tools.push(ToolSpec { name: CALL_TOOL.to_owned(), description: "Calls.".to_owned(), parameters, aliases: Aliases::default() });
+        Offered { tools, further }
     }
 
     fn tools(&mut self) -> Vec<ToolSpec> {
@@ -113,13 +140,13 @@ fn caller(url: &str) -> Caller {
     Caller::new(HttpClient::new(egress), Redactor::default())
 }
 
-fn request(tools: Vec<ToolSpec>, seed: i64, budget: u32, extra: &Value) -> ModelRequest {
+fn request(offered: Offered, seed: i64, budget: u32, extra: &Value) -> ModelRequest {
     let extra_body = extra.as_object().unwrap().clone();
     ModelRequest {
         model: ModelId::new("m"),
         messages: vec![Message::text(Role::User, "Go on.")],
-        tools,
-        calling: Calling { mode: ToolAbility::Constrained, ..Calling::default() },
+        tools: offered.tools,
+        calling: Calling { mode: ToolAbility::Constrained, further: offered.further, ..Calling::default() },
         max_output_tokens: Some(budget),
         thinking: Thinking::Unspecified,
         params: Params { seed: Some(seed), extra_body, ..Params::default() },
@@ -145,12 +172,14 @@ struct Form {
 struct Figures {
     valid: usize,
     calls: usize,
+    /// Calls through another tool.
+    through: usize,
     words: usize,
     wrong: Vec<String>,
 }
 
 impl Figures {
-    fn take(&mut self, tools: &[ToolSpec], got: &Collected) {
+    fn take(&mut self, offered: &Offered, got: &Collected) {
         if got.calls.is_empty() && got.broken.is_empty() {
             self.words += 1;
             // llama.cpp cannot parse a JSON object that was cut off where the room ended, and says so instead of giving it.
@@ -162,9 +191,9 @@ impl Figures {
         }
         self.calls += got.calls.len() + got.broken.len();
         for call in &got.calls {
-            let schema = &tools.iter().find(|tool| tool.name == call.name).unwrap().parameters;
-            match check(&call.arguments, schema) {
-                Ok(()) if call.channel == CallChannel::Constrained && got.text.trim().is_empty() => self.valid += 1,
+            self.through += usize::from(call.name == CALL_TOOL);
+            match offered.meant(call).map(|(tool, arguments)| check(&arguments, &tool.parameters)) {
+                Some(Ok(())) if call.channel == CallChannel::Constrained && got.text.trim().is_empty() => self.valid += 1,
                 other => self.wrong.push(format!("{call:?} beside {:?}: {other:?}", got.text)),
             }
         }
@@ -206,22 +235,22 @@ async fn noise_that_is_held_to_a_form_makes_no_invalid_call() {
         let (mut draw, mut figures, mut steps) = (Draw { state: seed, parts: form.parts }, Figures::default(), 0);
         while figures.calls < form.calls && steps < STEPS {
             steps += 1;
-            let tools = draw.tools();
-            let asked = request(tools.clone(), i64::try_from(steps).unwrap(), form.budget, &form.extra);
+            let offered = draw.offered();
+            let asked = request(offered.clone(), i64::try_from(steps).unwrap(), form.budget, &form.extra);
             let target = target(&server.url(), form.kind, Dialect::OpenAiCompletions);
             let got = collect(caller.call(target, asked)).await;
             // A connection that is used again may be closed by the server in that moment; no step was made then.
             if !got.end.as_ref().is_err_and(|fault| fault.kind == FaultKind::Unreachable) {
-                figures.take(&tools, &got);
+                figures.take(&offered, &got);
             }
         }
-        let Figures { valid, calls, words, wrong } = figures;
+        let Figures { valid, calls, through, words, wrong } = figures;
         println!(
-            "{}: {valid} of {calls} calls valid, {words} answers in words (noise does not end them), schemas of seed {seed}",
+            "{}: {valid} of {calls} calls valid, {through} of them of tools that were not listed, {words} answers in words (noise does not end them), schemas of seed {seed}",
             form.name
         );
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-        assert!(valid == calls && calls >= form.calls, "{valid} of {calls} in {steps} steps");
+        assert!(valid == calls && calls >= form.calls && through > 0, "{valid} of {calls} in {steps} steps, {through} not listed");
     }
 }
 
@@ -237,17 +266,20 @@ async fn each_server_is_asked_to_hold_its_model_in_a_field_that_it_knows() {
         (ServerKind::Sglang, Dialect::OpenAiCompletions, Some("response_format")),
         (ServerKind::Ollama, Dialect::OpenAiCompletions, Some("response_format")),
         (ServerKind::Ollama, Dialect::Ollama, Some("format")),
-        (ServerKind::LlamaCpp, Dialect::OpenAiResponses, None),
+        (ServerKind::LlamaCpp, Dialect::OpenAiResponses, Some("grammar")),
+        (ServerKind::LmStudio, Dialect::OpenAiResponses, Some("text")),
+        (ServerKind::OpenAi, Dialect::OpenAiResponses, Some("text")),
         (ServerKind::LlamaCpp, Dialect::AnthropicMessages, None),
     ];
     for (index, (kind, dialect, field)) in cases.into_iter().enumerate() {
-        let asked = request(Draw { state: 7, parts: Parts::Drawn }.tools(), 1, 256, &json!({}));
+        let asked = request(Draw { state: 7, parts: Parts::Drawn }.offered(), 1, 256, &json!({}));
         let got = collect(caller.call(target(&server.url(), kind, dialect), asked)).await;
         let sent = server.generations()[index].json.clone().unwrap();
-        let held: Vec<&str> = ["grammar", "response_format", "format"].into_iter().filter(|name| sent.get(name).is_some()).collect();
+        let held: Vec<&str> =
+            ["grammar", "response_format", "text", "format"].into_iter().filter(|name| sent.get(name).is_some()).collect();
         assert_eq!(held, field.into_iter().collect::<Vec<_>>(), "{kind:?} in {dialect}");
         assert!(sent.get("tools").is_none() && sent.to_string().contains("tool_0"), "{sent}");
-        let in_object = matches!(field, Some("response_format" | "format"));
+        let in_object = matches!(field, Some("response_format" | "text" | "format"));
         let text = if in_object { "one and\ntwo" } else { "{\"reply\": \"one and\\ntwo\"}" };
         assert_eq!(got.text, text, "{kind:?} in {dialect}");
     }

@@ -5,14 +5,15 @@
 
 use std::fmt::Write as _;
 
-use krabba_types::{ToolSpec, Wanted};
+use krabba_types::{ModelRequest, Wanted};
 use serde_json::Value;
 
+use crate::callable::callable;
 use crate::digits::{Plain, numbers};
 use crate::mould::{Field, Mould};
 
 /// llama.cpp repeats nothing more often.
-const MOST_REPEATED: u64 = 2_000;
+pub(crate) const MOST_REPEATED: u64 = 2_000;
 /// The longest text of which a schema says nothing, in characters, whatever the room.
 const LONGEST_TEXT: u64 = 60_000;
 /// What a token can hold at most, nearly always; in characters.
@@ -24,20 +25,19 @@ const ANYTHING_DEPTH: usize = 4;
 const OPEN: [char; 5] = ['<', 't', 'o', 'o', 'l'];
 const OPEN_REST: &str = "_call>";
 
-/// What a model may write to call one of `tools` between marks, or to answer in words where that is wanted too. `budget` is the room
-/// for it, in tokens.
-pub fn call_grammar(tools: &[ToolSpec], wanted: Wanted, budget: Option<u32>) -> String {
+/// What a model may write to call a tool of `request` between marks, or to answer in words where that is wanted too.
+pub fn call_grammar(request: &ModelRequest) -> String {
     let mut writer = Writer { rules: String::new(), count: 0 };
-    writer.shared(budget);
-    let call = |tool: &ToolSpec| {
-        let arguments = writer.rule(&Mould::of(&tool.parameters));
-        format!("{} sp {} sp {arguments}", quoted(&format!("{},", Value::from(tool.name.as_str()))), quoted("\"arguments\":"))
+    writer.shared(request.max_output_tokens);
+    let call = |(name, arguments): (&str, Mould)| {
+        let arguments = writer.rule(&arguments);
+        format!("{} sp {} sp {arguments}", quoted(&format!("{},", Value::from(name))), quoted("\"arguments\":"))
     };
-    let calls: Vec<String> = tools.iter().map(call).collect();
+    let calls: Vec<String> = callable(request).into_iter().map(call).collect();
     let body = format!("nl \"{{\" {} sp ({}) \"}}\" nl \"</tool_call>\"", quoted("\"name\":"), calls.join(" | "));
     writer.put("call", &body);
     let call = format!("{} call", quoted("<tool_call>"));
-    match wanted {
+    match request.calling.wanted {
         Wanted::Call => writer.put("root", &call),
         Wanted::AnswerOrCall => {
             writer.put("root", &format!("{} words | {call}", but(&['<'])));

@@ -20,6 +20,7 @@
 //! pieces; what each of them keeps back, and what happens to it at the end of the input, is written at the type.
 
 mod aliases;
+mod callable;
 mod calls;
 mod code;
 mod decoded;
@@ -41,6 +42,8 @@ mod toolbox;
 
 #[cfg(test)]
 mod aliases_tests;
+#[cfg(test)]
+mod callable_tests;
 #[cfg(test)]
 mod calls_tests;
 #[cfg(test)]
@@ -73,5 +76,5 @@ pub use repetition::{Repetition, RepetitionGuard};
 pub use schema::{Misfit, check};
 pub use special::{cut_at_control_token, neutralise, strip_end_tokens};
 pub use splitter::{HOLD_LIMIT, OrphanPolicy, ReasoningSplitter, Split};
-pub use telling::{Telling, tell};
+pub use telling::{Telling, tell, tools_in_words};
 pub use toolbox::{Fitting, Toolbox};

@@ -2,9 +2,11 @@
 //! (`pattern`, `format`, `not`, `multipleOf`, `uniqueItems`, fields that a schema allows without naming them) only narrows what can be
 //! written or is looked at afterwards by [`check`](crate::check); references are followed, combinations are multiplied out.
 
-use krabba_types::{JsonObject, ToolSpec, Wanted};
+use krabba_types::{JsonObject, ModelRequest, Wanted};
 use serde_json::{Value, json};
 
+use crate::callable::callable;
+use crate::grammar::MOST_REPEATED;
 use crate::schema::{Asked, Schema, required, types};
 
 /// Deeper than this a value may be anything.
@@ -14,17 +16,16 @@ const NODES: usize = 2_000;
 /// The most items of a list whose schema does not say, and the most entries of an object without fields.
 const ITEMS: u64 = 64;
 
-/// The schema of one object that calls one of `tools`, or that holds an answer in words where that is wanted too.
-pub fn call_schema(tools: &[ToolSpec], wanted: Wanted) -> JsonObject {
+/// The schema of one object that calls a tool of `request`, or that holds an answer in words where that is wanted too.
+pub fn call_schema(request: &ModelRequest) -> JsonObject {
     let object = |properties: Value, required: [&str; 2]| json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false });
-    let call = |tool: &ToolSpec| {
-        let arguments = Mould::of(&tool.parameters).schema();
-        object(json!({ "name": { "enum": [tool.name] }, "arguments": arguments }), ["name", "arguments"])
+    let call = |(name, arguments): (&str, Mould)| {
+        object(json!({ "name": { "enum": [name] }, "arguments": arguments.schema() }), ["name", "arguments"])
     };
-    let words = (wanted == Wanted::AnswerOrCall).then(
+    let words = (request.calling.wanted == Wanted::AnswerOrCall).then(
         || json!({ "type": "object", "properties": { "reply": { "type": "string" } }, "required": ["reply"], "additionalProperties": false }),
     );
-    let choices: Vec<Value> = words.into_iter().chain(tools.iter().map(call)).collect();
+    let choices: Vec<Value> = words.into_iter().chain(callable(request).into_iter().map(call)).collect();
     [("anyOf".to_owned(), choices.into())].into_iter().collect()
 }
 
@@ -91,6 +92,18 @@ impl Mould {
             0 => Self::Anything,
             1 => choices.remove(0),
             _ => Self::Either(choices),
+        }
+    }
+
+    /// How often something is written down for an engine that writes down each repetition of it.
+    pub(crate) fn repetitions(&self) -> u64 {
+        match self {
+            Self::Object(fields) => fields.iter().map(|field| field.mould.repetitions()).sum(),
+            Self::Map { value, least: _ } => ITEMS + value.repetitions(),
+            Self::List { item, least: _, most } => most + item.repetitions(),
+            Self::Text { least, most } => most.unwrap_or(*least).min(MOST_REPEATED),
+            Self::Either(choices) => choices.iter().map(Self::repetitions).sum(),
+            Self::Number(_) | Self::Values(_) | Self::Anything => 0,
         }
     }
 

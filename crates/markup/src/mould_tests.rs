@@ -1,20 +1,25 @@
-use krabba_types::{Aliases, JsonObject, ToolSpec, Wanted};
+use krabba_types::{Aliases, Calling, JsonObject, ModelId, ModelRequest, Params, Thinking, ToolSpec, Wanted};
 use serde_json::{Value, json};
 
 use crate::{call_grammar, call_schema};
 
-fn tool(parameters: &Value) -> ToolSpec {
-    ToolSpec {
-        name: "do".to_owned(),
-        description: String::new(),
-        parameters: parameters.as_object().unwrap().clone(),
-        aliases: Aliases::default(),
+/// A request with one tool.
+fn request(parameters: &Value, wanted: Wanted) -> ModelRequest {
+    let parameters = parameters.as_object().unwrap().clone();
+    ModelRequest {
+        model: ModelId::new("m"),
+        messages: Vec::new(),
+        tools: vec![ToolSpec { name: "do".to_owned(), description: String::new(), parameters, aliases: Aliases::default() }],
+        calling: Calling { wanted, ..Calling::default() },
+        max_output_tokens: Some(1_000),
+        thinking: Thinking::Unspecified,
+        params: Params::default(),
     }
 }
 
 /// What a tool's arguments are held to.
 fn arguments(parameters: &Value) -> Value {
-    let schema = Value::Object(call_schema(&[tool(parameters)], Wanted::Call));
+    let schema = Value::Object(call_schema(&request(parameters, Wanted::Call)));
     schema.pointer("/anyOf/0/properties/arguments").unwrap().clone()
 }
 
@@ -24,7 +29,7 @@ fn field(described: &Value) -> Value {
 
 #[test]
 fn each_step_is_a_reply_or_one_of_the_tools() {
-    let schema = call_schema(&[tool(&json!({ "type": "object", "properties": {} }))], Wanted::AnswerOrCall);
+    let schema = call_schema(&request(&json!({ "type": "object", "properties": {} }), Wanted::AnswerOrCall));
     let closed = |properties: Value, required: Value| json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false });
     let expected = json!({ "anyOf": [
         closed(json!({ "reply": { "type": "string" } }), json!(["reply"])),
@@ -70,7 +75,8 @@ fn a_schema_that_goes_round_in_circles_comes_to_an_end() {
     let node = json!({ "type": "object", "properties": { "left": { "$ref": "#" }, "right": { "$ref": "#" }, "more": { "type": "array", "items": { "$ref": "#" } } } });
     let endless: JsonObject = json!({ "allOf": [{ "$ref": "#" }] }).as_object().unwrap().clone();
     for parameters in [node, Value::Object(endless)] {
-        assert!(call_grammar(&[tool(&parameters)], Wanted::AnswerOrCall, Some(1_000)).len() < 2_000_000);
-        assert!(Value::Object(call_schema(&[tool(&parameters)], Wanted::AnswerOrCall)).to_string().len() < 2_000_000);
+        let request = request(&parameters, Wanted::AnswerOrCall);
+        assert!(call_grammar(&request).len() < 2_000_000);
+        assert!(Value::Object(call_schema(&request)).to_string().len() < 2_000_000);
     }
 }

@@ -37,13 +37,7 @@ pub fn tell(mut request: ModelRequest, telling: Telling, family: TemplateFamily)
             Role::Tool => ask(&mut told, message.parts.into_iter().flat_map(result).collect()),
         }
     }
-    let how = match telling {
-        Telling::Marked => Some(MARKED),
-        Telling::Object => Some(OBJECT),
-        Telling::Aside => None,
-    };
-    if let Some(how) = how.filter(|_| !tools.is_empty()) {
-        let described = Part::Text(described(how, &tools, family));
+    if let Some(described) = tools_in_words(&tools, telling, family).map(Part::Text) {
         match told.first_mut() {
             Some(first) if first.role == Role::System => first.parts.push(described),
             Some(_) | None => told.insert(0, Message { role: Role::System, parts: vec![described] }),
@@ -88,12 +82,21 @@ fn written(call: &ToolCall, telling: Telling) -> String {
     }
 }
 
-fn described(how: &str, tools: &[ToolSpec], family: TemplateFamily) -> String {
+/// What [`tell`] adds to the instructions; `None` where there is nothing to call.
+pub fn tools_in_words(tools: &[ToolSpec], telling: Telling, family: TemplateFamily) -> Option<String> {
+    let how = match telling {
+        Telling::Marked => MARKED,
+        Telling::Object => OBJECT,
+        Telling::Aside => return None,
+    };
+    if tools.is_empty() {
+        return None;
+    }
     let mut text = how.trim_end().to_owned();
     for tool in tools {
         let line = json!({ "name": tool.name, "description": tool.description, "parameters": tool.parameters }).to_string();
         // Writing to a text cannot fail.
         let _ = write!(text, "\n{}", neutralise(&line, family));
     }
-    text
+    Some(text)
 }

@@ -58,6 +58,10 @@ impl Voices<'_> {
         if known.family == TemplateFamily::Unknown {
             known.family = ServerModel::new(self.reference.model.as_str()).abilities.family;
         }
+        // Where it cannot be asked for, a model that is to be held to a form is told of tools in words, and nobody says otherwise.
+        if let Some(tools) = known.tools.as_mut().filter(|tools| tools.value == ToolAbility::Constrained && !self.dialect.can_hold()) {
+            tools.value = ToolAbility::Text;
+        }
         known.slots = known
             .slots
             .or_else(|| default_slots(known.server, &self.provider.residency).map(|slots| Fact::new(slots, FactSource::Assumed, self.now)));

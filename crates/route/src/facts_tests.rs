@@ -146,6 +146,23 @@ fn what_was_measured_of_tools_yields_to_the_owners_word_alone() {
 }
 
 #[test]
+fn a_route_that_cannot_be_held_to_a_form_does_not_say_that_it_is() {
+    let (mut provider, lessons) = (with_window(None), Lessons::default());
+    provider.models[0].compat = serde_json::from_value(json!({ "toolCalls": "constrained" })).unwrap();
+    let (reference, entry, tuned) = (reference("lmstudio/x"), provider.models.first(), Tuned::default());
+    let told = |dialect| {
+        let now = Timestamp(9);
+        let voices =
+            Voices { reference: &reference, provider: &provider, entry, report: None, lessons: &lessons, tuned: &tuned, dialect, now };
+        voices.facts().tools_told()
+    };
+    assert_eq!(told(Dialect::AnthropicMessages), "text (configured)");
+    for dialect in [Dialect::OpenAiResponses, Dialect::OpenAiCompletions, Dialect::Ollama] {
+        assert_eq!(told(dialect), "constrained (configured)");
+    }
+}
+
+#[test]
 fn context_tokens_narrow_a_window_and_stand_for_one_that_nobody_knows() {
     let (lessons, cap) = (Lessons::default(), Some);
     let loaded = report(ServerKind::LmStudio, Some(true), Some(8_192), Some(262_144));

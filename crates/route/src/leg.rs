@@ -429,7 +429,7 @@ impl<'a> Leg<'a> {
 /// Whether a field is one by which a server is asked to hold its model to a form.
 fn holds(field: &str) -> bool {
     let top = field.split(['.', '[']).next().unwrap_or(field);
-    ["grammar", "response_format", "format", SCHEMAS].contains(&top)
+    ["grammar", "response_format", "text", "format", SCHEMAS].contains(&top)
 }
 
 fn too_large(reference: &ModelRef, why: &str, window: u32) -> Fault {

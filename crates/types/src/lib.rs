@@ -33,7 +33,7 @@ pub use ids::{AgentId, CallId, ModelId, ModelRef, ModelRefError, ProviderId, Ses
 pub use label::Label;
 pub use message::{CallChannel, Image, Message, Part, Reasoning, ReasoningOrigin, Role, ToolCall, ToolResult};
 pub use place::{BoxId, Residency, ResidencyParseError};
-pub use request::{Aliases, Calling, Dialect, JsonObject, ModelRequest, Params, Thinking, ToolSpec, UnknownDialect, Wanted};
+pub use request::{Aliases, CALL_TOOL, Calling, Dialect, JsonObject, ModelRequest, Params, Thinking, ToolSpec, UnknownDialect, Wanted};
 pub use secret::Secret;
 pub use usage::Usage;
 

@@ -11,6 +11,10 @@ use crate::{Message, ModelId, ToolAbility};
 /// A JSON object that passes through unread.
 pub type JsonObject = serde_json::Map<String, serde_json::Value>;
 
+/// The tool through which those are called that no model is told of up front: its arguments are the `name` of one and, as an object,
+/// that one's own `arguments`.
+pub const CALL_TOOL: &str = "call_tool";
+
 /// One streaming request to one model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelRequest {
@@ -42,7 +46,7 @@ pub struct Calling {
     /// be named here. A call that the model writes as text is not taken when it merely repeats one of them.
     pub untrusted: Vec<String>,
     /// Tools that the model was not told of and may have found by a search. A call of one that it writes as text is known by
-    /// them; they are no part of any prompt.
+    /// them, and a call that it is held to may be of one, through [`CALL_TOOL`]; they are no part of any prompt.
     pub further: Vec<ToolSpec>,
 }
 
@@ -188,6 +192,14 @@ impl Dialect {
             Self::OpenAiCompletions => "openai-completions",
             Self::AnthropicMessages => "anthropic-messages",
             Self::Ollama => "ollama",
+        }
+    }
+
+    /// Whether a request can ask that a model is held to a form ([`ToolAbility::Constrained`]).
+    pub fn can_hold(self) -> bool {
+        match self {
+            Self::OpenAiResponses | Self::OpenAiCompletions | Self::Ollama => true,
+            Self::AnthropicMessages => false,
         }
     }
 }

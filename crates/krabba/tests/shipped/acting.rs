@@ -89,6 +89,30 @@ async fn tools_in_words_take_no_more_of_a_small_window() {
 }
 
 #[tokio::test]
+async fn tools_in_words_leave_a_full_workspace_less_room_and_not_the_window() {
+    for (window, most) in [(8_192, 4_800), (32_768, 12_000)] {
+        for calls in ["text", "constrained"] {
+            // Held by a grammar, and held by a schema: what is said of the tools differs.
+            for server in ["llama-cpp", "vllm"] {
+                let script = format!("{{server: '{server}', models: [{{id: 'm', window: {window}}}], strict: ['no-tools']}}");
+                let server = ScriptedServer::start(script.parse::<Script>().unwrap()).await.unwrap();
+                let model = format!("{{ id: \"m\", contextWindow: {window}, compat: {{ toolCalls: \"{calls}\" }} }}");
+                let web = format!("{{ tools: {{ web: {{ search: {{ baseUrl: \"{}\" }} }} }},", server.url());
+                let home = Home::with_config(&config(&server.v1()).replace("{ id: \"m\" }", &model).replacen('{', &web, 1));
+                for file in ["AGENTS.md", "SOUL.md", "TOOLS.md", "IDENTITY.md", "USER.md", "MEMORY.md"] {
+                    home.write(&format!(".krabba/workspace/{file}"), &"Ask before you send \"anything\".\n".repeat(1_000));
+                }
+                home.run(&["agent", "--message", "hello"]).await.code(0);
+                let sent = server.generations();
+                let messages = sent[0].json.as_ref().unwrap()["messages"].to_string();
+                assert!(sent.len() == 1 && messages.contains("web_search") && messages.contains("AGENTS.md"), "{messages}");
+                assert!(messages.len() <= most, "{} bytes in a window of {window}, {calls}: {messages}", messages.len());
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn first_request_with_all_usual_tools_is_short() {
     let server = ScriptedServer::start("{server: 'vllm', models: [{id: 'm', window: 131072}]}".parse::<Script>().unwrap()).await.unwrap();
     let web = format!("{{ tools: {{ web: {{ search: {{ baseUrl: \"{}\" }} }} }},", server.url());
