@@ -45,6 +45,7 @@ impl TurnTask {
         if course.output_tokens > 0 {
             end.usage.output_tokens = Some(course.output_tokens);
         }
+        end.estimated_tokens = course.estimated_tokens;
         end.model.clone_from(&asked.answer.model);
         end.answered = asked.answer.route.clone().filter(|_| !asked.answer.text.is_empty());
         if let Some(route) = &end.answered {
@@ -98,6 +99,7 @@ impl TurnTask {
             outcome,
             attempts: Vec::new(),
             usage: krabba_types::Usage::default(),
+            estimated_tokens: 0,
             timing: Timing::default(),
             context: ContextMeter::default(),
         }
