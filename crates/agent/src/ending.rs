@@ -33,7 +33,7 @@ impl TurnTask {
         if asked.outcome == Outcome::Stopped {
             let (monitor, id) = (Arc::clone(&self.shared.hands.monitor), self.lane.id.clone());
             // Where this fails they end by themselves, within the hour.
-            let _taken: Result<(), AgentError> = self.shared.stored(move |_| Ok(monitor.take_back_grants(&id)?)).await;
+            let _taken: Result<(), AgentError> = self.stored_unless_stopped(move |_| Ok(monitor.take_back_grants(&id)?)).await;
         }
         let mut end = self.end_without_answer(asked.outcome.clone());
         end.timing = course.timing();

@@ -120,7 +120,7 @@ impl TurnTask {
         let mut keeper = Keeper::new(lease);
         let end = self.with_lease(&place, &mut keeper, began).await;
         let lease = keeper.lease;
-        let released = self.shared.stored(move |store| Ok(store.release_lease(&lease)?)).await;
+        let released = self.stored_unless_stopped(move |store| Ok(store.release_lease(&lease)?)).await;
         let end = end?;
         // The answer is stored and will be said; a lease that could not be given back ends by itself.
         if let Err(error) = released {

@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use krabba_agent::{CompactEvent, Compacted, Hands, Lane, Outcome, Status, TurnEvent, TurnHandle};
 use krabba_context::Occasion;
 use krabba_guard::Authorized;
+use krabba_store::Store;
 use krabba_testkit::ScriptedServer;
 use krabba_tool::{Call, Outcome as Brought, Refusal, Repeat, Run, SecretScanner, Tool};
 use krabba_types::{Action, Aliases, Consult, SessionId, ToolSpec};
@@ -203,6 +204,29 @@ async fn cut_that_waits_for_a_slow_disk_holds_up_nobody_and_changes_nothing() {
     let said = messages(&server, server.generations().len() - 1);
     assert!(said[1].1.starts_with("question 0"), "a stopped cut took something away: {said:?}");
     drop(work);
+}
+
+#[tokio::test]
+async fn database_that_somebody_keeps_holds_up_no_stop_and_what_was_done_is_known_later() {
+    let server = beginning_with("{tool_call: {name: 'slow', arguments: {command: 'sleep'}}}, 'end'").await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, _) = acting_agent(state.path(), &server, |_| {});
+    let lane = agent.new_session();
+    let mut turn = lane.turn(say("go"));
+    listen_until(&mut turn, |event| matches!(event, TurnEvent::Output(_))).await;
+    let other = rusqlite::Connection::open(state.path().join("krabba.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    lane.stop().await;
+    let events = listen(turn).await;
+    // An attempt that had waited for the database would have said so.
+    let Outcome::Broken(why) = &end(&events).outcome else { panic!("{events:?}") };
+    assert!(why.contains("stopped while the database was busy"), "{why}");
+    other.execute_batch("ROLLBACK").unwrap();
+    drop(other);
+    assert_eq!(text(&listen(lane.turn(say("are you there?"))).await), "Yes.");
+    let last = messages(&server, server.generations().len() - 1);
+    assert!(last.iter().any(|(_, text)| text.contains("half of it")), "what was done is forgotten: {last:?}");
+    assert_eq!(Store::open(state.path()).unwrap().open_effects(lane.id()).unwrap(), []);
 }
 
 #[tokio::test]
