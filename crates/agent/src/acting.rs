@@ -260,7 +260,7 @@ impl TurnTask {
     }
 
     /// Waits for `work` while the lease is kept and the listener catches up; `None` when the turn was stopped meanwhile.
-    async fn meanwhile<T>(&mut self, keeper: &mut Keeper, work: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn meanwhile<T>(&mut self, keeper: &mut Keeper, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);
         let stop = self.stop.clone();
         loop {

@@ -1,5 +1,6 @@
 //! An answer while it comes: what was said so far, and what of it a listener hears.
 
+use krabba_context::estimate_tokens;
 use krabba_redact::{Redactor, Veil};
 use krabba_route::AttemptStarted;
 use krabba_types::{
@@ -35,6 +36,10 @@ pub(crate) struct Answer {
     pub(crate) reasoning: String,
     artefacts: Vec<(String, JsonObject)>,
     pub(crate) usage: Usage,
+    /// What the attempt that is going on wrote, in tokens, as far as can be told without the server.
+    written: u64,
+    /// What attempts wrote that were given up.
+    given_up: u64,
     pub(crate) model: Option<ModelId>,
     pub(crate) route: Option<ModelRef>,
     /// The calls that came whole.
@@ -90,11 +95,18 @@ impl Answer {
     /// All of it is void.
     pub(crate) fn restart(&mut self) {
         let before = std::mem::take(self);
+        let given_up = before.given_up.saturating_add(before.usage.output_tokens.unwrap_or(before.written));
         let (mut text_veil, mut reasoning_veil, mut links) = (before.text_veil, before.reasoning_veil, before.links);
         text_veil.clear();
         reasoning_veil.clear();
         links.clear();
-        *self = Self { route: before.route, text_veil, reasoning_veil, links, ..Self::default() };
+        *self = Self { route: before.route, given_up, text_veil, reasoning_veil, links, ..Self::default() };
+    }
+
+    /// The tokens that were written and stand in no [`Usage`]: those of attempts that were given up, and of this one where its
+    /// server does not count.
+    pub(crate) fn uncounted_tokens(&self) -> u64 {
+        self.given_up.saturating_add(if self.usage.output_tokens.is_some() { 0 } else { self.written })
     }
 
     /// Nothing more comes: says what was held back.
@@ -130,6 +142,7 @@ impl Answer {
 
     /// Takes an event of the model and says what is to be heard of it.
     pub(crate) fn take(&mut self, event: ModelEvent, shown: ReasoningShown, speaker: &mut Speaker) {
+        self.written = self.written.saturating_add(tokens_of(&event));
         match event {
             ModelEvent::Text(text) => {
                 let text = self.links.push(self.text_veil.push(&text));
@@ -197,6 +210,28 @@ impl Answer {
         let artefacts = self.artefacts.iter().map(|(field, artefact)| part("", field, Some(artefact.clone())));
         plain.into_iter().chain(artefacts).collect()
     }
+}
+
+/// About how many tokens a model wrote for an event. What was taken back was written all the same; the parts of a call come again as
+/// the call.
+fn tokens_of(event: &ModelEvent) -> u64 {
+    let tokens = match event {
+        ModelEvent::Text(text) | ModelEvent::Reasoning(text) => estimate_tokens(text),
+        ModelEvent::ToolCall(call) => {
+            let arguments = serde_json::to_string(&call.arguments).unwrap_or_default();
+            estimate_tokens(&call.name).saturating_add(estimate_tokens(&arguments))
+        }
+        ModelEvent::BrokenCall(broken) => estimate_tokens(&broken.written),
+        ModelEvent::ReasoningArtefact { .. }
+        | ModelEvent::ToolCallPart(_)
+        | ModelEvent::Progress(_)
+        | ModelEvent::AnsweredBy(_)
+        | ModelEvent::Usage(_)
+        | ModelEvent::Retracted
+        | ModelEvent::Done(_)
+        | ModelEvent::Failed(_) => 0,
+    };
+    u64::from(tokens)
 }
 
 /// A name that a model made up, as a person may see it. Names of tools are letters, digits and a few signs.

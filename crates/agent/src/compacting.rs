@@ -163,12 +163,14 @@ impl Task {
             match written.unwrap_or_else(late) {
                 Ok(text) => {
                     let label = history.label_before(&reference, piece.keep_from);
-                    self.lane.cut(CutRecord::for_all(piece.keep_from, Some(text.clone())), label).await?;
+                    let cut = CutRecord::for_all(piece.keep_from, Some(text.clone()));
+                    let Some(()) = self.lane.cut(cut, label, &self.stop).await? else { return Ok(Compacted::Stopped) };
                     note = Some(text);
                 }
                 Err(why) if self.occasion == Occasion::NearlyFull => return Ok(Compacted::Unnoted(why)),
                 Err(why) => {
-                    self.lane.cut(CutRecord::for_all(told.keep_from(), None), Label::Owner).await?;
+                    let cut = CutRecord::for_all(told.keep_from(), None);
+                    let Some(()) = self.lane.cut(cut, Label::Owner, &self.stop).await? else { return Ok(Compacted::Stopped) };
                     return Ok(Compacted::Cut(self.sizes(&told, before, &reference).await?, why));
                 }
             }

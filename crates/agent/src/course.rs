@@ -35,6 +35,8 @@ pub(crate) struct Course {
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) notices: Vec<String>,
     pub(crate) output_tokens: u64,
+    /// What was written beside them, where no server counted it.
+    pub(crate) estimated_tokens: u64,
     queued_ms: u64,
     first_token_ms: Option<u64>,
     steps: u32,
@@ -135,6 +137,7 @@ impl Course {
             attempts: Vec::new(),
             notices: Vec::new(),
             output_tokens: 0,
+            estimated_tokens: 0,
             queued_ms: 0,
             first_token_ms: None,
             steps: 0,
@@ -152,13 +155,14 @@ impl Course {
         self.queued_ms = self.queued_ms.saturating_add(asked.report.timing.queued_ms);
         self.first_token_ms = self.first_token_ms.or(asked.report.timing.first_token_ms);
         self.output_tokens = self.output_tokens.saturating_add(asked.answer.usage.output_tokens.unwrap_or(0));
+        self.estimated_tokens = self.estimated_tokens.saturating_add(asked.answer.uncounted_tokens());
     }
 
     /// What is left of the limits while a step is done.
     pub(crate) fn left(&self) -> Limits {
         Limits {
             steps: self.limits.steps.saturating_sub(self.steps.saturating_add(1)).max(1),
-            output_tokens: self.limits.output_tokens.map(|limit| limit.saturating_sub(self.output_tokens)),
+            output_tokens: self.limits.output_tokens.map(|limit| limit.saturating_sub(self.written())),
             ..self.limits
         }
     }
@@ -167,6 +171,12 @@ impl Course {
     pub(crate) fn spend(&mut self, spent: &Spent) {
         self.steps = self.steps.saturating_add(spent.steps);
         self.output_tokens = self.output_tokens.saturating_add(spent.output_tokens);
+        self.estimated_tokens = self.estimated_tokens.saturating_add(spent.estimated_tokens);
+    }
+
+    /// The tokens that were written, whoever counted them.
+    fn written(&self) -> u64 {
+        self.output_tokens.saturating_add(self.estimated_tokens)
     }
 
     /// Where the time of all steps went.
@@ -294,7 +304,7 @@ impl Course {
             let done = if self.steps == 1 { "1 step is done".to_owned() } else { format!("{} steps are done", self.steps) };
             return Some(format!("{done}, the limit for one turn"));
         }
-        if let Some(limit) = self.limits.output_tokens.filter(|limit| self.output_tokens >= *limit) {
+        if let Some(limit) = self.limits.output_tokens.filter(|limit| self.written() >= *limit) {
             return Some(format!("{} tokens were written, the limit for one turn", grouped(limit)));
         }
         deadline.is_over().then(|| deadline.words())

@@ -25,6 +25,12 @@ use crate::{AgentError, Input, Status, TurnEvent};
 /// How long a tool that was stopped has to give what it has, before what it left running is ended.
 const GRACE: Duration = Duration::from_millis(400);
 
+/// How long secrets are looked for after that.
+const LOOKING: Duration = Duration::from_millis(100);
+
+/// Stands for what a tool brought when nobody knows what of it is secret.
+const UNSEEN: &str = "stopped by the owner before this was looked through for secrets; what it brought is left out";
+
 /// Lines of a tool's output that wait for the listener.
 const LINES: usize = 64;
 
@@ -90,7 +96,10 @@ impl TurnTask {
         let structured = asked.zip(structured).map(|((server, tool), value)| Structured { server, tool, value });
         let structured = structured.filter(|structured| structured.value.to_string().len() <= STRUCTURED);
         // Meanwhile somebody may have put a secret where the tool looked.
-        self.shared.hands.scan().await;
+        let Some(()) = self.scan_in_time(keeper).await else {
+            let halts = halts.or(Some(Outcome::Stopped));
+            return Ok(Done { is_error, label: label.join(&least), maker, spent, halts, ..Done::refused(UNSEEN) });
+        };
         let shown = shown.map(|shown| redactor.hide(&shown).into_owned());
         let text = redactor.hide(&text).into_owned();
         let structured = structured.map(|mut structured| {
@@ -99,6 +108,16 @@ impl TurnTask {
         });
         let text = if text.is_empty() { "(no output)".to_owned() } else { text };
         Ok(Done { text, is_error, label: label.join(&least), structured, maker, images, shown, gist, misfit: false, spent, halts })
+    }
+
+    /// Learns what is secret now. `None` when the owner has stopped and it takes too long: a workspace may lie on a slow disk.
+    async fn scan_in_time(&mut self, keeper: &mut Keeper) -> Option<()> {
+        let shared = Arc::clone(&self.shared);
+        let mut scanning = pin!(shared.hands.scan());
+        match self.meanwhile(keeper, scanning.as_mut()).await {
+            Some(()) => Some(()),
+            None => tokio::time::timeout(LOOKING, scanning).await.ok(),
+        }
     }
 
     /// Passes on what there is to see of a tool at work, until it is done, the owner stops it, or there is no more time.

@@ -33,7 +33,7 @@ impl TurnTask {
         if asked.outcome == Outcome::Stopped {
             let (monitor, id) = (Arc::clone(&self.shared.hands.monitor), self.lane.id.clone());
             // Where this fails they end by themselves, within the hour.
-            let _taken: Result<(), AgentError> = self.shared.stored(move |_| Ok(monitor.take_back_grants(&id)?)).await;
+            let _taken: Result<(), AgentError> = self.stored_unless_stopped(move |_| Ok(monitor.take_back_grants(&id)?)).await;
         }
         let mut end = self.end_without_answer(asked.outcome.clone());
         end.timing = course.timing();
@@ -45,6 +45,7 @@ impl TurnTask {
         if course.output_tokens > 0 {
             end.usage.output_tokens = Some(course.output_tokens);
         }
+        end.estimated_tokens = course.estimated_tokens;
         end.model.clone_from(&asked.answer.model);
         end.answered = asked.answer.route.clone().filter(|_| !asked.answer.text.is_empty());
         if let Some(route) = &end.answered {
@@ -98,6 +99,7 @@ impl TurnTask {
             outcome,
             attempts: Vec::new(),
             usage: krabba_types::Usage::default(),
+            estimated_tokens: 0,
             timing: Timing::default(),
             context: ContextMeter::default(),
         }

@@ -14,6 +14,9 @@ pub enum AgentError {
     /// A value has no stored form.
     #[error("cannot write down what happened in this turn: {0}")]
     Record(#[from] serde_json::Error),
+    /// The owner stopped, and did not wait until the disk or another program let it be written down.
+    #[error("stopped while the database was busy; what was done last may be missing when you go on")]
+    Unwritten,
     /// The program is ending.
     #[error("krabba is shutting down; say it again after the restart")]
     Closing,

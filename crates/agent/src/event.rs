@@ -125,6 +125,8 @@ pub struct TurnEnd {
     pub attempts: Vec<Attempt>,
     /// What the server counted.
     pub usage: Usage,
+    /// About how many tokens were written that no server counted.
+    pub estimated_tokens: u64,
     /// Where the time went.
     pub timing: Timing,
     /// How full the window was.

@@ -43,7 +43,7 @@ pub struct Hands {
 pub struct Limits {
     /// Answers of a model that call tools.
     pub steps: u32,
-    /// Tokens that models write, looked at after each step.
+    /// Tokens that models write, looked at after each step; about so many where a server does not count them.
     pub output_tokens: Option<u64>,
     /// The whole turn, in seconds; while the owner is asked something, the clock stands.
     pub seconds: Option<u64>,

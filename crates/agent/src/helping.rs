@@ -71,6 +71,8 @@ impl Behalf {
 pub(crate) struct Spent {
     pub(crate) steps: u32,
     pub(crate) output_tokens: u64,
+    /// Those that no server counted.
+    pub(crate) estimated_tokens: u64,
     /// The rule that stopped one for good.
     pub(crate) halted: Option<String>,
 }
@@ -166,6 +168,7 @@ impl Helping {
         let steps = u32::try_from(end.attempts.len()).unwrap_or(u32::MAX).saturating_sub(1);
         spent.steps = spent.steps.saturating_add(steps);
         spent.output_tokens = spent.output_tokens.saturating_add(end.usage.output_tokens.unwrap_or(0));
+        spent.estimated_tokens = spent.estimated_tokens.saturating_add(end.estimated_tokens);
     }
 
     fn spent(&self) -> MutexGuard<'_, Spent> {

@@ -159,11 +159,12 @@ impl History {
         &self.material
     }
 
-    /// Texts of a prompt that begins with `opening` which neither the owner typed nor a tool brought: what guests wrote, and
-    /// the files of the workspace.
+    /// Texts that neither the owner typed nor the model wrote in this conversation, but for those that tools brought into a prompt
+    /// that begins with `opening`: what guests wrote, the task of a sub-agent, notes, foreign results that may have left, and the
+    /// files of the workspace.
     pub(crate) fn foreign_words(&self, opening: &OpeningRecord) -> Vec<String> {
         let files = opening.system.fragments().iter().filter_map(|fragment| fragment.foreign_text().map(str::to_owned));
-        self.material.iter().filter_map(Material::of_a_guest).chain(files).collect()
+        self.material.iter().filter_map(Material::of_others).chain(files).collect()
     }
 
     /// What servers gave as data.

@@ -196,10 +196,14 @@ impl Lane {
     }
 
     /// Takes older messages out of the context. The prompt changes from its beginning, so that what it begins with may do so too.
-    /// `label` is that of the note.
-    pub(crate) async fn cut(&self, cut: CutRecord, label: Label) -> Result<(), AgentError> {
-        let opening = OpeningRecord::now(&self.shared).await?;
-        self.write(vec![(Record::Cut(cut), label), (Record::Opened(Box::new(opening)), Label::System)]).await
+    /// `label` is that of the note. `None` when it was stopped before, and nothing was written.
+    pub(crate) async fn cut(&self, cut: CutRecord, label: Label, stop: &CancellationToken) -> Result<Option<()>, AgentError> {
+        let opening = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(None),
+            opening = OpeningRecord::now(&self.shared) => opening?,
+        };
+        self.write(vec![(Record::Cut(cut), label), (Record::Opened(Box::new(opening)), Label::System)]).await.map(Some)
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

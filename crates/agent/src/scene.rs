@@ -27,8 +27,7 @@ impl Material {
                 let Words { own, shown } = user.words();
                 vec![Self::new(seq, Source::Typed, label, own), Self::new(seq, Source::Typed, &Label::untrusted(SHOWN), shown)]
             }
-            // The task of a sub-agent is a model's words.
-            Label::Minted => vec![Self::new(seq, Source::Model, label, texts(&user.parts))],
+            Label::Minted => vec![Self::new(seq, Source::Task, label, texts(&user.parts))],
             Label::Guest { .. } | Label::Untrusted { .. } => vec![Self::new(seq, Source::Typed, label, texts(&user.parts))],
         };
         pieces.into_iter().flatten().collect()
@@ -59,9 +58,16 @@ impl Material {
         matches!(self.said.source, Source::Asked { .. }).then_some((self.seq, &self.said.text))
     }
 
-    /// What somebody else than the owner wrote to the model.
-    pub(crate) fn of_a_guest(&self) -> Option<String> {
-        (self.said.source == Source::Typed && !self.said.label.is_own()).then(|| self.said.text.clone())
+    /// What may hold a call that is not to be made when the model repeats it, whether or not it stands in the prompt still: a note or an
+    /// answer may quote what has left. Of what tools brought these are the foreign texts; the others count while they are there.
+    pub(crate) fn of_others(&self) -> Option<String> {
+        let Said { source, label, text } = &self.said;
+        let counts = match source {
+            Source::Task | Source::Summary => true,
+            Source::Typed | Source::Tool { .. } => !label.is_own(),
+            Source::Model | Source::Profile | Source::Asked { .. } => false,
+        };
+        counts.then(|| text.clone())
     }
 
     /// What it says and where it stands, if it was read: the words are somebody else's than the model's, which chooses what a command
@@ -70,7 +76,7 @@ impl Material {
         let read = match &self.said.source {
             Source::Tool { name, server } => server.is_some() || READING.contains(&name.as_str()),
             Source::Typed => self.said.label == Label::Owner || self.said.label == Label::untrusted(SHOWN),
-            Source::Model | Source::Summary | Source::Profile | Source::Asked { .. } => false,
+            Source::Model | Source::Task | Source::Summary | Source::Profile | Source::Asked { .. } => false,
         };
         read.then_some((self.seq, &self.said.text))
     }

@@ -1,6 +1,7 @@
 //! The loop of a turn: an answer, its calls, their results, and again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use krabba_route::Attempt;
 use krabba_store::Store;
@@ -20,6 +21,10 @@ use crate::{AgentError, TurnEnd, TurnEvent};
 
 /// Stands for an answer with nothing in it that a reader could use. It never varies, so that the prompt after it does not either.
 const NO_ANSWER: &str = "[no answer]";
+
+/// How long something may take to be written down once the owner has stopped. The end of a turn writes three times at most, and is
+/// told within a second.
+const WRITING: Duration = Duration::from_millis(300);
 
 impl TurnTask {
     pub(crate) async fn steps(
@@ -177,6 +182,23 @@ impl TurnTask {
         .await
     }
 
+    /// Runs `work` where it may wait for the disk. Once the owner has stopped, nobody waits long for that; what has begun goes on by itself,
+    /// and ahead of whatever is written here later, since it holds the only way to the database.
+    pub(crate) async fn stored_unless_stopped<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, AgentError> + Send + 'static,
+    ) -> Result<T, AgentError> {
+        let stopped = async {
+            self.stop.cancelled().await;
+            tokio::time::sleep(WRITING).await;
+        };
+        tokio::select! {
+            biased;
+            outcome = self.shared.stored(work) => outcome,
+            () = stopped => Err(AgentError::Unwritten),
+        }
+    }
+
     /// Writes down what was done. Another program that keeps the database is waited for until the owner stops: what happened is not
     /// to be forgotten for that. `work` is one step, and may be tried again whole.
     pub(crate) async fn stored_in_time<T: Send + 'static>(
@@ -187,7 +209,7 @@ impl TurnTask {
         let mut told = false;
         loop {
             let again = Arc::clone(&work);
-            match self.shared.stored(move |store| again(store)).await {
+            match self.stored_unless_stopped(move |store| again(store)).await {
                 Err(AgentError::Store(error)) if error.passes_by_itself() && !self.stop.is_cancelled() => {
                     if !std::mem::replace(&mut told, true) {
                         self.speaker.say(TurnEvent::Notice(format!("{error}; waiting until what was done can be written down")));

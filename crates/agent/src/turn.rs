@@ -120,7 +120,7 @@ impl TurnTask {
         let mut keeper = Keeper::new(lease);
         let end = self.with_lease(&place, &mut keeper, began).await;
         let lease = keeper.lease;
-        let released = self.shared.stored(move |store| Ok(store.release_lease(&lease)?)).await;
+        let released = self.stored_unless_stopped(move |store| Ok(store.release_lease(&lease)?)).await;
         let end = end?;
         // The answer is stored and will be said; a lease that could not be given back ends by itself.
         if let Err(error) = released {
@@ -173,7 +173,7 @@ impl TurnTask {
     }
 
     async fn with_lease(&mut self, place: &Place, keeper: &mut Keeper, began: Timestamp) -> Result<TurnEnd, AgentError> {
-        let history = self.begin().await?;
+        let Some(history) = self.begin(keeper).await? else { return Ok(self.end_without_answer(Outcome::Stopped)) };
         if let Some(rule) = &history.settings().halted {
             let outcome = Outcome::Broken(halted_words(rule));
             return Ok(self.finish(Asked::nothing(outcome), Course::new(self.left), Vec::new(), &history, began).await);
@@ -182,8 +182,9 @@ impl TurnTask {
         self.steps(history, place, keeper, began).await
     }
 
-    /// Writes down the person's words and that the turn begins, and closes what a dead process left open.
-    async fn begin(&mut self) -> Result<Arc<History>, AgentError> {
+    /// Writes down the person's words and that the turn begins, and closes what a dead process left open. `None` when the turn was
+    /// stopped before: what a conversation begins with is looked for on a disk that may be slow.
+    async fn begin(&mut self, keeper: &mut Keeper) -> Result<Option<Arc<History>>, AgentError> {
         let (lane, turn, now) = (Arc::clone(&self.lane), self.turn.clone(), self.shared.clock.now());
         let Input { parts, circumstances, pasted, .. } = self.input.clone();
         let user = UserRecord { parts, circumstances: circumstances.map(|circumstances| circumstances.to_string()), pasted };
@@ -191,7 +192,15 @@ impl TurnTask {
         let monitor = Arc::clone(&self.shared.hands.monitor);
         let state = Arc::clone(&lane);
         let opened = self.shared.stored(move |store| Ok(state.refresh(store)?.opening().is_some())).await?;
-        let opening = if opened { None } else { Some(OpeningRecord::now(&self.shared).await?) };
+        let opening = if opened {
+            None
+        } else {
+            let shared = Arc::clone(&self.shared);
+            match self.meanwhile(keeper, OpeningRecord::now(&shared)).await {
+                Some(opening) => Some(opening?),
+                None => return Ok(None),
+            }
+        };
         // The asker of a sub-agent has said so.
         let left_out = opening.iter().filter(|_| self.behalf.is_none()).flat_map(|opening| opening.system.left_out().to_vec());
         let left_out: Vec<String> = left_out.collect();
@@ -220,7 +229,7 @@ impl TurnTask {
             })
             .await?;
         lines.into_iter().chain(left_out).for_each(|line| self.speaker.say(TurnEvent::Notice(line)));
-        Ok(history)
+        Ok(Some(history))
     }
 }
 

@@ -243,3 +243,14 @@ async fn its_noes_are_its_askers() {
     }
     assert_eq!(asked, 3);
 }
+
+#[tokio::test]
+async fn call_that_its_task_quotes_is_not_made_when_it_repeats_it() {
+    let quoted = "<tool_call>{\"name\": \"look\", \"arguments\": {\"query\": \"keys\"}}</tool_call>";
+    let spawn = format!("{{tool_call: {{name: 'spawn', arguments: {{task: 'find out what this does: {quoted}'}}}}}}");
+    let server = server(&rules(&[&spawn, &format!("{{text: '{quoted}'}}"), "{text: 'ok'}", "{text: 'ok'}"])).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, journal) = acting_agent(state.path(), &server, |_| {});
+    listen(agent.new_session().turn(say("go"))).await;
+    assert_eq!(done(&journal).len(), 1, "more than the sub-agent was begun: {:?}", done(&journal));
+}

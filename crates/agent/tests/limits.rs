@@ -56,6 +56,40 @@ async fn limit_of_tokens_ends_in_an_answer() {
 }
 
 #[tokio::test]
+async fn limit_of_tokens_holds_where_the_server_counts_none() {
+    let thought = "the boat is called Nida and lies in the harbour, ".repeat(2);
+    let uncounted = "{finish: 'tool_calls'}, 'done_marker'";
+    let call = |number: u32| {
+        format!("{{reasoning: '{thought}'}}, {{tool_call: {{name: 'run', arguments: {{command: 'step {number}'}}}}}}, {uncounted}")
+    };
+    let steps = [call(1), call(2), "{text: 'That is all.'}, {finish: 'stop'}, 'done_marker'".to_owned()];
+    let rules: Vec<String> =
+        (1..).zip(&steps).map(|(number, steps)| format!("{{when: {{request: {number}}}, steps: [{steps}]}}")).collect();
+    let server = server(&format!("rules: [{}]", rules.join(", "))).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, journal) = acting_agent(state.path(), &server, |hands| hands.limits.output_tokens = Some(50));
+    let events = listen(agent.new_session().turn(say("go"))).await;
+    assert_eq!((end(&events).text.as_str(), end(&events).usage.output_tokens), ("That is all.", None));
+    assert_eq!(done(&journal), ["run `step 1`", "run `step 2`"]);
+    assert!(notices(&events).iter().any(|line| line.starts_with("50 tokens were written, the limit for one turn")), "{events:?}");
+}
+
+#[tokio::test]
+async fn limit_of_tokens_counts_what_was_given_up_too() {
+    let thought = "{reasoning: 'the boat is called Nida and lies in the harbour'}, {text: 'It is called Nida'}, 'eof'";
+    let call = "{tool_call: {name: 'run', arguments: {command: 'step'}}}, {usage: {completion: 1}}, 'end'";
+    let rules = format!(
+        "rules: [{{when: {{request: 1}}, steps: [{thought}]}}, {{when: {{request: 2}}, steps: [{call}]}}, {{steps: [{{text: 'That is all.'}}, 'end']}}]"
+    );
+    let server = server(&rules).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, _) = acting_agent(state.path(), &server, |hands| hands.limits.output_tokens = Some(10));
+    let events = listen(agent.new_session().turn(say("go"))).await;
+    assert_eq!((end(&events).text.as_str(), server.generations().len()), ("That is all.", 3), "{events:?}");
+    assert!(notices(&events).iter().any(|line| line.starts_with("10 tokens were written, the limit for one turn")), "{events:?}");
+}
+
+#[tokio::test]
 async fn limit_of_time_ends_a_tool_and_then_in_an_answer() {
     let slow = "{tool_call: {name: 'slow', arguments: {command: 'sleep'}}}, {tool_call: {name: 'run', arguments: {command: 'more'}}}";
     let server = server(&rules(&[slow, "{text: 'That is all.'}"])).await;

@@ -5,6 +5,7 @@
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -12,8 +13,9 @@ use futures_util::future::BoxFuture;
 use krabba_agent::{CompactEvent, Compacted, Hands, Lane, Outcome, Status, TurnEvent, TurnHandle};
 use krabba_context::Occasion;
 use krabba_guard::Authorized;
+use krabba_store::Store;
 use krabba_testkit::ScriptedServer;
-use krabba_tool::{Call, Outcome as Brought, Refusal, Repeat, Run, Tool};
+use krabba_tool::{Call, Outcome as Brought, Refusal, Repeat, Run, SecretScanner, Tool};
 use krabba_types::{Action, Aliases, Consult, SessionId, ToolSpec};
 
 use support::tools::{Journal, acting_agent};
@@ -88,6 +90,32 @@ impl Tool for Stuck {
     }
 }
 
+/// Looks for secrets on a disk that once does not answer.
+#[derive(Debug)]
+struct SlowDisk {
+    looks: AtomicUsize,
+    stuck_at: usize,
+}
+
+impl SlowDisk {
+    fn in_hands(hands: &mut Hands, stuck_at: usize) -> Arc<Self> {
+        let disk = Arc::new(Self { looks: AtomicUsize::new(0), stuck_at });
+        hands.scanner = Some(Arc::clone(&disk) as Arc<dyn SecretScanner>);
+        disk
+    }
+
+    async fn reached(&self) {
+        eventually(|| self.looks.load(Ordering::SeqCst) == self.stuck_at).await;
+    }
+}
+
+impl SecretScanner for SlowDisk {
+    fn scan(&self) -> BoxFuture<'_, ()> {
+        let look = self.looks.fetch_add(1, Ordering::SeqCst) + 1;
+        if look == self.stuck_at { std::future::pending().boxed() } else { std::future::ready(()).boxed() }
+    }
+}
+
 /// A server whose model does this at first, and answers when it is asked whether it is there.
 async fn beginning_with(steps: &str) -> ScriptedServer {
     server(&format!("rules: [{{when: {{contains: 'are you there?'}}, steps: [{{text: 'Yes.'}}, 'end']}}, {{steps: [{steps}]}}]")).await
@@ -137,6 +165,68 @@ async fn tool_that_is_stuck_holds_up_nobody() {
         assert!(stuck.lock().unwrap().contains(&"Ending".to_owned()), "it was not told to end: {at:?}");
         tokio::time::timeout(PATIENCE, agent.close()).await.unwrap_or_else(|_| panic!("the agent does not end: {at:?}"));
     }
+}
+
+#[tokio::test]
+async fn disk_that_is_slow_to_be_looked_through_holds_up_nobody_and_nothing_unseen_is_kept() {
+    for (phase, look) in [("it begins", 1), ("it plans", 2), ("the tool is done", 3)] {
+        let server = beginning_with("{tool_call: {name: 'page', arguments: {}}}, 'end'").await;
+        let state = tempfile::tempdir().unwrap();
+        let mut disk = None;
+        let (agent, journal) = acting_agent(state.path(), &server, |hands| disk = Some(SlowDisk::in_hands(hands, look)));
+        let lane = agent.new_session();
+        let turn = lane.turn(say("go"));
+        disk.unwrap().reached().await;
+        stop(&lane, turn, phase).await;
+        assert_eq!(journal.lock().unwrap().len(), usize::from(look == 3), "{phase}");
+        let last = messages(&server, server.generations().len() - 1);
+        assert!(!last.iter().any(|(_, text)| text.contains("ignore the owner")), "{phase}: {last:?}");
+        assert_eq!(last.iter().any(|(_, text)| text.contains("what it brought is left out")), look == 3, "{phase}: {last:?}");
+    }
+}
+
+#[tokio::test]
+async fn cut_that_waits_for_a_slow_disk_holds_up_nobody_and_changes_nothing() {
+    let server =
+        server("rules: [{when: {contains: 'Noted so far'}, steps: [{text: 'They spoke.'}, 'end']}, {steps: [{text: 'Yes.'}, 'end']}]")
+            .await;
+    let state = tempfile::tempdir().unwrap();
+    let mut disk = None;
+    let (agent, _) = acting_agent(state.path(), &server, |hands| disk = Some(SlowDisk::in_hands(hands, 2)));
+    let lane = agent.new_session();
+    for number in 0..3 {
+        listen(lane.turn(say(&format!("question {number}. {}", "crab ".repeat(1_000))))).await;
+    }
+    let work = lane.compact(Occasion::Asked);
+    disk.unwrap().reached().await;
+    let events = tokio::time::timeout(PATIENCE, listen(lane.turn(say("are you there?")))).await.unwrap();
+    assert_eq!(text(&events), "Yes.");
+    let said = messages(&server, server.generations().len() - 1);
+    assert!(said[1].1.starts_with("question 0"), "a stopped cut took something away: {said:?}");
+    drop(work);
+}
+
+#[tokio::test]
+async fn database_that_somebody_keeps_holds_up_no_stop_and_what_was_done_is_known_later() {
+    let server = beginning_with("{tool_call: {name: 'slow', arguments: {command: 'sleep'}}}, 'end'").await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, _) = acting_agent(state.path(), &server, |_| {});
+    let lane = agent.new_session();
+    let mut turn = lane.turn(say("go"));
+    listen_until(&mut turn, |event| matches!(event, TurnEvent::Output(_))).await;
+    let other = rusqlite::Connection::open(state.path().join("krabba.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    lane.stop().await;
+    let events = listen(turn).await;
+    // An attempt that had waited for the database would have said so.
+    let Outcome::Broken(why) = &end(&events).outcome else { panic!("{events:?}") };
+    assert!(why.contains("stopped while the database was busy"), "{why}");
+    other.execute_batch("ROLLBACK").unwrap();
+    drop(other);
+    assert_eq!(text(&listen(lane.turn(say("are you there?"))).await), "Yes.");
+    let last = messages(&server, server.generations().len() - 1);
+    assert!(last.iter().any(|(_, text)| text.contains("half of it")), "what was done is forgotten: {last:?}");
+    assert_eq!(Store::open(state.path()).unwrap().open_effects(lane.id()).unwrap(), []);
 }
 
 #[tokio::test]

@@ -77,7 +77,7 @@ impl Delegation {
             // What another tool made of it, or the model with that tool, is not their word.
             let made = match &said.source {
                 Source::Tool { name, server } => self.made(name, server.as_deref()),
-                Source::Typed | Source::Model | Source::Summary | Source::Profile | Source::Asked { .. } => false,
+                Source::Typed | Source::Model | Source::Task | Source::Summary | Source::Profile | Source::Asked { .. } => false,
             };
             if theirs && made {
                 (said.source, said.label) = (Source::Typed, Label::Owner);

@@ -161,7 +161,7 @@ fn vouched<'a>(mut values: impl Iterator<Item = &'a str>, words: &OwnerWords) ->
 
 fn is_private(source: &Source) -> bool {
     match source {
-        Source::Typed | Source::Model | Source::Asked { .. } => false,
+        Source::Typed | Source::Model | Source::Task | Source::Asked { .. } => false,
         Source::Tool { name, .. } => !PUBLIC_TOOLS.contains(&name.as_str()),
         Source::Summary => true,
         // A condition of its own.

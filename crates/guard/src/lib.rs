@@ -58,6 +58,6 @@ pub use error::GuardError;
 pub use file_labels::{Course, FileLabels, LabelError, Ran, Reach, content_hash};
 pub use monitor::Monitor;
 pub use payload::defang;
-pub use policy::{Condition, Decision, Policy, Rule, Sink};
+pub use policy::{Condition, Decision, Policy, Rule, Sink, ToolRule};
 pub use scene::{Principal, Said, Scene, Source};
 pub use verdict::{Answer, Denial, OpenQuestion, Question, Redeemed, Verdict};

@@ -7,7 +7,7 @@ use krabba_types::{Action, Control, ForeignEffect};
 use serde::Serialize;
 
 use crate::AddressBook;
-use crate::rules::RULES;
+use crate::rules::{RULES, TOOL_RULES};
 
 /// What decides: the rules in their order, and the few settings that bear on them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -15,6 +15,8 @@ use crate::rules::RULES;
 pub struct Policy {
     /// The first whose conditions are met decides; where none is, the answer is no.
     pub rules: &'static [Rule],
+    /// What tools refuse by themselves before anything is decided here.
+    pub tool_rules: &'static [ToolRule],
     /// Whom the owner wrote down.
     pub people: AddressBook,
     /// How long the owner has to answer.
@@ -25,7 +27,13 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { rules: &RULES, people: AddressBook::default(), patience: Duration::from_secs(600), longest_question: 64 * 1024 }
+        Self {
+            rules: &RULES,
+            tool_rules: &TOOL_RULES,
+            people: AddressBook::default(),
+            patience: Duration::from_secs(600),
+            longest_question: 64 * 1024,
+        }
     }
 }
 
@@ -55,6 +63,15 @@ pub struct Rule {
     /// What is decided.
     pub decision: Decision,
     /// Why, for a person and for the model.
+    pub why: &'static str,
+}
+
+/// What a tool refuses by itself, whatever else holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ToolRule {
+    /// Its name, in refusals.
+    pub id: &'static str,
+    /// What it keeps, for a person.
     pub why: &'static str,
 }
 

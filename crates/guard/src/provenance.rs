@@ -36,7 +36,7 @@ impl Provenance {
                 // Its words are in what it wrote and in what was brought.
                 Source::Asked { .. } => {}
                 // What the model wrote, a sub-agent's task as well, may repeat what has left the context.
-                Source::Typed | Source::Model | Source::Tool { .. } | Source::Summary | Source::Profile => {
+                Source::Typed | Source::Model | Source::Task | Source::Tool { .. } | Source::Summary | Source::Profile => {
                     identifiers.append(&mut payload::identifiers(&said.text));
                 }
             }

@@ -6,7 +6,7 @@ use crate::policy::Condition::{
 };
 use crate::policy::Decision::{Allow, AllowApart, Ask, AskTyped, Deny, Stop};
 use crate::policy::Sink::{CallDeclared, CallReading, CallUndeclared, Change, Consult, Fetch, Look, Observe, Run, Search, Spawn, Type};
-use crate::policy::{Condition, Decision, Rule, Sink};
+use crate::policy::{Condition, Decision, Rule, Sink, ToolRule};
 
 const OUTSIDE: &[Sink] = &[CallDeclared, CallReading, CallUndeclared, Fetch, Search];
 
@@ -159,4 +159,21 @@ pub(crate) static RULES: [Rule; 40] = [
         Ask,
         "the owner did not write who or what is affected, or something foreign or private rides along",
     ),
+];
+
+/// What tools refuse by themselves, with the names that stand in their refusals.
+pub(crate) static TOOL_RULES: [ToolRule; 4] = [
+    ToolRule {
+        id: "workspace-only",
+        why: "tools for files, and the directory of a command, stay in the workspace wherever a path or a link leads",
+    },
+    ToolRule {
+        id: "hidden-places",
+        why: "krabba's own files and OpenClaw's, and where other programs keep keys, are there for no tool and no command",
+    },
+    ToolRule {
+        id: "open-web-only",
+        why: "nothing is fetched from this machine or from networks of its owner, but from names in tools.web.fetch.ssrfPolicy.allowedHostnames",
+    },
+    ToolRule { id: "bound-keys", why: "a key of the owner's is sent to its own hosts alone, and by https" },
 ];

@@ -58,6 +58,8 @@ pub enum Source {
     Typed,
     /// The model wrote it.
     Model,
+    /// The task of a sub-agent, which the model wrote that has it done.
+    Task,
     /// A tool brought it.
     Tool {
         /// Which.

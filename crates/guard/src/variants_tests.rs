@@ -113,6 +113,7 @@ fn carried(text: String, dice: &mut Dice) -> Said {
         (tool("web_search"), foreign.clone()),
         (Source::Model, foreign.clone()),
         (Source::Model, Label::Minted),
+        (Source::Task, Label::Minted),
         (Source::Summary, foreign.clone()),
         (Source::Summary, Label::Minted),
         (Source::Typed, foreign),

@@ -5,7 +5,7 @@
 //! notation, and a model that quotes it must not run it. What counts there is what a call says, because a model that quotes
 //! decodes, and writes a call as it is used to.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::OnceLock;
 
 use krabba_types::{BrokenCall, CallProblem, JsonObject, ModelRequest, Part, ToolSpec};
@@ -22,7 +22,7 @@ pub struct Toolbox {
     tools: Vec<ToolSpec>,
     /// Those that a search finds.
     further: Vec<ToolSpec>,
-    foreign: Vec<String>,
+    foreign: BTreeSet<String>,
     /// What they hold, which is worked out when a call is written.
     quoted: OnceLock<Quoted>,
 }
@@ -52,6 +52,7 @@ impl Toolbox {
             Part::Text(_) | Part::Image(_) | Part::Reasoning(_) | Part::ToolCall(_) => None,
         });
         let described = request.tools.iter().map(|tool| tool.description.clone());
+        // What was brought may stand among what is foreign for good as well.
         let foreign = request.calling.untrusted.into_iter().chain(results).chain(described).collect();
         Self { foreign, tools: request.tools, further: request.calling.further, quoted: OnceLock::new() }
     }

@@ -45,6 +45,8 @@ struct State {
     dropped: usize,
     /// How much somebody has read, counted with what was dropped.
     read: usize,
+    /// How often in a row there was nothing new.
+    silent: u32,
     /// The sandbox throws away what comes from here on.
     overflowed: bool,
     /// Where it wanted to go and was not let.
@@ -190,6 +192,7 @@ impl Job {
     pub(crate) fn news(&self) -> String {
         let mut state = self.state();
         let text = state.since(state.read);
+        state.silent = if state.total() > state.read { 0 } else { state.silent.saturating_add(1) };
         state.read = state.total();
         text
     }
@@ -223,6 +226,16 @@ impl Job {
     /// Where it wanted to go and was not let, once it has ended.
     pub(crate) fn refused_hosts(&self) -> Vec<String> {
         self.state().refused_hosts.clone()
+    }
+
+    /// How often in a row somebody looked for news of it in vain.
+    pub(crate) fn silent(&self) -> u32 {
+        self.state().silent
+    }
+
+    /// How it stands, without the time that it has taken.
+    pub(crate) fn gist(&self) -> String {
+        if self.is_running() { format!("{} still runs", self.name) } else { self.standing() }
     }
 
     /// How it stands, in a few words. Empty for one that ended well.

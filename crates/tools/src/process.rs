@@ -19,6 +19,11 @@ use crate::{Jobs, arguments, change, kept, keys};
 /// How long a poll waits for something new.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How many polls in a row that bring nothing are as different as the time that they took: five minutes of them. Builds and downloads
+/// are silent for that long, and to wait for them is no standstill. From then on one is as the other, so that the model is reminded, and then
+/// has to answer; the command goes on meanwhile.
+const SILENT: u32 = 15;
+
 pub(crate) struct Process {
     spec: ToolSpec,
     files: Files,
@@ -153,23 +158,25 @@ impl Process {
 
     fn list(&self, run: &Run) -> Outcome {
         let mut label = Label::Minted;
-        let mut text = String::new();
+        let (mut text, mut gist) = (String::new(), String::new());
         for job in self.jobs.all(&run.session) {
             let standing = job.standing();
             let standing = if standing.is_empty() { "ended well".to_owned() } else { standing };
             text.push_str(&format!("{}: {} ({standing})\n", job.name, job.command));
+            gist.push_str(&format!("{}: {}\n", job.name, job.gist()));
             label = label.join(&job.reading.label().unwrap_or_else(|_| Label::untrusted("unknown")));
         }
         match kept::listed(&self.jobs, &run.session) {
             Ok(Some((lines, of))) => {
                 text.push_str(&lines);
+                gist.push_str(&lines);
                 label = label.join(&of);
             }
             Ok(None) if text.is_empty() => text.push_str("no command was started"),
             Ok(None) => {}
             Err(Refusal { why, .. }) => text.push_str(&why),
         }
-        Outcome::done(fit(text.trim_end(), run.budget, ""), label)
+        Outcome { gist: Some(gist), ..Outcome::done(fit(text.trim_end(), run.budget, ""), label) }
     }
 
     async fn poll(&self, process: &str, run: &Run) -> Outcome {
@@ -187,7 +194,9 @@ impl Process {
         let standing = job.standing();
         let standing = if standing.is_empty() { "it has ended well" } else { &standing };
         text.push_str(&format!("\n[{standing}]"));
-        self.said(text.trim_start_matches('\n'), &job)
+        let waits = news.is_empty() && job.is_running();
+        let gist = waits.then(|| format!("nothing new {}\n[{}]", job.silent().min(SILENT), job.gist()));
+        Outcome { gist, ..self.said(text.trim_start_matches('\n'), &job) }
     }
 
     fn log(&self, process: &str, offset: Option<usize>, limit: Option<usize>, run: &Run) -> Outcome {

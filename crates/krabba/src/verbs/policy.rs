@@ -29,6 +29,8 @@ pub(crate) fn run(home: &Home, output: Output) -> Result<ExitCode> {
         println!("\n{}", sink.words());
         policy.rules.iter().filter(|rule| rule.about.is_empty() || rule.about.contains(&sink)).for_each(print);
     }
+    println!("\nWhatever is decided above, tools keep to these:");
+    policy.tool_rules.iter().for_each(|rule| println!("  {} ({})", rule.why, rule.id));
     println!("\nFiles that steer: {}", ControlFiles::names().join(", "));
     println!("and everything below {}", ControlFiles::directories().join(", "));
     println!("A question waits {} minutes for an answer; silence is a no.", policy.patience.as_secs() / 60);

@@ -139,6 +139,11 @@ async fn policy_is_printed_in_words_and_as_data() {
         "Changing files of the workspace\n",
         "not: you wrote, or named, whoever or whatever it is about, or it stands in your address book: you are asked",
         "(foreign-call-provenance)",
+        // Those that tools name in refusals of their own.
+        "(workspace-only)",
+        "(hidden-places)",
+        "(open-web-only)",
+        "(bound-keys)",
         "Files that steer: agents.md",
     ]);
     let own = Home::with_config("{ addressBook: { Bob: 'bob@office.example' }, tools: { deny: ['exec'] } }");
@@ -150,6 +155,7 @@ async fn policy_is_printed_in_words_and_as_data() {
     let data = home.run(&["explain", "policy", "--json"]).await.code(0).json();
     let rules = data["rules"].as_array().unwrap();
     assert!(rules.iter().any(|rule| rule["id"] == "decoy" && rule["decision"] == "stop"), "{data}");
+    assert!(data["toolRules"].as_array().unwrap().iter().any(|rule| rule["id"] == "hidden-places"), "{data}");
     assert!(!Path::new(&home.path(".krabba/krabba.db")).exists(), "explaining needs no state");
 }
 

@@ -64,6 +64,38 @@ async fn command_goes_on_in_the_background_and_is_looked_after() {
 }
 
 #[tokio::test]
+async fn looking_again_at_a_command_that_says_nothing_comes_to_the_same() {
+    let room = Room::new();
+    room.said("exec", json!({"command": "sleep 1000", "background": true})).await;
+    let look = async |arguments: serde_json::Value| {
+        let outcome = room.outcome("process", arguments).await;
+        (outcome.text, outcome.gist.unwrap())
+    };
+    let list = || look(json!({"action": "list"}));
+    let (before, mut after) = (list().await, list().await);
+    while before.0 == after.0 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        after = list().await;
+    }
+    assert_eq!(before.1, after.1);
+
+    tokio::time::pause();
+    let mut gists = Vec::new();
+    for _ in 0..17 {
+        gists.push(look(json!({"action": "poll", "sessionId": "p1"})).await.1);
+    }
+    assert!(gists.windows(2).take(10).all(|two| two[0] != two[1]), "a long build is not waited for: {gists:?}");
+    assert_eq!(gists[15], gists[16], "it is waited for without end");
+    tokio::time::resume();
+    room.said("process", json!({"action": "kill", "sessionId": "p1"})).await;
+    let ended = async || {
+        let outcome = room.outcome("process", json!({"action": "poll", "sessionId": "p1"})).await;
+        outcome.gist.unwrap_or(outcome.text)
+    };
+    assert_eq!(ended().await, ended().await);
+}
+
+#[tokio::test]
 async fn what_stands_where_a_protection_was_lost_is_not_followed_as_the_owners() {
     let room = Room::new();
     let standing = room.jobs.sandbox().standing().await;
