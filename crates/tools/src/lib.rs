@@ -11,6 +11,7 @@
 //! * A page of the web is reached by its address as `krabba-net` judges it, and carries its host as its origin.
 //! * A result is cut to the budget that the turn gives, in a way that says what is missing and how to get it.
 
+mod apart;
 mod apply_patch;
 mod arguments;
 mod builtin;

@@ -298,7 +298,7 @@ async fn what_is_taken_over_from_a_directory_that_was_made_anew_is_seen_by_the_n
     room.file("d/old.txt", "old\n");
     apart(&room, "rm -r d; mkdir d; echo new > d/a.txt; echo other > b.txt").await;
     room.agreed(&Label::untrusted("evil.example"), "process", json!({"action": "keep", "paths": ["d"]})).await;
-    assert_eq!(room.text("d/a.txt").as_deref(), Some("new\n"));
+    assert_eq!((room.text("d/a.txt").as_deref(), room.text("d/old.txt")), (Some("new\n"), None));
     assert!(apart(&room, "cat d/a.txt b.txt").await.starts_with("new\nother\n"));
 }
 

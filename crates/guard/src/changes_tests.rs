@@ -1,0 +1,37 @@
+//! What is decided about changes of files that are more than one file.
+
+use krabba_types::{Action, FileChange, FileChanges, Label, WorkspacePath};
+
+use crate::monitor_tests::{change, room, rule_of, scene};
+
+fn path(text: &str) -> WorkspacePath {
+    WorkspacePath::parse(text, "/").unwrap()
+}
+
+fn changes() -> FileChanges {
+    let Action::Change(changes) = change("notes.md", Some("x")) else { unreachable!() };
+    changes
+}
+
+/// The removal of these files, and of these directories with them.
+fn removal(files: &[&str], directories: &[&str]) -> Action {
+    let all = changes();
+    let gone = |file: &&str| FileChange { path: path(file), after: None, ..all.changes[0].clone() };
+    Action::Change(FileChanges {
+        changes: files.iter().map(gone).collect(),
+        directories: directories.iter().map(|directory| path(directory)).collect(),
+        ..all.clone()
+    })
+}
+
+#[test]
+fn directory_does_not_go_unasked_because_nothing_is_in_it() {
+    let room = room();
+    let tainted = scene("tidy up", &[Label::untrusted("evil.example")]);
+    let rule = |directory: &str| rule_of(room.monitor.judge(removal(&[], &[directory]), &tainted).unwrap()).1;
+    assert_eq!([rule("old"), rule("a/.git")], ["removal-tainted", "control-files-tainted"]);
+    let lines = room.asked(removal(&["old/a"], &["old"]), &tainted).lines;
+    assert_eq!((lines[0].as_str(), lines.last().unwrap().as_str()), ("remove old/a", "remove the directory old"));
+    // The owner named one of the two.
+    assert_eq!(rule_of(room.monitor.judge(removal(&["old/a"], &["other"]), &scene("remove old/a", &[])).unwrap()).1, "removal");
+}
