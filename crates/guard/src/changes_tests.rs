@@ -2,6 +2,7 @@
 
 use krabba_types::{Action, FileChange, FileChanges, Label, WorkspacePath};
 
+use crate::Answer;
 use crate::monitor_tests::{change, room, rule_of, scene};
 
 fn path(text: &str) -> WorkspacePath {
@@ -34,4 +35,31 @@ fn directory_does_not_go_unasked_because_nothing_is_in_it() {
     assert_eq!((lines[0].as_str(), lines.last().unwrap().as_str()), ("remove old/a", "remove the directory old"));
     // The owner named one of the two.
     assert_eq!(rule_of(room.monitor.judge(removal(&["old/a"], &["other"]), &scene("remove old/a", &[])).unwrap()).1, "removal");
+}
+
+#[test]
+fn what_a_command_wrote_is_not_taken_over_unasked_because_the_owner_named_the_file() {
+    let room = room();
+    let tainted = scene("what is in report.md, and in memory/new.md?", &[Label::untrusted("evil.example")]);
+    let rule = |tool: &str, file: &str| {
+        let change = FileChange { path: path(file), before: None, ..changes().changes[0].clone() };
+        let action = Action::Change(FileChanges { tool: tool.to_owned(), changes: vec![change], ..changes() });
+        rule_of(room.monitor.judge(action, &tainted).unwrap())
+    };
+    for file in ["report.md", "memory/new.md"] {
+        assert_eq!(rule(FileChanges::KEEP, file), ("asked", "take-over".to_owned()), "{file}");
+        assert_eq!(rule("write", file), ("allowed", String::new()), "{file}");
+    }
+}
+
+#[test]
+fn yes_to_all_of_a_task_is_none_to_what_a_command_writes_there() {
+    let room = room();
+    let tainted = scene("tidy up", &[Label::untrusted("evil.example")]);
+    let of = |tool: &str| Action::Change(FileChanges { tool: tool.to_owned(), ..changes() });
+    let question = room.asked(of("write"), &tainted);
+    room.monitor.settle(&question.id, &Answer::ApproveTask, "terminal").unwrap();
+    assert_eq!(rule_of(room.monitor.judge(of("write"), &tainted).unwrap()), ("allowed", String::new()));
+    let taken = room.asked(of(FileChanges::KEEP), &tainted);
+    assert_eq!((taken.rule.as_str(), taken.for_task), ("take-over", false));
 }

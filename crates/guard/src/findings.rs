@@ -80,6 +80,7 @@ pub(crate) fn conditions(action: &Action, scene: &Scene, provenance: &Provenance
             note(Condition::NewNote, is_new_note(changes));
             note(Condition::LosesSecret, changes.changes.iter().any(|change| loses_secret(&change.diff)));
             note(Condition::Removes, removes(changes));
+            note(Condition::TakesOver, changes.tool == FileChanges::KEEP);
             note(Condition::Vouched, vouched(places(changes).map(WorkspacePath::as_str), words));
         }
         Action::Run(exec) => {
@@ -155,7 +156,8 @@ fn places(changes: &FileChanges) -> impl Iterator<Item = &WorkspacePath> {
     changes.changes.iter().map(|change| &change.path).chain(&changes.directories)
 }
 
-fn removes(changes: &FileChanges) -> bool {
+/// Whether anything is gone after it.
+pub(crate) fn removes(changes: &FileChanges) -> bool {
     !changes.directories.is_empty() || changes.changes.iter().any(|change| change.after.is_none())
 }
 
