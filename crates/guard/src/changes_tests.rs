@@ -63,3 +63,21 @@ fn yes_to_all_of_a_task_is_none_to_what_a_command_writes_there() {
     let taken = room.asked(of(FileChanges::KEEP), &tainted);
     assert_eq!((taken.rule.as_str(), taken.for_task), ("take-over", false));
 }
+
+#[test]
+fn what_is_typed_for_a_removal_is_no_longer_than_a_person_types() {
+    let room = room();
+    let typed = |files: &[&str], directories: &[&str]| room.asked(removal(files, directories), &scene("tidy up", &[])).typed.unwrap();
+    assert_eq!(typed(&["a.txt", "b/c.txt"], &["b"]), "remove a.txt b/c.txt");
+    assert_eq!(typed(&[], &["b"]), "remove b");
+    let many: Vec<String> = (0..60).map(|number| format!("src/gen/{}/{number}.rs", number % 7)).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(typed(&many, &["src/gen"]), "remove 60 files in src/gen");
+    assert_eq!(typed(&[&many[..], &["src/general.rs"]].concat(), &[]), "remove 61 files in src");
+    assert_eq!(typed(&[&many[..], &["a"]].concat(), &[]), "remove 61 files");
+    assert_eq!(typed(&[], &many), "remove 60 directories in src/gen");
+    let deep = "d/".repeat(50);
+    assert_eq!(typed(&[&format!("{deep}a"), &format!("{deep}b")], &[]), "remove 2 files");
+    assert_eq!(typed(&[&format!("{deep}a")], &[]), "remove it");
+    assert_eq!(typed(&[&format!("notes/{}", "a".repeat(90))], &[]), "remove it in notes");
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use krabba_redact::Redactor;
 use krabba_store::{NewApproval, Store, StoredAnswer, StoredApproval};
-use krabba_types::{Action, Clock, Label, SessionId, Timestamp, TurnId};
+use krabba_types::{Action, Clock, Label, SessionId, Timestamp, TurnId, WorkspacePath};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -458,8 +458,21 @@ const ANSWERS: [&str; 17] =
 fn typed_words(action: &Action, provenance: &Provenance) -> String {
     match action {
         Action::Change(changes) => {
-            let gone = changes.changes.iter().filter(|change| change.after.is_none());
-            format!("remove {}", gone.map(|change| question::visible(change.path.as_str())).collect::<Vec<_>>().join(" "))
+            let files = changes.changes.iter().filter(|change| change.after.is_none()).map(|change| change.path.as_str());
+            let files: Vec<&str> = files.collect();
+            // A directory goes with its files, if it has any.
+            let (gone, what) = if files.is_empty() {
+                (changes.directories.iter().map(WorkspacePath::as_str).collect(), "directories")
+            } else {
+                (files, "files")
+            };
+            let named = format!("remove {}", gone.iter().map(|path| question::visible(path)).collect::<Vec<_>>().join(" "));
+            if named.len() <= TYPED {
+                return named;
+            }
+            let counted = if gone.len() == 1 { "remove it".to_owned() } else { format!("remove {} {what}", gone.len()) };
+            let place = format!("{counted} in {}", question::visible(common_directory(&gone)));
+            if common_directory(&gone).is_empty() || place.len() > TYPED { counted } else { place }
         }
         Action::Call(call) => {
             let leaves =
@@ -477,6 +490,14 @@ fn typed_words(action: &Action, provenance: &Provenance) -> String {
         | Action::Search(_)
         | Action::Spawn(_) => ANYTHING.to_owned(),
     }
+}
+
+/// The innermost directory that all of them are in; nothing where that is the workspace itself.
+fn common_directory<'p>(paths: &[&'p str]) -> &'p str {
+    let Some((first, rest)) = paths.split_first() else { return "" };
+    let mut above = first.rmatch_indices('/').filter_map(|(end, _)| first.get(..end));
+    let holds = |directory: &str| rest.iter().all(|path| path.strip_prefix(directory).is_some_and(|below| below.starts_with('/')));
+    above.find(|directory| holds(directory)).unwrap_or_default()
 }
 
 /// A text as it can be typed, if it says what something is about.
