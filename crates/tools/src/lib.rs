@@ -23,6 +23,7 @@ mod files;
 mod find;
 mod grep;
 mod image;
+mod indentation;
 mod job;
 mod jobs;
 mod kept;
@@ -60,6 +61,8 @@ pub use workspace::{FileError, Workspace};
 
 #[cfg(test)]
 mod edit_text_tests;
+#[cfg(test)]
+mod indentation_tests;
 #[cfg(test)]
 mod page_tests;
 #[cfg(test)]

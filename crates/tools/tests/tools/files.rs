@@ -229,7 +229,7 @@ async fn edits_are_made_together_or_not_at_all() {
     room.file("a.rs", "fn one() {\n    1\n}\n\nfn two() {\n    2\n}\n");
     let edits = json!([{"oldText": "    1\n", "newText": "    11\n"}, {"oldText": "fn two() {\n  2", "newText": "fn two() {\n  22"}]);
     let outcome = room.outcome("edit", json!({"path": "a.rs", "edits": edits})).await;
-    assert_eq!(room.text("a.rs").unwrap(), "fn one() {\n    11\n}\n\nfn two() {\n  22\n}\n");
+    assert_eq!(room.text("a.rs").unwrap(), "fn one() {\n    11\n}\n\nfn two() {\n    22\n}\n");
     assert!(outcome.shown.unwrap().contains("-    1\n+    11\n"));
     let edits = json!([{"oldText": "11", "newText": "111"}, {"oldText": "nowhere", "newText": "x"}]);
     let why = room.refused("edit", json!({"path": "a.rs", "edits": edits})).await;
