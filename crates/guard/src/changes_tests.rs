@@ -81,3 +81,16 @@ fn what_is_typed_for_a_removal_is_no_longer_than_a_person_types() {
     assert_eq!(typed(&[&format!("{deep}a")], &[]), "remove it");
     assert_eq!(typed(&[&format!("notes/{}", "a".repeat(90))], &[]), "remove it in notes");
 }
+
+#[test]
+fn question_about_what_is_written_can_be_answered_where_words_have_to_be_typed() {
+    let room = room();
+    let tainted = scene("tidy up", &[Label::untrusted("evil.example")]);
+    for _ in 0..20 {
+        let question = room.asked(Action::Change(changes()), &tainted);
+        room.monitor.settle(&question.id, &Answer::Approve, "terminal").unwrap();
+    }
+    let question = room.asked(Action::Change(changes()), &tainted);
+    assert_eq!(question.typed.as_deref(), Some("change notes.md"), "so many were answered too fast");
+    room.monitor.settle(&question.id, &Answer::Typed("change notes.md".to_owned()), "terminal").unwrap();
+}
