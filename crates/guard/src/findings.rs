@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use krabba_redact::{HIDDEN, Redactor};
-use krabba_types::{Action, Control, ExecChanges, FileChanges, ForeignCall, ForeignEffect, World};
+use krabba_types::{Action, Control, ExecChanges, FileChanges, ForeignCall, ForeignEffect, WorkspacePath, World};
 use serde_json::Value;
 
 use crate::owner_words::OwnerWords;
@@ -83,12 +83,13 @@ pub(crate) fn conditions(action: &Action, scene: &Scene, provenance: &Provenance
     match action {
         Action::Consult(_) | Action::Look(_) | Action::Spawn(_) => {}
         Action::Change(changes) => {
-            note(Condition::ControlFile, changes.changes.iter().any(|change| ControlFiles::holds(&change.path)));
-            note(Condition::Memory, changes.changes.iter().any(|change| ControlFiles::is_memory(&change.path)));
+            note(Condition::ControlFile, places(changes).any(ControlFiles::holds));
+            note(Condition::Memory, places(changes).any(ControlFiles::is_memory));
             note(Condition::NewNote, is_new_note(changes));
             note(Condition::LosesSecret, changes.changes.iter().any(|change| loses_secret(&change.diff)));
-            note(Condition::Removes, changes.changes.iter().any(|change| change.after.is_none()));
-            note(Condition::Vouched, vouched(changes.changes.iter().map(|change| change.path.as_str()), words));
+            note(Condition::Removes, removes(changes));
+            note(Condition::TakesOver, changes.tool == FileChanges::KEEP);
+            note(Condition::Vouched, vouched(places(changes).map(WorkspacePath::as_str), words));
         }
         Action::Run(exec) => {
             note(Condition::Network, !exec.hosts.is_empty());
@@ -123,7 +124,9 @@ fn texts(action: &Action) -> Vec<String> {
         Action::Consult(consult) => vec![consult.query.clone()],
         Action::Spawn(spawn) => vec![spawn.task.clone()],
         Action::Look(look) => vec![look.path.to_string(), Value::Object(look.arguments.clone()).to_string()],
-        Action::Change(changes) => changes.changes.iter().flat_map(|change| [change.path.to_string(), added(&change.diff)]).collect(),
+        Action::Change(changes) => {
+            places(changes).map(WorkspacePath::to_string).chain(changes.changes.iter().map(|change| added(&change.diff))).collect()
+        }
         Action::Run(exec) => {
             let environment = exec.environment.iter().map(|(name, value)| format!("{name}={value}"));
             environment.chain(exec.hosts.iter().cloned()).chain([exec.command.clone()]).collect()
@@ -149,10 +152,23 @@ fn loses_secret(diff: &str) -> bool {
     marks('+') > marks('-')
 }
 
-/// The lines behind a sign. Only the two at the top are the names of the file: a line of its own may look like those.
+/// The lines behind a sign. Only the two at the top, behind those of the mode, are the names of the file: a line of its own may look
+/// like those.
 fn lines(diff: &str, sign: char) -> impl Iterator<Item = &str> {
-    let names = if diff.starts_with("--- ") { 2 } else { 0 };
-    diff.lines().skip(names).filter_map(move |line| line.strip_prefix(sign))
+    let is_of_mode = |line: &&str| ["old mode ", "new mode ", "new file mode "].iter().any(|start| line.starts_with(start));
+    let mut lines = diff.lines().skip_while(is_of_mode).peekable();
+    let names = if lines.peek().is_some_and(|line| line.starts_with("--- ")) { 2 } else { 0 };
+    lines.skip(names).filter_map(move |line| line.strip_prefix(sign))
+}
+
+/// Everything that a change is about.
+fn places(changes: &FileChanges) -> impl Iterator<Item = &WorkspacePath> {
+    changes.changes.iter().map(|change| &change.path).chain(&changes.directories)
+}
+
+/// Whether anything is gone after it.
+pub(crate) fn removes(changes: &FileChanges) -> bool {
+    !changes.directories.is_empty() || changes.changes.iter().any(|change| change.after.is_none())
 }
 
 fn vouched<'a>(mut values: impl Iterator<Item = &'a str>, words: &OwnerWords) -> bool {
@@ -176,7 +192,7 @@ fn asks_with_key(said: &Said) -> bool {
 }
 
 fn is_new_note(changes: &FileChanges) -> bool {
-    changes.changes.iter().all(|change| ControlFiles::is_note(&change.path) && change.before.is_none() && change.after.is_some())
+    !removes(changes) && changes.changes.iter().all(|change| ControlFiles::is_note(&change.path) && change.before.is_none())
 }
 
 fn found(url: &str, scene: &Scene) -> bool {

@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use krabba_store::{Permit, Store};
-use krabba_types::{Action, ForeignEffect, SessionId, Timestamp};
+use krabba_types::{Action, FileChanges, ForeignEffect, SessionId, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::policy::{Condition, Sink};
-use crate::{GuardError, canonical};
+use crate::{GuardError, canonical, findings};
 
 /// How long a grant lasts, and how often it may be used.
 const LASTS: Duration = Duration::from_secs(60 * 60);
@@ -32,7 +32,8 @@ impl Grant {
     pub(crate) fn of(action: &Action) -> Option<Self> {
         let text = |text: &str| Value::String(text.to_owned());
         let target: Vec<(String, Value)> = match action {
-            Action::Change(changes) if changes.changes.iter().any(|change| change.after.is_none()) => return None,
+            // A yes to what a model writes is none to what a command wrote.
+            Action::Change(changes) if findings::removes(changes) || changes.tool == FileChanges::KEEP => return None,
             Action::Change(changes) => changes.changes.iter().map(|change| (change.path.to_string(), Value::Null)).collect(),
             // Without a host there is nothing that would tell one command from all others.
             Action::Run(exec) if exec.hosts.is_empty() => return None,

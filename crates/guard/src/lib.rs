@@ -38,6 +38,8 @@ mod spelling;
 mod verdict;
 
 #[cfg(test)]
+mod changes_tests;
+#[cfg(test)]
 mod delegation_tests;
 #[cfg(test)]
 mod file_labels_tests;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use krabba_redact::Redactor;
 use krabba_store::{NewApproval, Store, StoredAnswer, StoredApproval};
-use krabba_types::{Action, Clock, Label, SessionId, Timestamp, TurnId};
+use krabba_types::{Action, Clock, FileChanges, Label, SessionId, Timestamp, TurnId, WorkspacePath};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -457,10 +457,7 @@ const ANSWERS: [&str; 17] =
 /// What has to be typed: what is affected, so that it was read.
 fn typed_words(action: &Action, provenance: &Provenance) -> String {
     match action {
-        Action::Change(changes) => {
-            let gone = changes.changes.iter().filter(|change| change.after.is_none());
-            format!("remove {}", gone.map(|change| question::visible(change.path.as_str())).collect::<Vec<_>>().join(" "))
-        }
+        Action::Change(changes) => words_for_change(changes),
         Action::Call(call) => {
             let leaves =
                 findings::critical(call).into_iter().flat_map(|(name, value)| leaves(value).into_iter().map(move |leaf| (name, leaf)));
@@ -477,6 +474,35 @@ fn typed_words(action: &Action, provenance: &Provenance) -> String {
         | Action::Search(_)
         | Action::Spawn(_) => ANYTHING.to_owned(),
     }
+}
+
+/// What goes, or what is written where nothing goes, name by name or at least how much and where.
+fn words_for_change(changes: &FileChanges) -> String {
+    let removed = changes.changes.iter().filter(|change| change.after.is_none()).map(|change| &change.path);
+    // A directory goes with its files, if it has any.
+    let ways: [(&str, Vec<&WorkspacePath>, &str); 3] = [
+        ("remove", removed.collect(), "files"),
+        ("remove", changes.directories.iter().collect(), "directories"),
+        ("change", changes.changes.iter().map(|change| &change.path).collect(), "files"),
+    ];
+    let Some((verb, places, what)) = ways.into_iter().find(|(_, places, _)| !places.is_empty()) else { return ANYTHING.to_owned() };
+    let places: Vec<&str> = places.into_iter().map(WorkspacePath::as_str).collect();
+    let named = format!("{verb} {}", places.iter().map(|path| question::visible(path)).collect::<Vec<_>>().join(" "));
+    if named.len() <= TYPED {
+        return named;
+    }
+    let counted = if places.len() == 1 { format!("{verb} it") } else { format!("{verb} {} {what}", places.len()) };
+    let common = common_directory(&places);
+    let placed = format!("{counted} in {}", question::visible(common));
+    if common.is_empty() || placed.len() > TYPED { counted } else { placed }
+}
+
+/// The innermost directory that all of them are in; nothing where that is the workspace itself.
+fn common_directory<'p>(paths: &[&'p str]) -> &'p str {
+    let Some((first, rest)) = paths.split_first() else { return "" };
+    let mut above = first.rmatch_indices('/').filter_map(|(end, _)| first.get(..end));
+    let holds = |directory: &str| rest.iter().all(|path| path.strip_prefix(directory).is_some_and(|below| below.starts_with('/')));
+    above.find(|directory| holds(directory)).unwrap_or_default()
 }
 
 /// A text as it can be typed, if it says what something is about.

@@ -28,7 +28,7 @@ pub(crate) fn room() -> Room {
 }
 
 impl Room {
-    fn asked(&self, action: Action, scene: &Scene) -> Question {
+    pub(crate) fn asked(&self, action: Action, scene: &Scene) -> Question {
         match self.monitor.judge(action, scene).unwrap() {
             Verdict::Asked(question) => *question,
             other => panic!("{other:?}"),
@@ -82,7 +82,7 @@ fn command(text: &str) -> Action {
     })
 }
 
-fn change(path: &str, after: Option<&str>) -> Action {
+pub(crate) fn change(path: &str, after: Option<&str>) -> Action {
     Action::Change(FileChanges {
         tool: "write".to_owned(),
         changes: vec![FileChange {
@@ -92,7 +92,9 @@ fn change(path: &str, after: Option<&str>) -> Action {
             encoding: Encoding::Plain,
             diff: "-old\n+new".to_owned(),
             moved_from: None,
+            mode: None,
         }],
+        directories: Vec::new(),
         label: Label::Minted,
     })
 }
@@ -495,6 +497,9 @@ fn mark_of_a_hidden_secret_is_not_written_over_it() {
     assert_eq!(edit("--- a/.env\n+++ b/.env\n@@ -1 +1 @@\n-KEY=abc\n+++KEY=[secret]"), "hidden-secret", "no header, but a line");
     assert_eq!(edit("--- a/x\n+++ b/x\n@@ -1 +1 @@\n--- see [secret]\n+see the [secret]"), "", "no header, but a line");
     assert_eq!(edit("-see [secret]\n+see the [secret]"), "", "a text about the mark");
+    let mode = "old mode 100644\nnew mode 100755\n--- a/[secret]\n+++ b/[secret][secret]\n@@ -1 +1 @@\n";
+    assert_eq!(edit(&format!("{mode}-a\n+b")), "", "no line, but a name");
+    assert_eq!(edit(&format!("{mode}-a\n+[secret]")), "hidden-secret");
 }
 
 #[test]

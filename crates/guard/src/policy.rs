@@ -251,6 +251,8 @@ pub enum Condition {
     NewNote,
     /// A file is removed.
     Removes,
+    /// What a command wrote apart from the workspace is taken over, which nobody has seen.
+    TakesOver,
     /// Its name says that it cannot be undone.
     Irreversible,
     /// It is asked with a key of the owner's.
@@ -284,6 +286,7 @@ impl Condition {
             Self::Memory => "the file is the memory that every conversation begins with",
             Self::NewNote => "it is a new file below memory/",
             Self::Removes => "a file would be gone",
+            Self::TakesOver => "what a command kept apart is taken over",
             Self::Irreversible => "its name says that it cannot be undone",
             Self::Key => "it is asked with a key of yours",
             Self::Network => "it wants to reach the network",

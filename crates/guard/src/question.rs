@@ -64,6 +64,7 @@ fn changed(changes: &FileChanges, lines: &mut Vec<String>) {
         lines.push(format!("{verb} {}", visible(&change.path.to_string())));
         lines.extend(change.diff.lines().map(|line| format!("  {}", visible(line))));
     }
+    lines.extend(changes.directories.iter().map(|path| format!("remove the directory {}", visible(path.as_str()))));
 }
 
 fn command(exec: &Exec, terms: &Terms, lines: &mut Vec<String>) {

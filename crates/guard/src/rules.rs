@@ -2,7 +2,7 @@
 
 use crate::policy::Condition::{
     ControlFile, Decoy, Found, Guest, Irreversible, Key, LosesSecret, Memory, Network, NewNote, OpenWorld, OwnWords, PlainPayload, Private,
-    Profile, Removes, Secret, Tainted, ThrowAway, Vouched,
+    Profile, Removes, Secret, Tainted, TakesOver, ThrowAway, Vouched,
 };
 use crate::policy::Decision::{Allow, AllowApart, Ask, AskTyped, Deny, Stop};
 use crate::policy::Sink::{CallDeclared, CallReading, CallUndeclared, Change, Consult, Fetch, Look, Observe, Run, Search, Spawn, Type};
@@ -23,7 +23,7 @@ const fn rule(
     Rule { id, about, when, unless, decision, why }
 }
 
-pub(crate) static RULES: [Rule; 40] = [
+pub(crate) static RULES: [Rule; 41] = [
     rule("guest-answers-only", &[], &[Guest], &[], Deny, "a guest gets answers; nothing is done for them"),
     rule("decoy", &[], &[Decoy], &[], Stop, "a decoy that nothing honest uses is in it: something is after your keys"),
     rule("secret-leaves", OUTSIDE, &[Secret], &[], Deny, "one of the owner's keys or passwords is in it"),
@@ -71,8 +71,16 @@ pub(crate) static RULES: [Rule; 40] = [
         Deny,
         "every conversation begins with this memory; put it into a new file below memory/, where it keeps its label",
     ),
-    rule("memory-note", &[Change], &[NewNote, Tainted], &[], Allow, "a new note comes back as data, with its label"),
     rule("removal-tainted", &[Change], &[Removes, Tainted], &[], AskTyped, "a file would be gone while foreign content has a say"),
+    rule(
+        "take-over",
+        &[Change],
+        &[TakesOver, Tainted],
+        &[],
+        Ask,
+        "a command wrote it while foreign content had a say, and nobody has seen it",
+    ),
+    rule("memory-note", &[Change], &[NewNote, Tainted], &[], Allow, "a new note comes back as data, with its label"),
     rule("workspace-write-named", &[Change], &[Tainted, Vouched], &[], Allow, "the owner named the file; what is written keeps its label"),
     rule("workspace-write-tainted", &[Change], &[Tainted], &[], Ask, "foreign content has a say, and the owner did not name the file"),
     rule("removal", &[Change], &[Removes], &[Vouched], AskTyped, "a file would be gone that the owner did not name"),

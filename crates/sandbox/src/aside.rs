@@ -166,7 +166,8 @@ impl Aside {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn steers(&self, path: &WorkspacePath) -> bool {
+    /// Whether nothing is taken over at this place, as what lies there steers the agent or is protected.
+    pub fn steers(&self, path: &WorkspacePath) -> bool {
         let protected = |protected: &WorkspacePath| Path::new(path.as_str()).starts_with(protected.as_str());
         ControlFiles::holds(path) || self.protected.iter().any(protected)
     }
@@ -186,6 +187,14 @@ impl Aside {
         let file = within(&upper, Path::new(path.as_str()), OFlags::RDONLY | OFlags::NONBLOCK)?;
         let kind = FileType::from_raw_mode(statat(&file, "", AtFlags::EMPTY_PATH)?.st_mode);
         if kind.is_file() { Ok(file) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
+    /// Whether a file that was written may be run by its owner.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn is_executable(&self, path: &WorkspacePath) -> io::Result<bool> {
+        Ok(File::from(self.file(path)?).metadata()?.permissions().mode() & 0o100 != 0)
     }
 
     /// Whether a file was written at this place.

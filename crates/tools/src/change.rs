@@ -8,14 +8,13 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use krabba_guard::{Authorized, content_hash};
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
-use krabba_types::{Action, Encoding, FileChange, FileChanges, Label, ToolSpec, WorkspacePath};
+use krabba_types::{Action, Encoding, FileChange, FileChanges, FileMode, Label, ToolSpec, WorkspacePath};
 use rustix::fs::Mode;
 use similar::TextDiff;
 
 use crate::FileError;
 use crate::files::{Failed, Files, on_disk};
-use crate::kept::KEEP;
-use crate::workspace::{MAX_FILE, Read};
+use crate::workspace::{MAX_FILE, Read, USUAL_MODE};
 
 /// A tool that changes files.
 pub(crate) struct Changer {
@@ -31,7 +30,8 @@ impl Tool for Changer {
     }
 
     fn plan<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Action, Refusal>> {
-        let changes = |changes| Action::Change(FileChanges { tool: self.spec.name.clone(), changes, label: Label::Minted });
+        let changes =
+            |changes| Action::Change(FileChanges { tool: self.spec.name.clone(), changes, directories: Vec::new(), label: Label::Minted });
         async move { (self.planned)(&self.files, call).map(changes) }.boxed()
     }
 
@@ -75,7 +75,17 @@ pub(crate) fn planned(path: WorkspacePath, before: Option<&[u8]>, after: Option<
         Ok(after) => (after, Encoding::Plain),
         Err(no_text) => (Some(STANDARD.encode(no_text.as_bytes())), Encoding::Base64),
     };
-    Ok(FileChange { path, before: before.map(content_hash), after, encoding, diff, moved_from: None })
+    Ok(FileChange { path, before: before.map(content_hash), after, encoding, diff, moved_from: None, mode: None })
+}
+
+/// That a file may or may not be run from then on, as git tells it.
+pub(crate) fn mode_lines(change: &FileChange, mode: Option<FileMode>) -> String {
+    let (old, new) = match mode {
+        None => return String::new(),
+        Some(FileMode::Plain) => ("100755", "100644"),
+        Some(FileMode::Executable) => ("100644", "100755"),
+    };
+    if change.before.is_none() { format!("new file mode {new}\n") } else { format!("old mode {old}\nnew mode {new}\n") }
 }
 
 fn diff(path: &WorkspacePath, before: Option<&[u8]>, after: Option<&[u8]>) -> String {
@@ -107,12 +117,12 @@ fn content<'c>(change: &FileChange, after: &'c str) -> Result<Cow<'c, [u8]>, Fai
 /// Makes the changes that were authorised: all of them or none. Where one cannot be made, those before it are taken back.
 pub(crate) async fn make(files: &Files, authorized: Authorized<Action>) -> Outcome {
     let label = authorized.terms().label.clone();
-    let Action::Change(FileChanges { tool, changes, .. }) = authorized.action() else {
+    let Action::Change(FileChanges { tool, changes, directories, .. }) = authorized.action() else {
         return Outcome::failed("this is no change of files");
     };
     // What is written anew is whoever's the words are; what is worked over is still theirs who wrote it.
-    let (works_over, takes_over) = (tool != "write", tool == KEEP);
-    let changes = changes.clone();
+    let (works_over, takes_over) = (tool != "write", tool == FileChanges::KEEP);
+    let (changes, directories) = (changes.clone(), directories.clone());
     on_disk(files, move |files| {
         let (mut before, mut of_files) = (Vec::new(), label.clone());
         for change in &changes {
@@ -139,7 +149,12 @@ pub(crate) async fn make(files: &Files, authorized: Authorized<Action>) -> Outco
                 return Err(Failed(format!("{why}; {left}")));
             }
         }
-        let lines: Vec<String> = changes.iter().map(done).collect::<Result<_, _>>()?;
+        let mut lines: Vec<String> = changes.iter().map(done).collect::<Result<_, _>>()?;
+        // Its files are gone, which nothing takes back.
+        lines.extend(directories.iter().map(|path| match files.workspace.remove_directory(path) {
+            Ok(()) => format!("removed the directory {path}"),
+            Err(error) => format!("the directory {path} stays: {error}"),
+        }));
         let diffs: String = changes.iter().map(|change| change.diff.as_str()).collect();
         // That a piece stood there, and how long it all is, is told of what is in the files.
         Ok(Outcome::done(lines.join("\n"), of_files).showing(diffs))
@@ -154,8 +169,11 @@ fn one(files: &Files, change: &FileChange, label: &Label, authored: bool) -> Res
             // Whose it is, is known before it is there.
             let content = content(change, after)?;
             files.labels.label_file(&change.path, &content, label)?;
-            let mode = change.moved_from.as_ref().map_or(Ok(None), |from| files.workspace.mode(from))?;
-            files.workspace.replace(&change.path, &content, mode)?;
+            let there = files.workspace.mode(&change.path)?;
+            let moved = change.moved_from.as_ref().map_or(Ok(None), |from| files.workspace.mode(from))?;
+            let mode = there.or(moved).unwrap_or(USUAL_MODE);
+            let mode = change.mode.map_or(mode, |wanted| made(mode, wanted));
+            files.workspace.replace(&change.path, &content, Some(mode))?;
             if authored {
                 files.secrets.written(&change.path);
             }
@@ -166,6 +184,15 @@ fn one(files: &Files, change: &FileChange, label: &Label, authored: bool) -> Res
         }
     }
     Ok(())
+}
+
+/// The mode of a file after it was made one that may be run, by whoever may read it, or by nobody.
+fn made(mode: Mode, wanted: FileMode) -> Mode {
+    let run = Mode::XUSR | Mode::XGRP | Mode::XOTH;
+    match wanted {
+        FileMode::Plain => mode - run,
+        FileMode::Executable => mode | (Mode::from_raw_mode(mode.as_raw_mode() >> 2) & run),
+    }
 }
 
 /// Makes a file what it was. Its label stays that of the change, which is never cleaner than its own.
@@ -181,5 +208,10 @@ fn done(change: &FileChange) -> Result<String, Failed> {
     let Some(after) = &change.after else { return Ok(format!("removed {}", change.path)) };
     let bytes = content(change, after)?.len();
     let new = if change.before.is_none() { ", new" } else { "" };
-    Ok(format!("wrote {} ({bytes} bytes{new})", change.path))
+    let mode = match change.mode {
+        None => "",
+        Some(FileMode::Plain) => ", no longer executable",
+        Some(FileMode::Executable) => ", executable",
+    };
+    Ok(format!("wrote {} ({bytes} bytes{new}{mode})", change.path))
 }

@@ -1,13 +1,14 @@
 //! Replacing pieces of a text that a model remembers only roughly.
 //!
 //! A piece is looked for as it is written. Where it does not stand there, whole lines are compared without the white space at
-//! their ends, and the indentation of what replaces them follows that of the file. Lines end as those of the file do, however the model
+//! their ends, and the indentation of what replaces them is translated into that of the file. Lines end as those of the file do, however the model
 //! ends them. A piece that stands there more than once, or not at all, is refused: a guess would change the wrong place.
 
 use std::ops::Range;
 
 use serde::Deserialize;
 
+use crate::indentation::Indentation;
 use crate::text::line_ending;
 
 /// A piece and what takes its place.
@@ -54,9 +55,9 @@ fn replace(text: &str, edit: &Edit) -> Result<String, String> {
     }
     let mut found = loosely(text, &old);
     match (found.pop(), found.pop()) {
-        (Some((range, indent)), None) => {
+        (Some((range, indentation)), None) => {
             let ends_line = text.get(range.clone()).is_some_and(|piece| piece.ends_with('\n'));
-            let mut new = indented(&new, &old, indent);
+            let mut new: String = new.split_inclusive('\n').map(|line| indentation.translated(line)).collect::<Result<_, _>>()?;
             if ends_line && !new.is_empty() && !new.ends_with('\n') {
                 new.push_str(ending);
             }
@@ -67,10 +68,10 @@ fn replace(text: &str, edit: &Edit) -> Result<String, String> {
     }
 }
 
-/// The places whose lines are those of `old` but for the white space at their ends, each with its first line's indentation.
-fn loosely<'t>(text: &'t str, old: &str) -> Vec<(Range<usize>, &'t str)> {
-    let wanted: Vec<&str> = old.trim_matches(['\r', '\n']).lines().map(str::trim).collect();
-    if wanted.iter().all(|line| line.is_empty()) {
+/// The places whose lines are those of `old` but for the white space at their ends, each with how indentations are translated there.
+fn loosely<'t>(text: &'t str, old: &'t str) -> Vec<(Range<usize>, Indentation<'t>)> {
+    let wanted: Vec<&str> = old.trim_matches(['\r', '\n']).lines().collect();
+    if wanted.iter().all(|line| line.trim().is_empty()) {
         return Vec::new();
     }
     let mut lines = Vec::new();
@@ -81,27 +82,13 @@ fn loosely<'t>(text: &'t str, old: &str) -> Vec<(Range<usize>, &'t str)> {
     }
     lines
         .windows(wanted.len())
-        .filter(|window| window.iter().zip(&wanted).all(|((_, line), wanted)| line.trim() == *wanted))
+        .filter(|window| window.iter().zip(&wanted).all(|((_, line), wanted)| line.trim() == wanted.trim()))
         .filter_map(|window| {
-            let ((first, line), (last, end)) = (window.first()?, window.last()?);
-            let indent = line.get(..line.len() - line.trim_start().len())?;
-            Some((*first..last + end.len(), indent))
+            let ((first, _), (last, end)) = (window.first()?, window.last()?);
+            let indentation = Indentation::of(wanted.iter().copied().zip(window.iter().map(|(_, line)| *line)));
+            Some((*first..last + end.len(), indentation))
         })
         .collect()
-}
-
-/// `new` with the indentation of its lines moved as that of `old`'s first line has to be moved to become `indent`.
-fn indented(new: &str, old: &str, indent: &str) -> String {
-    let first = old.trim_matches(['\r', '\n']).lines().next().unwrap_or_default();
-    let was = first.get(..first.len() - first.trim_start().len()).unwrap_or_default();
-    if was == indent {
-        return new.to_owned();
-    }
-    let line = |line: &str| match line.strip_prefix(was) {
-        Some(rest) if !rest.trim().is_empty() => format!("{indent}{rest}"),
-        Some(_) | None => line.to_owned(),
-    };
-    new.split_inclusive('\n').map(line).collect()
 }
 
 fn with(text: &str, range: Range<usize>, new: &str) -> String {

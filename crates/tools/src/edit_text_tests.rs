@@ -32,12 +32,23 @@ fn white_space_at_the_ends_of_lines_does_not_matter() {
 }
 
 #[test]
+fn blanks_do_not_come_among_the_tabs_of_a_file() {
+    let text = "\tif a:\n\t\tb()\n\t\td()\n";
+    let new = "    if a:\n        c()\n        if e:\n            f()";
+    let after = "\tif a:\n\t\tc()\n\t\tif e:\n\t\t\tf()\n\t\td()\n";
+    assert_eq!(once(text, "    if a:\n        b()", new).as_deref(), Ok(after));
+    assert_eq!(once("    if a:\n        b()\n", "\tif a:\n\t\tb()", "\tif a:\n\t\tc()").as_deref(), Ok("    if a:\n        c()\n"));
+    let why = once(text, "if a:\nb()", "if a:\nc()").unwrap_err();
+    assert!(why.contains("give all lines with the tabs and blanks that it has"), "{why}");
+}
+
+#[test]
 fn lines_end_as_those_of_the_file_do() {
     let text = "one\r\n  two\r\nthree\r\n";
     // As it stands there, roughly, and in a single line of the file.
     assert_eq!(once(text, "one\n  two\n", "1\n  2\n").as_deref(), Ok("1\r\n  2\r\nthree\r\n"));
     assert_eq!(once(text, "\n  two", "\n  2\n  zwei").as_deref(), Ok("one\r\n  2\r\n  zwei\r\nthree\r\n"));
-    assert_eq!(once(text, "one\ntwo", "1\n2").as_deref(), Ok("1\r\n2\r\nthree\r\n"));
+    assert_eq!(once(text, "one\n two", "1\n 2").as_deref(), Ok("1\r\n  2\r\nthree\r\n"));
     assert_eq!(once(text, "one", "1\n1.5").as_deref(), Ok("1\r\n1.5\r\n  two\r\nthree\r\n"));
     assert_eq!(once("one\ntwo\n", "one\r\ntwo\r\n", "1\r\n2\r\n").as_deref(), Ok("1\n2\n"));
     assert!(once(text, "one\n", "one\r\n").unwrap_err().contains("the same"));

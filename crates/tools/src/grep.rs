@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use grep_regex::{RegexMatcher, RegexMatcherBuilder};
-use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder, Sink, SinkContext, SinkMatch};
+use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder, Sink, SinkContext, SinkContextKind, SinkMatch};
 use krabba_guard::Authorized;
 use krabba_tool::{Call, Outcome, Refusal, Repeat, Run, Tool};
 use krabba_types::{Action, Label, Look, ToolSpec, WorkspacePath};
@@ -113,7 +113,7 @@ impl Tool for Grep {
                             return ControlFlow::Continue(());
                         }
                         broken = hunt.search(files, &matcher, path).err();
-                        if broken.is_some() || hunt.is_full() || run.cancel.is_cancelled() {
+                        if broken.is_some() || hunt.cut || run.cancel.is_cancelled() {
                             ControlFlow::Break(())
                         } else {
                             ControlFlow::Continue(())
@@ -143,11 +143,15 @@ struct Hunt {
     matches: usize,
     most: usize,
     budget: usize,
+    /// There is more than is shown.
+    cut: bool,
     label: Label,
     /// All that was looked through: that nothing matches there says something of it too.
     searched: Vec<WorkspacePath>,
-    /// Files that were too long to be looked through.
-    passed: Vec<WorkspacePath>,
+    /// Files that were too long to be looked through,
+    long: Vec<WorkspacePath>,
+    /// and those that were not looked through to their end, as something in them is no text.
+    binary: Vec<WorkspacePath>,
 }
 
 impl Hunt {
@@ -158,12 +162,9 @@ impl Hunt {
             .after_context(arguments.context)
             .binary_detection(BinaryDetection::quit(0))
             .build();
-        let most = arguments.limit.unwrap_or(USUAL);
-        Self { searcher, text: String::new(), matches: 0, most, budget, label: Label::Minted, searched: Vec::new(), passed: Vec::new() }
-    }
-
-    fn is_full(&self) -> bool {
-        self.matches >= self.most || self.text.len() >= self.budget
+        let most = arguments.limit.unwrap_or(USUAL).max(1);
+        let (text, label) = (String::new(), Label::Minted);
+        Self { searcher, text, matches: 0, most, budget, cut: false, label, searched: Vec::new(), long: Vec::new(), binary: Vec::new() }
     }
 
     /// Looks through one file. One that cannot be read is passed over; one whose label cannot be told is not.
@@ -171,16 +172,21 @@ impl Hunt {
         let Read { bytes, changed } = match files.workspace.read_with_time(path) {
             Ok(read) => read,
             Err(FileError::TooLong { path, .. }) => {
-                self.passed.push(path);
+                self.long.push(path);
                 return Ok(());
             }
             Err(_) => return Ok(()),
         };
         self.searched.push(path.clone());
         let before = self.matches;
-        let mut found = Found { path, text: &mut self.text, matches: &mut self.matches, most: self.most, budget: self.budget };
+        let (most, budget) = (self.most, self.budget);
+        let (text, matches, cut) = (&mut self.text, &mut self.matches, &mut self.cut);
+        let mut found = Found { path, text, matches, most, budget, cut, binary: false };
         // The sink itself never fails, and the bytes are all there.
         let _searched = self.searcher.search_slice(matcher, &bytes, &mut found);
+        if found.binary {
+            self.binary.push(path.clone());
+        }
         if self.matches > before {
             let label = files.label(path, &bytes, changed)?;
             files.secrets.seen(path, &bytes);
@@ -192,18 +198,22 @@ impl Hunt {
     fn outcome(mut self, files: &Files, walked: Walked) -> Result<Outcome, Failed> {
         if self.text.is_empty() {
             self.text.push_str("nothing matches");
-        } else if self.is_full() {
+        } else if self.cut {
             self.text.push_str(&format!("[the first {} matches; narrow the pattern, give a path or a larger limit]", self.matches));
         }
         if walked == Walked::TooMany {
             self.text.push_str("\n[the tree is too large to be looked through; give a path]");
         }
-        if !self.passed.is_empty() {
-            let (named, more) = self.passed.split_at(self.passed.len().min(NAMED));
+        let passed = [
+            (&self.long, "too long to be looked through", "exec with grep does"),
+            (&self.binary, "not all text, and not looked through to the end", "exec with grep -a does"),
+        ];
+        for (passed, why, way) in passed.into_iter().filter(|(passed, ..)| !passed.is_empty()) {
+            let (named, more) = passed.split_at(passed.len().min(NAMED));
             let names: Vec<&str> = named.iter().map(WorkspacePath::as_str).collect();
             let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
             let separator = if self.text.ends_with('\n') { "" } else { "\n" };
-            self.text.push_str(&format!("{separator}[too long to be looked through: {}{more}; exec with grep does]", names.join(", ")));
+            self.text.push_str(&format!("{separator}[{why}: {}{more}; {way}]", names.join(", ")));
             self.label = self.label.join(&files.label_of_names(named)?);
         }
         Ok(Outcome::done(self.text, self.label.join(&files.label_of_names(&self.searched)?)))
@@ -216,9 +226,17 @@ struct Found<'h> {
     matches: &'h mut usize,
     most: usize,
     budget: usize,
+    cut: &'h mut bool,
+    binary: bool,
 }
 
 impl Found<'_> {
+    /// Whether there is still room for what was found now.
+    fn has_room(&mut self) -> bool {
+        *self.cut |= self.text.len() >= self.budget;
+        !*self.cut
+    }
+
     fn line(&mut self, mark: char, number: Option<u64>, bytes: &[u8]) {
         let line = String::from_utf8_lossy(bytes);
         let line = clipped(line.trim_end_matches(['\n', '\r']), LONGEST_LINE);
@@ -230,18 +248,34 @@ impl Sink for Found<'_> {
     type Error = io::Error;
 
     fn matched(&mut self, _searcher: &Searcher, found: &SinkMatch<'_>) -> Result<bool, io::Error> {
-        self.line(':', found.line_number(), found.bytes());
-        *self.matches += 1;
-        Ok(*self.matches < self.most && self.text.len() < self.budget)
+        *self.cut |= *self.matches >= self.most;
+        if self.has_room() {
+            self.line(':', found.line_number(), found.bytes());
+            *self.matches += 1;
+        }
+        Ok(!*self.cut)
     }
 
     fn context(&mut self, _searcher: &Searcher, context: &SinkContext<'_>) -> Result<bool, io::Error> {
-        self.line('-', context.line_number(), context.bytes());
-        Ok(self.text.len() < self.budget)
+        // What stands before a match comes before it is known that there is one too many.
+        if *self.matches >= self.most && *context.kind() == SinkContextKind::Before {
+            return Ok(true);
+        }
+        if self.has_room() {
+            self.line('-', context.line_number(), context.bytes());
+        }
+        Ok(!*self.cut)
     }
 
     fn context_break(&mut self, _searcher: &Searcher) -> Result<bool, io::Error> {
-        self.text.push_str("--\n");
+        if *self.matches < self.most {
+            self.text.push_str("--\n");
+        }
         Ok(true)
+    }
+
+    fn binary_data(&mut self, _searcher: &Searcher, _offset: u64) -> Result<bool, io::Error> {
+        self.binary = true;
+        Ok(false)
     }
 }

@@ -21,6 +21,9 @@ const SLACK: usize = 256 << 10;
 /// How long what was written by the end of a command may take to arrive.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// How to get what is gone.
+const AGAIN: &str = "run it again with \"> FILE\" behind it, and look into that";
+
 /// Ends the input of a command that reads from a pipe, as it does at a terminal.
 const END_OF_INPUT: char = '\u{4}';
 
@@ -77,12 +80,12 @@ impl State {
         }
         let end_of_gap = HEAD + self.dropped;
         if self.dropped > 0 && from < end_of_gap {
-            text.push_str(&format!("\n[… {} bytes are gone …]\n", end_of_gap - from.max(HEAD)));
+            text.push_str(&format!("\n[… {} bytes are gone; {AGAIN} …]\n", end_of_gap - from.max(HEAD)));
         }
         let skipped = from.saturating_sub(end_of_gap.max(head.len()));
         text.push_str(&plain(tail.get(skipped..).unwrap_or_default()));
         if self.overflowed {
-            text.push_str("\n[… it wrote more than is kept; the rest is gone]");
+            text.push_str(&format!("\n[… it wrote more than is kept; the rest is gone; {AGAIN}]"));
         }
         text
     }

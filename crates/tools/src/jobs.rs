@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::apart;
 use crate::job::Job;
-use crate::kept;
 use crate::reading::Reading;
 
 /// How many commands of a session that have ended are remembered.
@@ -170,7 +170,7 @@ impl Jobs {
 
     /// Whose a file is that stands only in what is kept apart.
     pub(crate) fn label_apart(&self, session: &SessionId, path: &WorkspacePath) -> Option<Label> {
-        self.asides(session).iter().find(|aside| aside.has(path)).map(|aside| kept::note(aside).label)
+        self.asides(session).iter().find(|aside| aside.has(path)).map(|aside| apart::note(aside).label)
     }
 
     /// Lets go of what was changed apart at these places and below.

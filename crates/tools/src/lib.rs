@@ -11,6 +11,7 @@
 //! * A page of the web is reached by its address as `krabba-net` judges it, and carries its host as its origin.
 //! * A result is cut to the budget that the turn gives, in a way that says what is missing and how to get it.
 
+mod apart;
 mod apply_patch;
 mod arguments;
 mod builtin;
@@ -22,6 +23,7 @@ mod files;
 mod find;
 mod grep;
 mod image;
+mod indentation;
 mod job;
 mod jobs;
 mod kept;
@@ -59,6 +61,8 @@ pub use workspace::{FileError, Workspace};
 
 #[cfg(test)]
 mod edit_text_tests;
+#[cfg(test)]
+mod indentation_tests;
 #[cfg(test)]
 mod page_tests;
 #[cfg(test)]

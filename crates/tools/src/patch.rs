@@ -15,9 +15,10 @@
 //! ```
 //!
 //! The lines that a hunk keeps and removes are looked for behind the hunk before it: as they are written, then without the white space at
-//! their ends, then at both ends; in the last case the indentation of what is added follows that of the file. What is kept stays as the file
-//! has it. A hunk without `@@` that fits more than one place is refused, as a guess would change the wrong one.
+//! their ends, then at both ends; in the last case the indentation of what is added is translated into that of the file. What is kept
+//! stays as the file has it. A hunk without `@@` that fits more than one place is refused, as a guess would change the wrong one.
 
+use crate::indentation::Indentation;
 use crate::text::line_ending;
 
 const BEGIN: &str = "*** Begin Patch";
@@ -161,14 +162,15 @@ fn line_of_hunk(line: &str, hunks: &mut Vec<Hunk>) -> Result<(), &'static str> {
 /// `text` after all hunks.
 ///
 /// # Errors
-/// A line for the model: which hunk fits nowhere, or in more than one place.
+/// A line for the model: which hunk fits nowhere, or in more than one place, or with no indentation that can be told.
 pub fn apply(text: &str, hunks: &[Hunk]) -> Result<String, String> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let ending = line_ending(text);
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
     for (number, hunk) in (1..).zip(hunks) {
-        let place = hunk.place(&lines, from).map_err(|why| if hunks.len() == 1 { why } else { format!("hunk {number}: {why}") })?;
+        let of_hunk = |why| if hunks.len() == 1 { why } else { format!("hunk {number}: {why}") };
+        let place = hunk.place(&lines, from).map_err(of_hunk)?;
         out.extend(lines.iter().take(place.at).skip(from).copied());
         let mut at = place.at;
         for (sign, line) in &hunk.lines {
@@ -181,7 +183,7 @@ pub fn apply(text: &str, hunks: &[Hunk]) -> Result<String, String> {
                     if !out.is_empty() && !out.ends_with('\n') {
                         out.push_str(ending);
                     }
-                    out.push_str(&place.indented(line));
+                    out.push_str(&place.indentation.translated(line).map_err(of_hunk)?);
                     out.push_str(ending);
                 }
             }
@@ -192,24 +194,14 @@ pub fn apply(text: &str, hunks: &[Hunk]) -> Result<String, String> {
     Ok(out)
 }
 
-/// Where a hunk belongs.
-struct Place {
+/// Where a hunk belongs, and how what it adds is indented there.
+struct Place<'l> {
     at: usize,
-    /// The indentation in the patch and in the file, where they are not the same.
-    indent: Option<(String, String)>,
-}
-
-impl Place {
-    fn indented(&self, line: &str) -> String {
-        match self.indent.as_ref().and_then(|(was, now)| Some(format!("{now}{}", line.strip_prefix(was.as_str())?))) {
-            Some(moved) if !line.trim().is_empty() => moved,
-            Some(_) | None => line.to_owned(),
-        }
-    }
+    indentation: Indentation<'l>,
 }
 
 impl Hunk {
-    fn place(&self, lines: &[&str], from: usize) -> Result<Place, String> {
+    fn place<'l>(&'l self, lines: &[&'l str], from: usize) -> Result<Place<'l>, String> {
         let start = match &self.anchor {
             Some(anchor) => self.behind(anchor, lines, from)?,
             None => from,
@@ -217,7 +209,7 @@ impl Hunk {
         let wanted: Vec<&str> = self.lines.iter().filter(|(sign, _)| *sign != Sign::New).map(|(_, line)| line.as_str()).collect();
         if wanted.is_empty() {
             let at = if self.anchor.is_some() && !self.at_end { start } else { lines.len() };
-            return Ok(Place { at, indent: None });
+            return Ok(Place { at, indentation: Indentation::of(std::iter::empty()) });
         }
         let ways: [fn(&str) -> &str; 3] = [|line| line.trim_end_matches(['\n', '\r']), str::trim_end, str::trim];
         for same in ways {
@@ -232,7 +224,10 @@ impl Hunk {
                 (Some(_), Some(_)) if self.anchor.is_none() => {
                     return Err("its lines stand there more than once; give more of them, or @@ with a line above".to_owned());
                 }
-                (Some(at), _) => return Ok(Place { at, indent: indentation(lines.iter().skip(at).copied().zip(wanted.iter().copied())) }),
+                (Some(at), _) => {
+                    let there = lines.iter().skip(at).copied();
+                    return Ok(Place { at, indentation: Indentation::of(wanted.iter().copied().zip(there)) });
+                }
             }
         }
         let first = wanted.iter().find(|line| !line.trim().is_empty()).unwrap_or(&"");
@@ -245,11 +240,4 @@ impl Hunk {
         let found = rest().find(|(_, line)| line.trim() == anchor.trim()).or_else(|| rest().find(|(_, line)| line.contains(anchor.trim())));
         found.map(|(at, _)| at + 1).ok_or_else(|| format!("there is no line \"{}\" where @@ looks for it", anchor.trim()))
     }
-}
-
-/// The first indentation that is another one in the file than in the patch.
-fn indentation<'l>(pairs: impl Iterator<Item = (&'l str, &'l str)>) -> Option<(String, String)> {
-    let of = |line: &str| line.chars().take_while(|c| *c == ' ' || *c == '\t').collect::<String>();
-    let mut pairs = pairs.filter(|(_, wanted)| !wanted.trim().is_empty()).map(|(line, wanted)| (of(wanted), of(line)));
-    pairs.find(|(was, now)| was != now)
 }

@@ -38,10 +38,12 @@ fn hunk_that_fits_twice_or_nowhere_changes_nothing() {
 
 #[test]
 fn white_space_is_remembered_roughly_and_kept_as_it_is() {
-    // Blanks at the end, and another indentation, which what is added follows.
+    // Blanks at the end, and another indentation, into which that of what is added is translated.
     let text = "if x {  \n\tif y {\n\t\tgo();\n\t}\n}\n";
     let after = patched(text, " if x {\n     if y {\n-        go();\n+        stop();\n     }").unwrap();
-    assert_eq!(after, "if x {  \n\tif y {\n\t    stop();\n\t}\n}\n");
+    assert_eq!(after, "if x {  \n\tif y {\n\t\tstop();\n\t}\n}\n");
+    let odd = patched(text, "@@\n if x {\n@@\n if y {\n-go();\n+stop();").unwrap_err();
+    assert!(odd.starts_with("hunk 2: the file's lines are indented otherwise"), "{odd}");
     assert_eq!(patched("a\r\nb\r\nc\r\n", " a\n-b\n+x\n+y").unwrap(), "a\r\nx\r\ny\r\nc\r\n");
     assert_eq!(patched("a\nb", " b\n+c").unwrap(), "a\nb\nc\n");
     assert_eq!(patched("a\n\nb\n", " a\n\n-b\n+c").unwrap(), "a\n\nc\n");

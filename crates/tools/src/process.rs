@@ -166,7 +166,7 @@ impl Process {
             gist.push_str(&format!("{}: {}\n", job.name, job.gist()));
             label = label.join(&job.reading.label().unwrap_or_else(|_| Label::untrusted("unknown")));
         }
-        match kept::listed(&self.jobs, &run.session) {
+        match kept::listed(&self.files, &self.jobs, &run.session) {
             Ok(Some((lines, of))) => {
                 text.push_str(&lines);
                 gist.push_str(&lines);
@@ -221,7 +221,7 @@ impl Process {
 
     async fn take_over(&self, action: Authorized<Action>, session: &SessionId) -> Outcome {
         let Action::Change(changes) = action.action() else { return Outcome::failed("this is no change of files") };
-        let taken = changes.changes.iter().map(|change| change.path.clone()).collect();
+        let taken = changes.changes.iter().map(|change| &change.path).chain(&changes.directories).cloned().collect();
         let outcome = change::make(&self.files, action).await;
         if !outcome.is_error
             && let Err(Failed(why)) = self.let_go(taken, session).await

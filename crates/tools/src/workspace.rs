@@ -25,6 +25,9 @@ use rustix::process::geteuid;
 /// The longest file that is read or written whole.
 pub(crate) const MAX_FILE: u64 = 16 << 20;
 
+/// Who may read and write a new file, unless something else is said.
+pub(crate) const USUAL_MODE: Mode = Mode::from_raw_mode(0o644);
+
 /// A directory that files are read and written below, and nowhere else.
 #[derive(Debug)]
 pub struct Workspace {
@@ -221,6 +224,11 @@ impl Workspace {
         !matches!(self.changed(path), Err(FileError::Missing(_)))
     }
 
+    /// Whether there is a directory at this place, reached through no link.
+    pub(crate) fn is_directory(&self, path: &WorkspacePath) -> bool {
+        self.open_at(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Links::Never).is_ok()
+    }
+
     /// Whether something that [`Self::list`] leaves out may have been changed in this time. Of a directory, nobody can tell.
     pub(crate) fn odd_may_have_changed(&self, path: &WorkspacePath, time: &RangeInclusive<Timestamp>) -> Result<bool, FileError> {
         let failed = |errno| system(path, errno);
@@ -298,13 +306,14 @@ impl Workspace {
     }
 
     /// Puts a file with this content in the place of whatever file was there. It is there whole or not at all, and on the disk when
-    /// this returns. Missing directories are made. A new file gets this mode, or the usual one.
+    /// this returns. Missing directories are made. It gets this mode, or that of the file that was there, or the usual one.
     ///
     /// # Errors
     /// [`FileError`].
     pub(crate) fn replace(&self, path: &WorkspacePath, content: &[u8], mode: Option<Mode>) -> Result<(), FileError> {
         let failed = |errno| system(path, errno);
-        let mode = self.mode(path)?.or(mode).unwrap_or(Mode::from_raw_mode(0o644));
+        let there = self.mode(path)?;
+        let mode = mode.or(there).unwrap_or(USUAL_MODE);
         let (parent, name) = self.parent(path)?;
         let temporary = format!(".{}.krabba", uuid::Uuid::new_v4().simple());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
@@ -343,6 +352,15 @@ impl Workspace {
     pub(crate) fn remove(&self, path: &WorkspacePath) -> Result<(), FileError> {
         let (parent, name) = self.parent(path)?;
         unlinkat(&parent, name.as_str(), AtFlags::empty()).map_err(|errno| system(path, errno))
+    }
+
+    /// Removes a directory, if there is nothing in it.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub(crate) fn remove_directory(&self, path: &WorkspacePath) -> Result<(), FileError> {
+        let (parent, name) = self.parent(path)?;
+        unlinkat(&parent, name.as_str(), AtFlags::REMOVEDIR).map_err(|errno| system(path, errno))
     }
 
     /// The directory that a file is to stand in, made where it is missing, and the file's name.

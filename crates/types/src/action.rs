@@ -201,10 +201,13 @@ pub struct Look {
 /// Changes of files that belong together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FileChanges {
-    /// The tool's name (`write`, `edit`, `apply_patch`).
+    /// The tool's name (`write`, `edit`, `apply_patch`, or [`Self::KEEP`]).
     pub tool: String,
     /// In this order; none is made when one of them cannot be.
     pub changes: Vec<FileChange>,
+    /// Directories that go with their last file, the deepest first. One that is not empty by then stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub directories: Vec<WorkspacePath>,
     /// Whose the new content is, where it was made before this conversation had its present label.
     #[serde(default = "own")]
     pub label: Label,
@@ -212,6 +215,11 @@ pub struct FileChanges {
 
 fn own() -> Label {
     Label::Minted
+}
+
+impl FileChanges {
+    /// The name of the tool that takes over what commands wrote.
+    pub const KEEP: &str = "process keep";
 }
 
 /// How the content of a file is written as text.
@@ -242,6 +250,19 @@ pub struct FileChange {
     /// Where it was before, when it moves: a new file may be read and run by those who might the old one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_from: Option<WorkspacePath>,
+    /// Whether it may be run from then on, where that changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<FileMode>,
+}
+
+/// Whether a file may be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileMode {
+    /// By nobody.
+    Plain,
+    /// By whoever may read it.
+    Executable,
 }
 
 /// A command for the sandbox.

@@ -21,8 +21,8 @@ mod secret;
 mod usage;
 
 pub use action::{
-    Action, Consult, Control, Encoding, Exec, ExecChanges, ExecMode, ExecStdio, ExtractMode, Fetch, FileChange, FileChanges, ForeignCall,
-    ForeignEffect, Look, PathError, Search, Spawn, Structured, TimeRange, WorkspacePath, World,
+    Action, Consult, Control, Encoding, Exec, ExecChanges, ExecMode, ExecStdio, ExtractMode, Fetch, FileChange, FileChanges, FileMode,
+    ForeignCall, ForeignEffect, Look, PathError, Search, Spawn, Structured, TimeRange, WorkspacePath, World,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use event::{BrokenCall, CallProblem, DoneReason, ModelEvent, Progress, ToolCallPart};

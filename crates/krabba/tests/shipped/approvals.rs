@@ -66,8 +66,9 @@ fn removal() -> Action {
         encoding: Encoding::Plain,
         diff: "-notes".to_owned(),
         moved_from: None,
+        mode: None,
     };
-    Action::Change(FileChanges { tool: "apply_patch".to_owned(), changes: vec![change], label: Label::Minted })
+    Action::Change(FileChanges { tool: "apply_patch".to_owned(), changes: vec![change], directories: Vec::new(), label: Label::Minted })
 }
 
 #[tokio::test]

@@ -247,6 +247,16 @@ async fn what_is_kept_apart_outlives_the_process_with_its_label_and_what_is_no_t
     assert!(room.refused("process", json!({"action": "keep"})).await.contains("no file was changed"));
 }
 
+#[tokio::test]
+async fn output_that_is_gone_is_told_with_a_way_to_get_it() {
+    let mut room = Room::new();
+    room.budget = 4 << 20;
+    let way = "bytes are gone; run it again with \"> FILE\" behind it, and look into that …]";
+    assert!(room.said("exec", json!({"command": "seq 200000"})).await.contains(way));
+    let cut = room.outcome("exec", json!({"command": "seq 3000000"})).await.text;
+    assert!(cut.contains("the rest is gone; run it again with \"> FILE\" behind it"), "{} bytes", cut.len());
+}
+
 /// The most memory that this process ever had, in MiB.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -330,7 +340,7 @@ async fn what_is_taken_over_from_a_directory_that_was_made_anew_is_seen_by_the_n
     room.file("d/old.txt", "old\n");
     apart(&room, "rm -r d; mkdir d; echo new > d/a.txt; echo other > b.txt").await;
     room.agreed(&Label::untrusted("evil.example"), "process", json!({"action": "keep", "paths": ["d"]})).await;
-    assert_eq!(room.text("d/a.txt").as_deref(), Some("new\n"));
+    assert_eq!((room.text("d/a.txt").as_deref(), room.text("d/old.txt")), (Some("new\n"), None));
     assert!(apart(&room, "cat d/a.txt b.txt").await.starts_with("new\nother\n"));
 }
 

@@ -229,7 +229,7 @@ async fn edits_are_made_together_or_not_at_all() {
     room.file("a.rs", "fn one() {\n    1\n}\n\nfn two() {\n    2\n}\n");
     let edits = json!([{"oldText": "    1\n", "newText": "    11\n"}, {"oldText": "fn two() {\n  2", "newText": "fn two() {\n  22"}]);
     let outcome = room.outcome("edit", json!({"path": "a.rs", "edits": edits})).await;
-    assert_eq!(room.text("a.rs").unwrap(), "fn one() {\n    11\n}\n\nfn two() {\n  22\n}\n");
+    assert_eq!(room.text("a.rs").unwrap(), "fn one() {\n    11\n}\n\nfn two() {\n    22\n}\n");
     assert!(outcome.shown.unwrap().contains("-    1\n+    11\n"));
     let edits = json!([{"oldText": "11", "newText": "111"}, {"oldText": "nowhere", "newText": "x"}]);
     let why = room.refused("edit", json!({"path": "a.rs", "edits": edits})).await;
@@ -302,7 +302,6 @@ async fn lines_are_found_with_their_numbers() {
     let room = Room::new();
     room.file("a.txt", "one\nTwo (2)\nthree\n");
     room.file("b/c.md", "two\n");
-    room.file("bin", b"two\x00two");
     assert_eq!(room.said("grep", json!({"pattern": "two", "ignoreCase": true})).await, "a.txt:2:Two (2)\nb/c.md:1:two\n");
     assert_eq!(
         room.said("grep", json!({"pattern": "(2)", "literal": true, "context": 1})).await,
@@ -312,6 +311,33 @@ async fn lines_are_found_with_their_numbers() {
     assert_eq!(room.said("grep", json!({"pattern": "two", "path": "b/c.md"})).await, "b/c.md:1:two\n");
     assert_eq!(room.said("grep", json!({"pattern": "four"})).await, "nothing matches");
     assert!(room.said("grep", json!({"pattern": ".", "limit": 1})).await.contains("the first 1 matches"));
+}
+
+#[tokio::test]
+async fn as_many_matches_as_were_asked_for_are_not_told_as_though_there_were_more() {
+    let room = Room::new();
+    room.file("a.txt", "one\nrest\nx\nx\nx\none\nrest\n");
+    room.file("b.txt", "none here\n");
+    let two = "a.txt:1:one\na.txt:6:one\n";
+    assert_eq!(room.said("grep", json!({"pattern": "^one", "limit": 2})).await, two);
+    let cut = "[the first 1 matches; narrow the pattern, give a path or a larger limit]";
+    let found = room.said("grep", json!({"pattern": "^one", "limit": 1, "context": 1})).await;
+    assert_eq!(found, format!("a.txt:1:one\na.txt-2-rest\n{cut}"));
+    room.file("b.txt", "one\n");
+    let cut = "[the first 2 matches; narrow the pattern, give a path or a larger limit]";
+    assert_eq!(room.said("grep", json!({"pattern": "^one", "limit": 2})).await, format!("{two}{cut}"));
+}
+
+#[tokio::test]
+async fn file_that_is_not_all_text_is_named_with_a_way_to_look_into_it() {
+    let room = Room::new();
+    room.file("a.txt", "two\n");
+    room.file("bin", b"two\x00two");
+    room.file("wide.txt", "two\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>());
+    let passed = "[not all text, and not looked through to the end: bin, wide.txt; exec with grep -a does]";
+    assert_eq!(room.said("grep", json!({"pattern": "two"})).await, format!("a.txt:1:two\n{passed}"));
+    assert_eq!(room.said("grep", json!({"pattern": "three"})).await, format!("nothing matches\n{passed}"));
+    assert_eq!(room.said("exec", json!({"command": "grep -ac two bin"})).await, "1");
 }
 
 #[tokio::test]

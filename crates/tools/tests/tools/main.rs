@@ -9,4 +9,5 @@ mod patches;
 mod room;
 mod secrets;
 mod specs;
+mod taking_over;
 mod web;
