@@ -274,10 +274,15 @@ impl TurnTask {
         }
     }
 
-    fn told(&mut self, tool: &str, what: &str, done: Done) -> Done {
+    fn told(&mut self, tool: &str, what: &str, mut done: Done) -> Done {
+        let redactor = &self.shared.hands.redactor;
+        // A refusal may name a file, or an argument.
+        done.text = redactor.hide(&done.text).into_owned();
+        done.shown = done.shown.map(|shown| redactor.hide(&shown).into_owned());
+        let what = redactor.hide(what).into_owned();
         self.speaker.say(TurnEvent::Acted(Box::new(Acted {
             tool: printable(tool),
-            what: printable(what),
+            what: printable(&what),
             is_error: done.is_error,
             shown: done.shown.as_deref().map_or_else(|| beginning(&done.text, SHOWN_LINES), |shown| beginning(shown, SHOWN_CHANGES)),
         })));

@@ -69,7 +69,6 @@ impl OpeningRecord {
         let (tools, further) = hands.specs();
         let briefing = shared.settings.briefing.clone();
         let system = shared.stored(move |_| Ok((briefing.0)())).await?;
-        let system = system.hiding(|text| hands.redactor.hide(text).into_owned());
         Ok(Self { system, tools: hidden(tools), further: hidden(further), selection: hands.selection.clone() })
     }
 

@@ -10,6 +10,7 @@ use krabba_types::{Label, Message, ModelRef, Part, Role, Timestamp, ToolCall, To
 use crate::account::{Account, usage_rows};
 use crate::acting::Done;
 use crate::course::{Advice, Course, Next, REFUSED, Use};
+use crate::doing::hide_in;
 use crate::hands::Arriving;
 use crate::history::History;
 use crate::listening::Asked;
@@ -141,7 +142,13 @@ impl TurnTask {
         let label = history.label_of_answer(route);
         let mut records = preliminaries(course, cuts);
         records.extend(asked.answer.record(route, Extent::Step).map(|record| (Record::Assistant(record), label.clone())));
-        records.extend(asked.answer.calls.iter().map(|call| (Record::Call(call.clone()), label.clone())));
+        // What is made is the call as it was written; what is kept of it, and read again, tells no secret.
+        let hidden = |call: &ToolCall| {
+            let mut call = call.clone();
+            call.arguments.values_mut().for_each(|value| hide_in(value, &self.shared.hands.redactor));
+            call
+        };
+        records.extend(asked.answer.calls.iter().map(|call| (Record::Call(hidden(call)), label.clone())));
         self.write(records, asked).await
     }
 

@@ -98,14 +98,6 @@ impl Fragment {
         (self.author == Author::Others).then_some(self.text.as_str())
     }
 
-    /// The same with what `hide` makes of the text, where somebody else than krabba wrote it.
-    fn hiding(self, hide: impl Fn(&str) -> String) -> Self {
-        match self.author {
-            Author::Krabba => self,
-            Author::Others => Self { text: hide(&self.text), ..self },
-        }
-    }
-
     /// The text within the cap.
     fn render(&self, family: TemplateFamily) -> String {
         let text = match self.author {
@@ -149,12 +141,6 @@ impl SystemPrompt {
     #[must_use]
     pub fn leaving_out(self, lines: Vec<String>) -> Self {
         Self { left_out: lines, ..self }
-    }
-
-    /// The same with what `hide` makes of each text that somebody else than krabba wrote.
-    #[must_use]
-    pub fn hiding(self, hide: impl Fn(&str) -> String) -> Self {
-        Self { fragments: self.fragments.into_iter().map(|fragment| fragment.hiding(&hide)).collect(), ..self }
     }
 
     /// Allows the first request so many bytes in every window, in place of [`Profile::budget`].

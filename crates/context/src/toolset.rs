@@ -141,16 +141,27 @@ fn spec(name: &str, description: String, properties: Value) -> ToolSpec {
     ToolSpec { name: name.to_owned(), description, parameters, aliases: Aliases::default() }
 }
 
-/// The names of tools, as many as fit into one line.
+/// The names of tools, as many as fit into one line. Those of a server's are its words, which no conversation begins with: of them it is
+/// told whose they are, by the name that the owner gave it.
 fn names(tools: &[ToolSpec]) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for tool in tools {
+        let name = match tool.name.split_once("__") {
+            Some((server, _)) => format!("those of {server}"),
+            None => tool.name.clone(),
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
     let mut line = String::new();
-    for (index, tool) in tools.iter().enumerate() {
+    for (index, name) in names.iter().enumerate() {
         let separator = if index == 0 { "" } else { ", " };
-        if line.len() + separator.len() + tool.name.len() > NAMES_BYTES {
-            return format!("{line} and {} more", tools.len() - index);
+        if line.len() + separator.len() + name.len() > NAMES_BYTES {
+            return format!("{line} and {} more", names.len() - index);
         }
         line.push_str(separator);
-        line.push_str(&tool.name);
+        line.push_str(name);
     }
     line
 }

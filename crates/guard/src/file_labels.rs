@@ -264,6 +264,15 @@ impl FileLabels {
         if content.is_empty() { Ok(label) } else { Ok(label.join(&self.label_of_content(&content_hash(content))?)) }
     }
 
+    /// Whether this is what we wrote there last, with the owner's leave.
+    ///
+    /// # Errors
+    /// What the store may meet.
+    pub fn is_ours(&self, file: &FileLabel) -> Result<bool, StoreError> {
+        let last = self.store.label_of_path(&self.workspace, &file.path)?;
+        Ok(last.is_some_and(|last| last.content == file.content && last.label.is_own()))
+    }
+
     /// Whose a content is, wherever it stands.
     ///
     /// # Errors

@@ -4,12 +4,14 @@
 //! them out, write one value where a list is wanted, `null` for what they do not want to say. Nothing is invented, and
 //! nothing that fits already is touched.
 
+use std::cell::Cell;
+
 use krabba_types::{JsonObject, ToolSpec};
 use serde_json::{Number, Value};
 
 use crate::aliases::by_their_names;
 use crate::calls::{Ending, value as loose_value};
-use crate::schema::{Asked, Misfit, Schema, check, is_of_type, required, same, types};
+use crate::schema::{Asked, Misfit, STEPS, Schema, check_in, is_of_type, required, same, types};
 
 /// Brings `arguments` into the form that `tool` asks for.
 ///
@@ -18,11 +20,13 @@ use crate::schema::{Asked, Misfit, Schema, check, is_of_type, required, same, ty
 pub fn fit(arguments: &mut JsonObject, tool: &ToolSpec) -> Result<(), Misfit> {
     by_their_names(arguments, tool);
     let schema = &tool.parameters;
-    if check(arguments, schema).is_ok() {
+    let left = Cell::new(STEPS);
+    let place = Schema::new(schema, &left);
+    if check_in(arguments, place).is_ok() {
         return Ok(());
     }
-    object(arguments, schema, Schema::new(schema), 0);
-    check(arguments, schema)
+    object(arguments, schema, place, 0);
+    check_in(arguments, place)
 }
 
 /// As deep as values are looked at.
@@ -42,7 +46,7 @@ fn object(object: &mut JsonObject, schema: &JsonObject, root: Schema<'_>, depth:
 }
 
 fn convert(value: &mut Value, described: &Value, root: Schema<'_>, depth: u32) {
-    if depth > MAX_DEPTH || root.value(value, described, "").is_ok() {
+    if depth > MAX_DEPTH || !root.step() || root.value(value, described, "").is_ok() {
         return;
     }
     let Asked::Object(schema) = root.of(described) else { return };

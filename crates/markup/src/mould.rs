@@ -80,7 +80,9 @@ pub(crate) struct Bound {
 impl Mould {
     /// Of the arguments of a tool.
     pub(crate) fn of(parameters: &JsonObject) -> Self {
-        let mut maker = Maker { root: Schema::new(parameters), left: NODES };
+        // Nothing is checked here.
+        let steps = Cell::new(0);
+        let mut maker = Maker { root: Schema::new(parameters, &steps), left: NODES };
         match maker.value(&Value::Object(parameters.clone()), 0) {
             Self::Anything => Self::Map { value: Box::new(Self::Anything), least: 0 },
             mould => mould,

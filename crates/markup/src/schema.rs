@@ -4,6 +4,7 @@
 //! and references within the schema. A keyword that is not known (`pattern`, `format`, `if`) holds nothing back, as the standard
 //! has it for unknown ones: the tool looks at its arguments itself.
 
+use std::cell::Cell;
 use std::fmt;
 
 use krabba_types::JsonObject;
@@ -30,7 +31,13 @@ impl fmt::Display for Misfit {
 /// # Errors
 /// The first thing that is wrong.
 pub fn check(arguments: &JsonObject, schema: &JsonObject) -> Result<(), Misfit> {
-    let place = Schema::new(schema);
+    let left = Cell::new(STEPS);
+    check_in(arguments, Schema::new(schema, &left))
+}
+
+/// The same within what is left of the steps.
+pub(crate) fn check_in(arguments: &JsonObject, place: Schema<'_>) -> Result<(), Misfit> {
+    let schema = place.root;
     match place.resolve(schema) {
         Asked::Object(schema) => {
             place.object(arguments, schema, "")?;
@@ -39,6 +46,9 @@ pub fn check(arguments: &JsonObject, schema: &JsonObject) -> Result<(), Misfit> 
         Asked::Anything | Asked::Nothing => Ok(()),
     }
 }
+
+/// More than any honest schema takes. A short one may ask for more than there are atoms: forms of forms of forms.
+pub(crate) const STEPS: u32 = 100_000;
 
 /// Deeper than any schema goes; ends references that go round in circles.
 const MAX_DEPTH: u32 = 64;
@@ -56,11 +66,20 @@ pub(crate) enum Asked<'schema> {
 pub(crate) struct Schema<'schema> {
     root: &'schema JsonObject,
     depth: u32,
+    left: &'schema Cell<u32>,
 }
 
 impl<'schema> Schema<'schema> {
-    pub(crate) fn new(root: &'schema JsonObject) -> Self {
-        Self { root, depth: 0 }
+    /// The whole of one, to be looked at in as many steps as are `left`.
+    pub(crate) fn new(root: &'schema JsonObject, left: &'schema Cell<u32>) -> Self {
+        Self { root, depth: 0, left }
+    }
+
+    /// Takes a step; whether there was one left.
+    pub(crate) fn step(self) -> bool {
+        let left = self.left.get();
+        self.left.set(left.saturating_sub(1));
+        left > 0
     }
 
     /// Checks a value that stands at `at`.
@@ -72,6 +91,9 @@ impl<'schema> Schema<'schema> {
         };
         if self.depth > MAX_DEPTH {
             return misfit(at, "is nested too deeply");
+        }
+        if !self.step() {
+            return misfit(at, "cannot be checked: the tool's schema has too many forms");
         }
         let inner = Self { depth: self.depth + 1, ..self };
         let types = types(schema);

@@ -188,6 +188,7 @@ impl Sandbox {
         for path in &server.readable {
             tree.readable.push(canonical(path)?);
         }
+        self.keep_workspace_from(&mut tree);
         let job = Job {
             command: std::iter::once(server.program.clone()).chain(server.arguments.iter().cloned()).collect(),
             environment: server.environment.clone(),
@@ -204,6 +205,17 @@ impl Sandbox {
         let Launched { process, pipes, .. } = self.launch(rung, job).await?;
         let (stdin, stdout, stderr) = pipes.ok_or_else(|| SandboxError::Setup("it has no streams".to_owned()))?;
         Ok(Server { process, stdin, stdout, stderr })
+    }
+
+    /// Whose the files of the workspace are is known, and what steers in it is the owner's. No server writes there, whatever it was given.
+    fn keep_workspace_from(&self, tree: &mut Tree) {
+        let workspace = &self.settings.workspace;
+        let (within, others): (Vec<_>, Vec<_>) = std::mem::take(&mut tree.writable).into_iter().partition(|path| path.starts_with(workspace));
+        if others.iter().any(|path| workspace.starts_with(path)) && !tree.hidden.iter().any(|hidden| workspace.starts_with(hidden)) {
+            tree.readable.push(workspace.clone());
+        }
+        tree.writable = others;
+        tree.readable.extend(within);
     }
 
     fn tree(&self) -> Tree {

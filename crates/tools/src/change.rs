@@ -1,6 +1,7 @@
 //! Changes of files: how they are planned, shown and made. The tools that change files differ in what they change, and in nothing else.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +16,9 @@ use similar::TextDiff;
 use crate::FileError;
 use crate::files::{Failed, Files, on_disk};
 use crate::workspace::{MAX_FILE, Read, USUAL_MODE};
+
+/// How long is looked for the smallest difference of a file. Two of 15 MB that differ everywhere would take minutes.
+const LONGEST_LOOK: Duration = Duration::from_millis(500);
 
 /// A tool that changes files.
 pub(crate) struct Changer {
@@ -93,7 +97,9 @@ fn diff(path: &WorkspacePath, before: Option<&[u8]>, after: Option<&[u8]>) -> St
     let (from, to) = (name('a', before), name('b', after));
     let text = |content: Option<&[u8]>| std::str::from_utf8(content.unwrap_or_default()).map(str::to_owned);
     if let (Ok(before), Ok(after)) = (text(before), text(after)) {
-        return TextDiff::from_lines(&before, &after).unified_diff().context_radius(2).header(&from, &to).to_string();
+        // Beyond that it tells less well what became of what, and still all of it.
+        let diff = TextDiff::configure().timeout(LONGEST_LOOK).diff_lines(&before, &after);
+        return diff.unified_diff().context_radius(2).header(&from, &to).to_string();
     }
     // Whoever decides about what is no text sees how much it is, and can tell it from all else.
     let side = |sign: char, content: Option<&[u8]>| match (text(content), content) {

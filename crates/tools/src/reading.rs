@@ -198,6 +198,14 @@ fn label_unprotected(files: &Files, ran: &Ran) -> Result<(), Failed> {
         Missing::Directory | Missing::Nothing => false,
     };
     rows.retain(|row| row.content != NO_CONTENT && !protected.iter().any(|protected| stands_in(row, protected)));
+    // What a file tool wrote meanwhile is known.
+    let mut unknown = Vec::new();
+    for row in rows {
+        if !files.labels.is_ours(&row)? {
+            unknown.push(row);
+        }
+    }
+    let rows = unknown;
     if ran.label.is_own() { Ok(files.labels.keep_from_steering(rows)?) } else { Ok(files.labels.label_made(rows)?) }
 }
 

@@ -109,9 +109,15 @@ pub(crate) fn clipped(line: &str, longest: usize) -> String {
     }
 }
 
+/// Stand for a tab and a return while escape sequences are taken out.
+const TAB: &str = "\u{fdd0}";
+const RETURN: &str = "\u{fdd1}";
+
 /// What a program wrote for a terminal, as text: without control sequences, and of a line that was written over only what it became.
 pub(crate) fn plain(bytes: &[u8]) -> String {
-    let text = strip_ansi_escapes::strip_str(String::from_utf8_lossy(bytes));
+    // The crate drops all controls but the end of a line: what tabs and returns stand for is no character of any text.
+    let kept = String::from_utf8_lossy(bytes).replace('\t', TAB).replace('\r', RETURN);
+    let text = strip_ansi_escapes::strip_str(kept).replace(TAB, "\t").replace(RETURN, "\r");
     let mut plain = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         let (line, end) = match line.strip_suffix('\n') {

@@ -10,6 +10,7 @@ use krabba_agent::{Briefing, Hands};
 use krabba_config::{Agent, Config, ExecOptions, Ownership};
 use krabba_context::{Fragment, SystemPrompt, WorkspaceFile};
 use krabba_guard::{ControlFiles, Decoys, FileLabels};
+use krabba_redact::Redactor;
 use krabba_mcp::{McpError, ServerSettings, Servers};
 use krabba_sandbox::{Sandbox, SandboxError, Standing};
 use krabba_store::Store;
@@ -156,7 +157,8 @@ impl Ground {
         let (servers, problems) = Servers::open(servers, Arc::clone(store), &tools, sandbox).await?;
         let listed = UP_FRONT.into_iter().chain(eyes.then_some(IMAGE)).map(str::to_owned).collect();
         let hands = Hands { tools, listed, selection, scanner: Some(Arc::new(secrets)), ..empty };
-        let briefing = Briefing::new(move || system(&workspace, &labels));
+        let redactor = hands.redactor.clone();
+        let briefing = Briefing::new(move || system(&workspace, &labels, &redactor));
         Ok(Acting { hands, briefing, jobs, servers, problems })
     }
 }
@@ -170,10 +172,12 @@ pub(crate) fn patience(options: ExecOptions) -> Patience {
 }
 
 /// Who krabba is, how it goes about things, the owner's files, and what was noted yesterday and today.
-fn system(workspace: &Workspace, labels: &FileLabels) -> SystemPrompt {
+/// No secret that is known is in it.
+fn system(workspace: &Workspace, labels: &FileLabels, redactor: &Redactor) -> SystemPrompt {
     let mut left_out = Vec::new();
     let mut own_text = |name: &str| match own_text(workspace, labels, name)? {
-        Ok(text) => Some(text),
+        // Before anything is cut: half a secret is none that is known.
+        Ok(text) => Some(redactor.hide(&text).into_owned()),
         Err(why) => {
             left_out.push(format!("{name} is left out of the prompt: {why}"));
             None

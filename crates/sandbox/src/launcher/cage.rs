@@ -110,6 +110,7 @@ fn around_protected(plan: &Plan, read: BitFlags<AccessFs>, all: BitFlags<AccessF
     let tree = &plan.tree;
     let mut closed = tree.hidden.clone();
     closed.extend(tree.workspace.iter().flat_map(|workspace| workspace.protected.iter().map(|path| workspace.path.join(path))));
+    closed.extend(tree.readable.iter().filter(|path| tree.writable.iter().any(|writable| path.starts_with(writable))).cloned());
     let mut rules = Vec::new();
     let mut open: Vec<_> = tree.readable.iter().map(|place| (place.clone(), read)).collect();
     open.extend(tree::writable(tree).into_iter().map(|place| (place, all)));
