@@ -2,6 +2,8 @@
 //! (`pattern`, `format`, `not`, `multipleOf`, `uniqueItems`, fields that a schema allows without naming them) only narrows what can be
 //! written or is looked at afterwards by [`check`](crate::check); references are followed, combinations are multiplied out.
 
+use std::cell::Cell;
+
 use krabba_types::{JsonObject, ModelRequest, Wanted};
 use serde_json::{Value, json};
 
