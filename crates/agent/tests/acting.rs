@@ -153,6 +153,23 @@ async fn handle_of_a_named_thing_is_known_after_a_restart() {
 }
 
 #[tokio::test]
+async fn secret_in_a_call_is_neither_kept_nor_told_back() {
+    let keys = "{tool_call: {name: 'keys', arguments: {}}}";
+    let look = "{tool_call: {name: 'look', arguments: {query: 'tok_4f9a8b7c6d5e'}}}";
+    let unknown = "{tool_call: {name: 'tok_4f9a8b7c6d5e', arguments: {}}}";
+    let server = server(&rules(&[keys, look, unknown, "{text: 'next'}"])).await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, journal) = acting_agent(state.path(), &server, |_| {});
+    let events = listen(agent.new_session().turn(say("what is the key?"))).await;
+    assert!(done(&journal).iter().any(|done| done.contains("tok_4f9a8b7c6d5e")), "it is done as it was written: {journal:?}");
+    for number in 1..4 {
+        let read = json!(sent(&server, number)).to_string();
+        assert!(!read.contains("tok_4f9a8b7c6d5e"), "{number}: {read}");
+    }
+    assert!(!format!("{events:?}").contains("tok_4f9a8b7c6d5e"), "{events:?}");
+}
+
+#[tokio::test]
 async fn secret_reaches_neither_model_nor_person_nor_disk() {
     let keys = "{tool_call: {name: 'keys', arguments: {}}}";
     let repeats = "{text: 'it is tok_4f9a'}, {text: '8b7c6d'}, {text: '5e, backwards e5d6c7b8a9f4_kot'}, {text: ', sp t o k - 4 f 9 a 8 b 7 c 6 d 5 e.'}";

@@ -183,3 +183,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn schema_of_endless_forms_ends() {
+    let mut definitions = json!({ "d40": { "type": "integer" } });
+    for number in 0..40 {
+        let next = json!({ "$ref": format!("#/$defs/d{}", number + 1) });
+        definitions[format!("d{number}")] = json!({ "anyOf": [next.clone(), next] });
+    }
+    let parameters = json!({ "type": "object", "properties": { "a": { "$ref": "#/$defs/d0" } }, "$defs": definitions });
+    let tool = ToolSpec {
+        name: "t".to_owned(),
+        description: String::new(),
+        parameters: parameters.as_object().unwrap().clone(),
+        aliases: Aliases::default(),
+    };
+    let mut arguments = json!({ "a": "x" }).as_object().unwrap().clone();
+    assert!(fit(&mut arguments, &tool).is_err());
+}

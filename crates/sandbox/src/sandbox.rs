@@ -210,7 +210,8 @@ impl Sandbox {
     /// Whose the files of the workspace are is known, and what steers in it is the owner's. No server writes there, whatever it was given.
     fn keep_workspace_from(&self, tree: &mut Tree) {
         let workspace = &self.settings.workspace;
-        let (within, others): (Vec<_>, Vec<_>) = std::mem::take(&mut tree.writable).into_iter().partition(|path| path.starts_with(workspace));
+        let (within, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut tree.writable).into_iter().partition(|path| path.starts_with(workspace));
         if others.iter().any(|path| workspace.starts_with(path)) && !tree.hidden.iter().any(|hidden| workspace.starts_with(hidden)) {
             tree.readable.push(workspace.clone());
         }

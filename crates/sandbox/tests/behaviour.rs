@@ -537,7 +537,8 @@ async fn server_with_the_home_directory_sees_nothing_hidden_in_it() {
             println!("not run: {standing}");
             continue;
         }
-        let script = "cat letter state/key state/workspace/notes.md; echo planted > state/planted; exit 0";
+        let script = "cat letter state/key state/workspace/notes.md; echo planted > state/planted; \\
+                      echo planted > state/workspace/planted; echo planted >> state/workspace/notes.md; echo mine > own; exit 0";
         let seen = |writable: Vec<PathBuf>, readable: Vec<PathBuf>| {
             let (sandbox, directory) = (&room.sandbox, home.clone());
             async move {
@@ -558,6 +559,12 @@ async fn server_with_the_home_directory_sees_nothing_hidden_in_it() {
         let both = vec![home.clone(), home.join("state/workspace")];
         assert_eq!(seen(both, Vec::new()).await, "dear\nnotes\n", "{standing}");
         assert!(!home.join("state/planted").exists(), "{standing}");
+        // On the last rung a directory with something hidden in it takes no new files.
+        let last = standing.rung == Some(Rung::LandlockSeccomp);
+        assert_eq!(home.join("own").exists(), !last, "{standing}");
+        // What is in it stays whose it is.
+        assert_eq!(room.read("notes.md").as_deref(), Some("notes\n"), "{standing}");
+        assert_eq!(room.read("planted"), None, "{standing}");
         // Commands are not hindered by it.
         assert_eq!(room.run("cat notes.md; cat ../key").await.output.lines().next(), Some("notes"), "{standing}");
     }
