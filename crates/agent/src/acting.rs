@@ -156,7 +156,7 @@ impl TurnTask {
             Some(Some(Err(Refusal { why, label }))) => return Ok(self.told(&name, &name, Done { label, ..Done::refused(why) })),
             Some(Some(Ok(action))) => action,
         };
-        let what = action.title();
+        let what = self.shared.hands.redactor.hide(&action.title()).into_owned();
         let own = scene(&self.shared.settings.id, &session, &self.turn, history, route, &self.input.label);
         let scene = match &self.behalf {
             Some(behalf) => behalf.scene(own),
@@ -279,10 +279,9 @@ impl TurnTask {
         // A refusal may name a file, or an argument.
         done.text = redactor.hide(&done.text).into_owned();
         done.shown = done.shown.map(|shown| redactor.hide(&shown).into_owned());
-        let what = redactor.hide(what).into_owned();
         self.speaker.say(TurnEvent::Acted(Box::new(Acted {
             tool: printable(tool),
-            what: printable(&what),
+            what: printable(what),
             is_error: done.is_error,
             shown: done.shown.as_deref().map_or_else(|| beginning(&done.text, SHOWN_LINES), |shown| beginning(shown, SHOWN_CHANGES)),
         })));

@@ -156,13 +156,12 @@ async fn handle_of_a_named_thing_is_known_after_a_restart() {
 async fn secret_in_a_call_is_neither_kept_nor_told_back() {
     let keys = "{tool_call: {name: 'keys', arguments: {}}}";
     let look = "{tool_call: {name: 'look', arguments: {query: 'tok_4f9a8b7c6d5e'}}}";
-    let unknown = "{tool_call: {name: 'tok_4f9a8b7c6d5e', arguments: {}}}";
-    let server = server(&rules(&[keys, look, unknown, "{text: 'next'}"])).await;
+    let server = server(&rules(&[keys, look, "{text: 'next'}"])).await;
     let state = tempfile::tempdir().unwrap();
     let (agent, journal) = acting_agent(state.path(), &server, |_| {});
     let events = listen(agent.new_session().turn(say("what is the key?"))).await;
     assert!(done(&journal).iter().any(|done| done.contains("tok_4f9a8b7c6d5e")), "it is done as it was written: {journal:?}");
-    for number in 1..4 {
+    for number in 1..3 {
         let read = json!(sent(&server, number)).to_string();
         assert!(!read.contains("tok_4f9a8b7c6d5e"), "{number}: {read}");
     }

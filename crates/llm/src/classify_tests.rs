@@ -109,6 +109,7 @@ fn fault_kind(text: &str) -> FaultKind {
         FaultKind::ContentPolicy,
         FaultKind::Truncated,
         FaultKind::Malformed,
+        FaultKind::Unparsed,
     ];
     match name {
         "overflow" => FaultKind::Overflow { limit: number("limit="), asked: number("asked=") },

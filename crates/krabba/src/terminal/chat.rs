@@ -345,6 +345,11 @@ impl Chat<'_> {
     }
 
     fn carry_out(&mut self, typed: String, reply: Reply) -> Result<()> {
+        if matches!(reply.effect, Effect::NewSession { .. }) && self.running.turn.is_some() {
+            // What is there of the answer belongs to the conversation before.
+            self.view.end()?;
+            self.view.aside("stopped")?;
+        }
         if !reply.text.is_empty() {
             self.view.say(&reply.text)?;
             self.view.gap()?;
@@ -363,10 +368,9 @@ impl Chat<'_> {
     }
 
     fn change_session(&mut self, session: SessionId, message: Option<String>) -> Result<()> {
-        if let Some(turn) = self.running.turn.take() {
-            turn.stop();
-            self.view.end()?;
-        }
+        // Nobody could stop any more what it left running. That it ends is waited for by the agent.
+        drop(self.lane.stop());
+        self.running.turn = None;
         self.running.shrinking = None;
         self.give_back()?;
         self.lane = self.agent.session(session);

@@ -25,6 +25,7 @@ const FAULTS: &[&str] = &[
     "empty",
     "onlyReasoning",
     "malformed",
+    "unparsed",
     "looping",
 ];
 
