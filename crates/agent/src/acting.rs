@@ -283,7 +283,12 @@ impl TurnTask {
             tool: printable(tool),
             what: printable(what),
             is_error: done.is_error,
-            shown: done.shown.as_deref().map_or_else(|| beginning(&done.text, SHOWN_LINES), |shown| beginning(shown, SHOWN_CHANGES)),
+            shown: match done.shown.as_deref() {
+                Some(shown) => beginning(shown, SHOWN_CHANGES),
+                // What went wrong stands at the end of what a command wrote.
+                None if done.is_error => ending(&done.text, SHOWN_LINES),
+                None => beginning(&done.text, SHOWN_LINES),
+            },
         })));
         done
     }
@@ -317,10 +322,21 @@ fn printable(text: &str) -> String {
 /// The first lines of a result.
 fn beginning(text: &str, most: usize) -> String {
     let lines: Vec<&str> = text.lines().take(most).collect();
-    let mut shown: String =
-        lines.join("\n").chars().filter(|c| !c.is_control() || *c == '\n' || *c == '\t').take(most * SHOWN_CHARS).collect();
+    let mut shown: String = visible(&lines.join("\n")).take(most * SHOWN_CHARS).collect();
     if shown.len() < text.trim_end().len() {
         shown.push('…');
     }
     shown
+}
+
+/// The last lines of a result.
+fn ending(text: &str, most: usize) -> String {
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    let last = visible(&lines[lines.len().saturating_sub(most)..].join("\n")).collect::<Vec<char>>();
+    let shown: String = last[last.len().saturating_sub(most * SHOWN_CHARS)..].iter().collect();
+    if shown.len() < text.trim_end().len() { format!("…{shown}") } else { shown }
+}
+
+fn visible(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|c| !c.is_control() || *c == '\n' || *c == '\t')
 }

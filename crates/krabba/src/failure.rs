@@ -27,6 +27,9 @@ pub(crate) enum Failure {
     /// There is no such session, or more than one.
     #[error("{0}")]
     WhichSession(String),
+    /// An answer is being made in it.
+    #[error("{0}")]
+    SessionInUse(String),
     /// There is no such question, or more than one.
     #[error("{0}")]
     WhichQuestion(String),
@@ -91,6 +94,7 @@ fn kind(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
         return Some(match failure {
             Failure::Unserved(_) => "noServer",
             Failure::WhichSession(_) => "noSession",
+            Failure::SessionInUse(_) => "sessionInUse",
             Failure::WhichQuestion(_) => "noQuestion",
             Failure::UnknownAgent(_) => "noAgent",
         });

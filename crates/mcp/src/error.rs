@@ -9,7 +9,7 @@ use krabba_store::StoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum McpError {
     /// It cannot be kept in, or its program is not there.
-    #[error("the MCP server {server} cannot be started: {source}")]
+    #[error("the MCP server {server}: {source}")]
     Start {
         /// Which.
         server: String,
@@ -25,6 +25,14 @@ pub enum McpError {
         why: &'static str,
         /// What it said.
         said: String,
+    },
+    /// It takes so long to begin that it is not waited for any more.
+    #[error("the MCP server {server} has not begun after {} s; its tools are there once it has", patience.as_secs())]
+    Late {
+        /// Which.
+        server: String,
+        /// How long it was waited for.
+        patience: Duration,
     },
     /// It ended, or its connection did.
     #[error("the MCP server {server} broke off; whether the call was done is not known")]
@@ -111,6 +119,7 @@ impl McpError {
         match self {
             Self::Handshake { said, .. } | Self::Broken { said, .. } | Self::Refused { said, .. } => said,
             Self::Start { .. }
+            | Self::Late { .. }
             | Self::Slow { .. }
             | Self::Resting { .. }
             | Self::Misdeclared { .. }

@@ -1,6 +1,7 @@
 //! A connection to a server that has said what it offers.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use rmcp::model::{
     CallToolRequest, CallToolRequestParams, CallToolResult, ClientCapabilities, ClientConfig, ClientRequest, Implementation,
     PaginatedRequestParams, ServerResult,
 };
-use rmcp::service::{NotificationContext, PeerRequestOptions, RunningService, ServiceError};
+use rmcp::service::{ClientInitializeError, NotificationContext, PeerRequestOptions, RunningService, ServiceError};
 use rmcp::transport::streamable_http_client::{StreamableHttpClientTransport, StreamableHttpClientTransportConfig};
 use rmcp::{ClientHandler, RoleClient, serve_client};
 use tokio::time::{sleep, timeout};
@@ -72,7 +73,7 @@ impl Link {
         match begun {
             Ok(Ok(service)) => Ok(Self { server, service, program }),
             Ok(Err(error)) => {
-                let said = if program.is_some() { complaint() } else { whole(&error) };
+                let said = if program.is_some() { complaint() } else { beginning(&error) };
                 Err(failed(if program.is_some() { "ended, or does not speak MCP" } else { "does not answer as one" }, said))
             }
             Err(_) => Err(failed("did not begin in time", complaint())),
@@ -152,20 +153,33 @@ impl Link {
         match error {
             ServiceError::McpError(error) => McpError::Refused { server, said: error.message.to_string() },
             error => {
-                let said = self.program.as_ref().map_or_else(|| whole(error), Program::complaint);
+                let said = self.program.as_ref().map_or_else(|| sending(error), Program::complaint);
                 McpError::Broken { server, said }
             }
         }
     }
 }
 
-/// An error with what is behind it.
-fn whole(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(&format!(": {cause}"));
-        next = cause.source();
+/// What was wrong with a first exchange. The library's own words name its types.
+fn beginning(error: &ClientInitializeError) -> String {
+    match error {
+        ClientInitializeError::TransportError { error, .. } => cause(&*error.error),
+        ClientInitializeError::ExpectedInitResponse(_) | ClientInitializeError::ExpectedInitResult(_) => {
+            "it answered with something else than its name and version".to_owned()
+        }
+        error => error.to_string(),
     }
-    text
+}
+
+fn sending(error: &ServiceError) -> String {
+    match error {
+        ServiceError::TransportSend(error) => cause(&*error.error),
+        error => error.to_string(),
+    }
+}
+
+/// What is behind an error.
+fn cause(error: &(dyn Error + 'static)) -> String {
+    let last = std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error);
+    last.to_string()
 }

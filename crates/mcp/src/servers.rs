@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use krabba_net::{Egress, HttpClient};
 use krabba_sandbox::Sandbox;
 use krabba_store::{Store, StoreError};
 use krabba_tool::Catalogue;
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::client::Client;
 use crate::name::offered;
@@ -15,11 +18,16 @@ use crate::pins::Pins;
 use crate::tool::ForeignTool;
 use crate::{Definition, McpError, Pin, ServerSettings, Standing, Transport};
 
+/// How long a server that was never seen is waited for before anything else goes on.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// The servers of an agent. Their programs end with [`Servers::close`], or when this is dropped.
 #[derive(Debug)]
 pub struct Servers {
     clients: Vec<Arc<Client>>,
     pins: Pins,
+    /// Those that have not begun yet.
+    late: Mutex<Vec<AbortOnDropHandle<Result<(), McpError>>>>,
 }
 
 /// Where tools are put that the owner knows, and taken away that are not what they were.
@@ -38,16 +46,16 @@ struct Names {
 }
 
 impl Servers {
-    /// Puts the tools that are known into `catalogue`, and asks servers that were never seen. Gives back what is wrong with those.
+    /// Puts the tools that are known into `catalogue`.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn open(
+    pub fn open(
         settings: Vec<ServerSettings>,
         store: Arc<Store>,
         catalogue: &Arc<Catalogue>,
         sandbox: Arc<Sandbox>,
-    ) -> Result<(Self, Vec<McpError>), StoreError> {
+    ) -> Result<Self, StoreError> {
         let egress = Egress::none();
         for server in &settings {
             if let Transport::Http { url, .. } = &server.transport {
@@ -59,18 +67,39 @@ impl Servers {
         let client = |server| Arc::new(Client::new(server, Arc::clone(&sandbox), http.clone(), Arc::clone(&shelf)));
         let clients: Vec<Arc<Client>> = settings.into_iter().map(client).collect();
         let known = pins.all()?;
-        let mut strangers = Vec::new();
         for client in &clients {
-            if pins.knows(&client.settings.id)? {
-                shelf.put(client, known.iter().filter(|pin| pin.server == client.settings.id));
-            } else {
-                strangers.push(client);
+            shelf.put(client, known.iter().filter(|pin| pin.server == client.settings.id));
+        }
+        Ok(Self { clients, pins, late: Mutex::default() })
+    }
+
+    /// Asks servers that were never seen what they offer. What is wrong with those is given back, and with what the owner declared of all.
+    /// One that takes long to begin is waited for in the background.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn meet(&self) -> Result<Vec<McpError>, StoreError> {
+        let mut strangers = Vec::new();
+        for client in &self.clients {
+            if !self.pins.knows(&client.settings.id)? {
+                strangers.push(self.meet_one(Arc::clone(client)));
             }
         }
-        let looked = join_all(strangers.into_iter().map(Client::look)).await;
-        let mut problems: Vec<McpError> = looked.into_iter().filter_map(Result::err).collect();
-        problems.extend(misdeclared(&clients, &pins.all()?));
-        Ok((Self { clients, pins }, problems))
+        let mut problems: Vec<McpError> = join_all(strangers).await.into_iter().filter_map(Result::err).collect();
+        problems.extend(misdeclared(&self.clients, &self.pins.all()?));
+        Ok(problems)
+    }
+
+    async fn meet_one(&self, client: Arc<Client>) -> Result<(), McpError> {
+        let server = client.settings.id.clone();
+        let mut looking = AbortOnDropHandle::new(tokio::spawn(async move { client.look().await }));
+        match timeout(PATIENCE, &mut looking).await {
+            Ok(looked) => looked.unwrap_or(Err(McpError::Stopped)),
+            Err(_) => {
+                self.late.lock().unwrap_or_else(PoisonError::into_inner).push(looking);
+                Err(McpError::Late { server, patience: PATIENCE })
+            }
+        }
     }
 
     /// Asks every server what it offers now. What is wrong is told by server.
@@ -103,8 +132,14 @@ impl Servers {
         Ok(self.pins.news()?.into_iter().filter(|pin| self.has(&pin.server)).collect())
     }
 
+    /// Which servers these are.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.clients.iter().map(|client| client.settings.id.as_str())
+    }
+
     /// Ends all servers, and waits for that.
     pub async fn close(&self) {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner).clear();
         join_all(self.clients.iter().map(|client| client.close())).await;
     }
 

@@ -56,7 +56,8 @@ impl World {
 
     async fn open(&self, settings: Vec<ServerSettings>) -> Opened {
         let catalogue = Arc::new(Catalogue::default());
-        let (servers, problems) = Servers::open(settings, Arc::clone(&self.store), &catalogue, Arc::clone(&self.sandbox)).await.unwrap();
+        let servers = Servers::open(settings, Arc::clone(&self.store), &catalogue, Arc::clone(&self.sandbox)).unwrap();
+        let problems = servers.meet().await.unwrap();
         Opened { servers, catalogue, problems, store: Arc::clone(&self.store) }
     }
 
@@ -207,6 +208,33 @@ async fn only_named_addresses_are_reached() {
     let transport = Transport::Http { url: closed.parse().unwrap(), headers: Vec::new() };
     let opened = world.open(vec![ServerSettings { transport, ..settings("gone", ServerCommand::default()) }]).await;
     assert!(matches!(&opened.problems[..], [McpError::Handshake { server, .. }] if server == "gone"), "{:?}", opened.problems);
+}
+
+#[tokio::test]
+async fn server_that_does_not_begin_holds_up_nothing_else() {
+    let world = World::new();
+    world.offer(&json!([tool("echo", "Says it again.")]));
+    let hangs = ServerCommand { program: "sleep".to_owned(), arguments: vec!["600".to_owned()], ..ServerCommand::default() };
+    let clocks = Clocks { connect: Duration::from_secs(600), call: Duration::from_secs(600) };
+    let opened = world.open(vec![ServerSettings { clocks, ..settings("hangs", hangs) }, world.puppet_settings()]).await;
+    assert!(matches!(&opened.problems[..], [McpError::Late { server, .. }] if server == "hangs"), "{:?}", opened.problems);
+    assert_eq!(opened.names(), ["puppet__echo"]);
+    // Nor is it waited for at the end.
+    opened.servers.close().await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_without_the_names_of_types() {
+    let world = World::new();
+    let transport = Transport::Http { url: "http://127.0.0.1:9/mcp".parse().unwrap(), headers: Vec::new() };
+    let missing = ServerCommand { program: "no-such-program".to_owned(), ..ServerCommand::default() };
+    let silent = ServerSettings { transport, ..settings("silent", ServerCommand::default()) };
+    let opened = world.open(vec![silent, settings("missing", missing)]).await;
+    let told: Vec<String> = opened.problems.iter().map(|problem| format!("{problem}; {}", problem.said())).collect();
+    assert!(told[0].starts_with("the MCP server silent does not answer as one; ") && !told[0].contains("::"), "{told:?}");
+    assert!(told[0].contains("127.0.0.1:9") || told[0].contains("refused"), "{told:?}");
+    let start = "the MCP server missing: it could not be started in the sandbox: no-such-program: No such file";
+    assert!(told[1].starts_with(start), "{told:?}");
 }
 
 #[tokio::test]

@@ -46,8 +46,8 @@ pub enum SandboxError {
         /// Which.
         path: String,
     },
-    /// The sandbox could not be made.
-    #[error("the sandbox could not be made: {0}")]
+    /// The sandbox could not be made, or what was to run in it is not there.
+    #[error("it could not be started in the sandbox: {0}")]
     Setup(String),
     /// The launcher could not be started, or went away.
     #[error("the sandbox's launcher: {0}")]

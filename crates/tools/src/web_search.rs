@@ -29,6 +29,9 @@ const SNIPPET: usize = 400;
 /// Whose the results are.
 const ORIGIN: &str = "web search";
 
+/// What SearXNG refuses as it comes.
+const NO_JSON: &str = "the search engine gives no JSON; its owner can add json to search.formats in its settings.yml";
+
 /// Who is asked.
 #[derive(Clone, Debug)]
 pub struct SearchSettings {
@@ -40,6 +43,32 @@ pub struct SearchSettings {
     pub count: Option<u32>,
     /// How long it may take.
     pub timeout: Duration,
+}
+
+impl SearchSettings {
+    /// What is wrong with the search engine, as far as it tells without being asked for anything.
+    ///
+    /// # Errors
+    /// What is wrong, for its owner.
+    pub async fn look(&self) -> Result<(), String> {
+        let mut url = self.address();
+        url.query_pairs_mut().clear().append_pair("format", "json");
+        let looked = tokio::time::timeout(self.timeout, self.http.send(HttpRequest::get(url))).await;
+        let response = looked.map_err(|_| format!("no answer within {} s", self.timeout.as_secs()))?.map_err(|error| error.to_string())?;
+        match response.status {
+            // It misses the question.
+            200..300 | 400 | 422 => Ok(()),
+            403 => Err(NO_JSON.to_owned()),
+            status => Err(format!("the search engine answered {status}")),
+        }
+    }
+
+    fn address(&self) -> Url {
+        let mut url = self.endpoint.clone();
+        let path = format!("{}/search", url.path().trim_end_matches('/').trim_end_matches("/search"));
+        url.set_path(&path);
+        url
+    }
 }
 
 pub(crate) struct WebSearch {
@@ -93,9 +122,7 @@ impl WebSearch {
     }
 
     async fn found(&self, search: &Search) -> Result<Vec<Found>, Failed> {
-        let mut url = self.settings.endpoint.clone();
-        let path = format!("{}/search", url.path().trim_end_matches('/').trim_end_matches("/search"));
-        url.set_path(&path);
+        let mut url = self.settings.address();
         let language = search.language.iter().map(|language| ("language", language.as_str()));
         let time_range = search.time_range.iter().map(|range| ("time_range", range.as_str()));
         let asked = [("q", search.query.as_str()), ("format", "json")];
@@ -103,11 +130,7 @@ impl WebSearch {
         let response = self.settings.http.send(HttpRequest::get(url)).await?;
         match response.status {
             200..300 => {}
-            403 => {
-                return Err(Failed(
-                    "the search engine gives no JSON; its owner can add json to search.formats in its settings.yml".to_owned(),
-                ));
-            }
+            403 => return Err(Failed(NO_JSON.to_owned())),
             status => return Err(Failed(format!("the search engine answered {status}"))),
         }
         let body = response.bytes(LONGEST).await?;

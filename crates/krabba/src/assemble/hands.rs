@@ -68,7 +68,7 @@ impl Ground {
     }
 
     /// The workspace of an agent. Whoever comes with OpenClaw's configuration finds their workspace as it was.
-    fn workspace(&self, config: &Config, agent: Option<&Agent>) -> PathBuf {
+    pub(crate) fn workspace(&self, config: &Config, agent: Option<&Agent>) -> PathBuf {
         let own = agent.and_then(|agent| agent.options.workspace.as_ref());
         if let Some(text) = own.or(config.agents.defaults.workspace.as_ref()) {
             return match text.strip_prefix('~').map(|rest| rest.trim_start_matches('/')) {
@@ -154,7 +154,8 @@ impl Ground {
         let own = tools.specs().into_iter().map(|spec| spec.name).collect();
         let selection = Selection { own, ..empty.selection.clone() };
         let tools = Arc::new(tools);
-        let (servers, problems) = Servers::open(servers, Arc::clone(store), &tools, sandbox).await?;
+        let servers = Servers::open(servers, Arc::clone(store), &tools, sandbox)?;
+        let problems = servers.meet().await?;
         let listed = UP_FRONT.into_iter().chain(eyes.then_some(IMAGE)).map(str::to_owned).collect();
         let hands = Hands { tools, listed, selection, scanner: Some(Arc::new(secrets)), ..empty };
         let redactor = hands.redactor.clone();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
@@ -19,7 +19,7 @@ use krabba_redact::Redactor;
 use krabba_route::{ResolveError, Router, Settings, check};
 use krabba_store::{Store, StoredEvent};
 use krabba_tool::Catalogue;
-use krabba_tools::Jobs;
+use krabba_tools::{Jobs, SearchSettings};
 use krabba_types::{AgentId, Clock, Dialect, ModelRef, SessionId, SystemClock, Thinking};
 
 use super::hands::{Acting, Ground, Ways, patience};
@@ -225,16 +225,25 @@ impl World {
         Ok(started.servers.iter().map(news).collect::<Result<Vec<_>>>()?.concat())
     }
 
-    /// The MCP servers, without an agent; and what is wrong with those that are new.
+    /// The MCP servers, without an agent.
     ///
     /// # Errors
     /// When the workspace cannot be used, or the store fails.
-    pub(crate) async fn mcp_servers(&self) -> Result<(Servers, Vec<String>)> {
+    pub(crate) fn mcp_servers(&self) -> Result<Servers> {
         let (_, sandbox) = self.ground.place(&self.loaded.config, self.default_agent(), &self.decoys)?;
         let servers = mcp::servers(&self.loaded, &self.redactor);
         let catalogue = Arc::new(Catalogue::default());
-        let (servers, problems) = Servers::open(servers, Arc::clone(&self.store), &catalogue, sandbox).await?;
-        Ok((servers, problems.iter().map(|problem| self.told(problem)).collect()))
+        Ok(Servers::open(servers, Arc::clone(&self.store), &catalogue, sandbox)?)
+    }
+
+    /// The workspace of the default agent, which need not be there yet.
+    pub(crate) fn workspace(&self) -> PathBuf {
+        self.ground.workspace(&self.loaded.config, self.default_agent())
+    }
+
+    /// The search engine, where one is named.
+    pub(crate) fn search(&self) -> Option<SearchSettings> {
+        search(&self.loaded)
     }
 
     /// What is wrong with an MCP server, for a person.

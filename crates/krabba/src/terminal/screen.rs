@@ -134,14 +134,17 @@ impl<W: Write> Screen<W> {
 
     fn draw_live(&mut self) -> io::Result<()> {
         let mut rows = self.live_rows();
-        // More than a screen cannot be redrawn in place: the top of it is left out.
-        let hidden = rows.len().saturating_sub(self.rows - 1);
+        let (row, column) = self.cursor_position(rows.len());
+        // More than a screen cannot be redrawn in place: the top of it is left out, or what is below the cursor.
+        let height = self.rows - 1;
+        let hidden = rows.len().saturating_sub(height).min(row);
         rows.drain(..hidden);
+        rows.truncate(height);
+        let row = row - hidden;
         let last = rows.len().saturating_sub(1);
         for (index, row) in rows.iter().enumerate() {
             write!(self.out, "{}{}", row.render(self.colours), if index < last { "\r\n" } else { "" })?;
         }
-        let (row, column) = self.cursor_position(rows.len());
         if last > row {
             write!(self.out, "\x1b[{}A", last - row)?;
         }
@@ -171,15 +174,15 @@ impl<W: Write> Screen<W> {
         line.wrap(self.columns - 1, 0).into_iter().next().unwrap_or_default()
     }
 
-    /// Row within the drawn live area and column of the cursor.
-    fn cursor_position(&self, drawn: usize) -> (usize, usize) {
+    /// Row within a live area of so many rows, and column, of the cursor.
+    fn cursor_position(&self, rows: usize) -> (usize, usize) {
         let Some(prompt) = &self.live.prompt else {
-            return (drawn.saturating_sub(1), 0);
+            return (rows.saturating_sub(1), 0);
         };
         let all = prompt_rows(&prompt.text, self.columns - 1).len();
         let before = prompt_rows(&prompt.before_cursor, self.columns - 1);
         let column = before.last().map_or(0, |row| row.width());
-        (drawn.saturating_sub(all) + before.len().saturating_sub(1), column)
+        (rows.saturating_sub(all) + before.len().saturating_sub(1), column)
     }
 }
 

@@ -113,3 +113,17 @@ fn the_cursor_stands_in_the_right_row_of_a_long_message() {
     assert_eq!(rows, [format!("› {}", "x".repeat(37)), format!("  {}", "x".repeat(13))]);
     assert_eq!(cursor, (1, 5));
 }
+
+#[test]
+fn the_cursor_of_a_message_taller_than_the_terminal_is_on_it() {
+    let text: String = (0..30).map(|number| format!("line {number}\n")).collect();
+    let at = |before: &str| {
+        shown(|screen| {
+            screen.show(Live { status: Some(line("… waiting")), prompt: prompt(&text, before), ..Live::default() }).unwrap();
+        })
+    };
+    let (rows, cursor) = at(&text);
+    assert_eq!((rows.len(), rows[0].as_str(), cursor), (9, "  line 22", (8, 2)));
+    let (rows, cursor) = at("line 0\nline 1\nli");
+    assert_eq!((rows.len(), rows[cursor.0].as_str(), cursor.1), (9, "  line 2", 4));
+}

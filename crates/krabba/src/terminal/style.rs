@@ -55,6 +55,12 @@ impl Line {
         Self(vec![Span { text: text.into(), style }])
     }
 
+    /// This line behind a mark.
+    pub(crate) fn behind(mut self, mark: &str, style: Style) -> Self {
+        self.0.insert(0, Span { text: mark.to_owned(), style });
+        self
+    }
+
     /// Columns that it takes.
     pub(crate) fn width(&self) -> usize {
         self.0.iter().map(|span| printable(&span.text).width()).sum()
@@ -103,12 +109,7 @@ impl Line {
                     if word.trim().is_empty() {
                         continue;
                     }
-                    rows.push(Self::default());
-                    used = 0;
-                    if indent > 0 {
-                        push(&mut rows, &" ".repeat(indent), Style::default());
-                        used = indent;
-                    }
+                    used = begin_row(&mut rows, indent);
                 }
                 if used + columns <= width {
                     push(&mut rows, word, span.style);
@@ -118,8 +119,7 @@ impl Line {
                 for grapheme in word.graphemes(true) {
                     let columns = grapheme.width();
                     if used + columns > width {
-                        rows.push(Self::default());
-                        used = 0;
+                        used = begin_row(&mut rows, indent);
                     }
                     push(&mut rows, grapheme, span.style);
                     used += columns;
@@ -153,6 +153,15 @@ fn may_break(before: &str, after: &str) -> bool {
         return true;
     }
     !before.is_ascii() && !after.is_ascii() && after.chars().any(char::is_alphanumeric)
+}
+
+/// Another row, and the columns that are taken of it.
+fn begin_row(rows: &mut Vec<Line>, indent: usize) -> usize {
+    rows.push(Line::default());
+    if indent > 0 {
+        push(rows, &" ".repeat(indent), Style::default());
+    }
+    indent
 }
 
 fn push(rows: &mut [Line], text: &str, style: Style) {

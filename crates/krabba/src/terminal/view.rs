@@ -9,10 +9,13 @@ use krabba_types::grouped;
 use super::editor::Editor;
 use super::markdown::{MarkdownLines, Row};
 use super::screen::{Live, Prompt, Screen};
-use super::style::{Line, Span, Style};
+use super::style::{Line, Style};
 
 /// The answer is called silent when no piece of it came for so long.
 const SILENCE: Duration = Duration::from_secs(2);
+
+/// Before what must be noticed.
+const ALARM_MARK: &str = "! ";
 
 /// Draws a conversation on a screen.
 pub(crate) struct View<W: Write> {
@@ -96,9 +99,11 @@ impl<W: Write> View<W> {
         self.print(&wrapped, Owner::Other)
     }
 
-    /// Prints one line that must be noticed.
+    /// Prints lines that must be noticed. Each row bears the mark: no part of a long one may look like another line of ours.
     pub(crate) fn alarm(&mut self, text: &str) -> io::Result<()> {
-        let lines: Vec<Line> = text.lines().flat_map(|line| Line::of(format!("! {line}"), Style::ALARM).wrap(self.width(), 2)).collect();
+        let width = self.width().saturating_sub(ALARM_MARK.len());
+        let rows = text.lines().flat_map(|line| Line::of(line, Style::ALARM).wrap(width, 2));
+        let lines: Vec<Line> = rows.map(|row| row.behind(ALARM_MARK, Style::ALARM)).collect();
         self.print(&lines, Owner::Other)
     }
 
@@ -258,8 +263,8 @@ impl<W: Write> View<W> {
                 for span in &mut line.0 {
                     span.style = Style { dim: true, ..span.style };
                 }
-                line.0.insert(0, Span { text: margin.to_owned(), style: Style::DIM });
             }
+            lines = lines.into_iter().map(|line| line.behind(margin, Style::DIM)).collect();
         }
         lines
     }

@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 
+mod tools;
+
 use anyhow::Result;
 use krabba_config::{Loaded, Paint, Severity, render};
 use krabba_local::{ServerState, raise_window};
@@ -116,7 +118,8 @@ fn state(home: &Home, fix: bool, findings: &mut Findings) {
 fn private(home: &Home, path: &Path, mode: u32, fix: bool, findings: &mut Findings) {
     let Ok(metadata) = fs::metadata(path) else { return };
     let now = metadata.permissions().mode() & 0o777;
-    if now & 0o077 == 0 {
+    // What is no directory where one is wanted was told already, and is somebody else's.
+    if now & 0o077 == 0 || metadata.is_dir() != (mode & 0o100 != 0) {
         return;
     }
     let what = format!("{} can be read by others (mode {now:o})", home.shown(path));
@@ -167,6 +170,7 @@ async fn servers(home: &Home, loaded: Loaded, findings: &mut Findings) -> Result
     }
     routes(&world, findings)?;
     commands(&world, findings).await;
+    tools::look(home, &world, findings).await;
     world.close().await;
     Ok(())
 }

@@ -16,11 +16,14 @@ use crate::terminal::printable_lines;
 pub(crate) async fn run(home: &Home, verb: McpVerb) -> Result<ExitCode> {
     let loaded = onboard::settings(home).await?;
     let world = World::assemble(home, loaded)?;
-    let (servers, mut problems) = world.mcp_servers().await?;
+    let servers = world.mcp_servers()?;
+    let mut code = ExitCode::SUCCESS;
     match verb {
         McpVerb::List { probe, output } => {
-            if probe {
-                problems = servers.look().await.values().map(|problem| world.told(problem)).collect();
+            let problems = if probe { servers.look().await.into_values().collect() } else { servers.meet().await? };
+            let problems: Vec<String> = problems.iter().map(|problem| world.told(problem)).collect();
+            if !problems.is_empty() {
+                code = ExitCode::FAILURE;
             }
             let pins = servers.pins()?;
             if output.json {
@@ -49,7 +52,7 @@ pub(crate) async fn run(home: &Home, verb: McpVerb) -> Result<ExitCode> {
     }
     servers.close().await;
     world.close().await;
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
 fn list(pins: &[Pin], problems: &[String]) {

@@ -5,15 +5,18 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use krabba_agent::{Extent, History, Outcome, Record};
-use krabba_store::{Event, Session, Store};
+use krabba_store::{Event, LeaseOwner, Leasing, Session, Store};
 use krabba_tools::forget_changes;
-use krabba_types::{Part, SessionId};
+use krabba_types::{Clock, Part, SessionId, SystemClock, Timestamp};
 use serde_json::json;
 
 use crate::assemble::Home;
 use crate::cli::SessionsVerb;
 use crate::failure::Failure;
 use crate::terminal::{LineHistory, printable_lines, was_unverified};
+
+/// How long a session is kept to be deleted, in milliseconds.
+const DELETING: i64 = 60_000;
 
 /// Lists, shows, exports or deletes stored conversations. No configuration is needed for that.
 pub(crate) fn run(home: &Home, verb: SessionsVerb) -> Result<ExitCode> {
@@ -25,6 +28,7 @@ pub(crate) fn run(home: &Home, verb: SessionsVerb) -> Result<ExitCode> {
         SessionsVerb::Export { id } => export(&store, &find(&store, &id)?)?,
         SessionsVerb::Delete { id } => {
             let session = find(&store, &id)?;
+            free(&store, &session)?;
             delete(home, &store, &session)?;
             println!("Deleted {}", session.id);
         }
@@ -43,6 +47,18 @@ fn find(store: &Store, id: &str) -> Result<Session> {
         (Some(session), 0) => Ok(session),
         (Some(_), others) => Err(Failure::WhichSession(format!("{} sessions begin with \"{id}\"; type more of it", others + 1)).into()),
         (None, _) => Err(Failure::WhichSession(format!("there is no session \"{id}\"; krabba sessions list shows all")).into()),
+    }
+}
+
+/// A conversation whose answer is being made is deleted afterwards, or its end would be of a session that is none.
+fn free(store: &Store, session: &Session) -> Result<()> {
+    let (owner, now) = (LeaseOwner::new(), SystemClock.now());
+    match store.take_lease(&session.id, &owner, now, Timestamp(now.0 + DELETING))? {
+        Leasing::Taken(_) => Ok(()),
+        Leasing::Held { by, .. } => {
+            let why = format!("process {} is answering in session {}; end that first", by.pid, session.id);
+            Err(Failure::SessionInUse(why).into())
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tools of MCP servers: found, called, and not used any more when they are not what the owner knows.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use krabba_testkit::{McpScript, Script, ScriptedServer};
 use serde_json::{Value, json};
@@ -49,6 +50,28 @@ async fn tool_of_an_official_server_is_found_and_called() {
     // What a server says of its tools and what they bring is nobody's word.
     assert_eq!(turn["result"]["payloads"][0]["unverified"], json!(["MCP server all"]), "{turn}");
     home.run(&["mcp", "list"]).await.code(0).says(&["all · echo  used"]);
+}
+
+#[tokio::test]
+async fn doctor_looks_at_what_the_agent_acts_with() {
+    let script = McpScript::everything().unwrap();
+    let server = model(&[]).await;
+    let servers = json!({
+        "all": { "command": "node", "args": [script.path], "sandbox": { "read": [script.home] } },
+        "gone": { "command": "no-such-program" },
+    });
+    let mut config: Value = serde_json::from_str(&config(&server.v1(), &servers)).unwrap();
+    config["tools"] = json!({ "web": { "search": { "baseUrl": "http://127.0.0.1:9" } } });
+    let home = Home::with_config(&config.to_string());
+    let doctor = home.run(&["doctor"]).await.code(1).says(&["workspace ~/.krabba/workspace", "MCP server all: ", "tools are used"]);
+    doctor.says(&["PROBLEM the MCP server gone: ", "no-such-program", "PROBLEM search engine http://127.0.0.1:9/: "]);
+    home.run(&["mcp", "list", "--probe"]).await.code(1).says(&["all · echo  used"]);
+
+    // What stands where the state directory should is somebody's file.
+    let file = home.write("state", "mine");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    home.run(&["--state-dir", "state", "doctor", "--fix"]).await.code(1);
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o644);
 }
 
 #[tokio::test]
