@@ -18,6 +18,7 @@ use krabba_context::{ABORTED_LINE, Entry, TextLimits};
 use krabba_route::ResidencyPolicy;
 use krabba_store::{Event, EventKind, StoredEvent};
 use krabba_types::{CallId, Label, Message, ModelRef, Part, Residency, Role, Structured, Thinking, Timestamp, ToolCall, TurnId};
+use serde_json::Value;
 
 use crate::OpeningRecord;
 use crate::record::{AssistantRecord, Change, CutRecord, EndRecord, Extent, Maker, Record, ResultRecord, UserRecord};
@@ -346,15 +347,31 @@ impl History {
     }
 }
 
+/// The texts in a value, keys too.
+fn leaves(value: &Value, texts: &mut Vec<String>) {
+    match value {
+        Value::Null => {}
+        Value::Bool(_) | Value::Number(_) => texts.push(value.to_string()),
+        Value::String(text) => texts.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| leaves(item, texts)),
+        Value::Object(members) => members.iter().for_each(|(key, member)| {
+            texts.push(key.clone());
+            leaves(member, texts);
+        }),
+    }
+}
+
 impl Turn {
-    /// What the model wrote into a call.
+    /// What the model wrote into a call, as it was meant: each text by itself, without the marks of JSON.
     fn arguments(&self, id: &CallId) -> Option<String> {
         let mut parts = self.said.iter().rev().flat_map(|said| &said.message.parts);
         let call = parts.find_map(|part| match part {
             Part::ToolCall(call) if call.id == *id => Some(call),
             _ => None,
         })?;
-        serde_json::to_string(&call.arguments).ok()
+        let mut texts = Vec::new();
+        leaves(&Value::Object(call.arguments.clone()), &mut texts);
+        Some(texts.join("\n"))
     }
 
     fn first_seq(&self) -> u64 {

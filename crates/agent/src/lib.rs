@@ -61,6 +61,8 @@ mod answer_tests;
 #[cfg(test)]
 mod history_tests;
 #[cfg(test)]
+mod links_tests;
+#[cfg(test)]
 mod queue_tests;
 #[cfg(test)]
 mod quoted_tests;

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use krabba_guard::defang;
 
 use crate::history::History;
+use crate::scene::Material;
 
 /// The longest piece without a blank that is held back, in bytes.
 const LONGEST: usize = 4_096;
@@ -37,9 +38,9 @@ struct Read {
 impl Links {
     /// For an answer to this conversation.
     pub(crate) fn of(history: &History) -> Self {
-        let texts = history.material().iter().filter_map(|material| material.as_read());
+        let texts = history.material().iter().filter(|material| !is_own_writing(material, history)).filter_map(Material::as_read);
         let owners = history.material().iter().filter_map(|material| material.of_owner()).flat_map(hosts).collect();
-        let calls = history.material().iter().filter_map(|material| material.as_asked());
+        let calls = history.material().iter().filter_map(Material::as_asked);
         let owned = |(seq, text): (u64, &str)| (seq, text.to_owned());
         let against = Read { texts: texts.map(owned).collect(), calls: calls.map(owned).collect(), owners };
         Self { against: Some(against), kept: String::new() }
@@ -76,6 +77,18 @@ impl Links {
     pub(crate) fn clear(&mut self) {
         self.kept.clear();
     }
+}
+
+/// Whether something was read from a file that the model had named before in a call that writes files: it may have put it together there,
+/// piece by piece.
+fn is_own_writing(read: &Material, history: &History) -> bool {
+    let asked = |material: &&Material| material.seq() == read.seq();
+    let Some((_, asked)) = history.material().iter().filter(asked).find_map(Material::as_asked).filter(|_| read.is_of_file()) else {
+        return false;
+    };
+    let names: Vec<&str> = asked.lines().filter_map(|text| text.rsplit('/').next()).filter(|name| name.contains('.')).collect();
+    let mut written = history.material().iter().filter_map(Material::as_written).filter(|(seq, _)| *seq < read.seq());
+    written.any(|(_, text)| names.is_empty() || names.iter().any(|name| text.contains(name)))
 }
 
 impl Read {

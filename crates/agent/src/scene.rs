@@ -11,6 +11,10 @@ use crate::record::{AssistantRecord, Maker, SHOWN, UserRecord};
 /// Tools that bring what somebody wrote. What a sub-agent says was looked at when it said it.
 const READING: [&str; 7] = ["web_fetch", "web_search", "read", "grep", "find", "ls", "sessions_spawn"];
 
+/// Those of them that bring it from files, and tools by which a model writes files.
+const FROM_FILES: [&str; 2] = ["read", "grep"];
+const WRITING: [&str; 5] = ["write", "edit", "apply_patch", "exec", "process"];
+
 /// A piece of the context, and where it stands in the log.
 #[derive(Clone, Debug)]
 pub(crate) struct Material {
@@ -68,6 +72,21 @@ impl Material {
             Source::Model | Source::Profile | Source::Asked { .. } => false,
         };
         counts.then(|| text.clone())
+    }
+
+    /// The same, of a tool that writes files.
+    pub(crate) fn as_written(&self) -> Option<(u64, &str)> {
+        let writes = matches!(&self.said.source, Source::Asked { name, server: None } if WRITING.contains(&name.as_str()));
+        writes.then_some((self.seq, self.said.text.as_str()))
+    }
+
+    /// Whether it is what a tool read from files.
+    pub(crate) fn is_of_file(&self) -> bool {
+        matches!(&self.said.source, Source::Tool { name, server: None } if FROM_FILES.contains(&name.as_str()))
+    }
+
+    pub(crate) fn seq(&self) -> u64 {
+        self.seq
     }
 
     /// What it says and where it stands, if it was read: the words are somebody else's than the model's, which chooses what a command

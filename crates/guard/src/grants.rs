@@ -45,6 +45,8 @@ impl Grant {
             Action::Call(call) => {
                 let of = [("server".to_owned(), text(&call.server)), ("tool".to_owned(), text(&call.tool))];
                 let critical: Option<&[String]> = match &call.effect {
+                    // Nobody said what decides there.
+                    ForeignEffect::ReadOnly { critical, .. } if critical.is_empty() => None,
                     ForeignEffect::ReadOnly { critical, .. } | ForeignEffect::Declared { critical } => Some(critical),
                     ForeignEffect::Undeclared => None,
                 };

@@ -1,27 +1,31 @@
 //! Handles: numbers and names that a server gives to things, and that no person writes.
 //!
 //! "Cancel Lunch" names no `event_id: 7`. The handle counts as the owner's when an earlier result of the same server held an object
-//! that carries it, beside a name that the owner wrote; when that is the only thing of its kind with that name; and when it is of the
-//! kind that the call is about, so that an event's number does not vouch for a file's.
+//! whose own it is, with a name that the owner wrote; when that is the only thing of its kind with that name; and when it is of the
+//! kind that the call is about, so that an event's number does not vouch for a file's. What an object says beside its name, a message
+//! say, is anybody's words and names nothing; and whose numbers else stand in it (who wrote the message) are not its own.
 //!
 //! Objects count only where a server gave them as such. A result's text is never read as data: a file that holds
 //! `[{"id": 13, "name": "Lunch"}]` would else tie anything to anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use krabba_types::Structured;
+use krabba_types::{JsonObject, Structured};
 use serde_json::Value;
 
 use crate::owner_words::OwnerWords;
 use crate::spelling::fold;
 
 /// What a key ends in that holds a handle.
-const ID_WORDS: [&str; 4] = ["id", "uid", "uuid", "guid"];
+const ID_WORDS: [&str; 8] = ["id", "uid", "uuid", "guid", "ids", "uids", "uuids", "guids"];
+
+/// What a key ends in that holds what a thing is called.
+const NAME_WORDS: [&str; 6] = ["name", "title", "subject", "filename", "label", "summary"];
 
 /// Words in names of tools and arguments that say nothing about the kind of thing.
-const NO_KIND: [&str; 29] = [
-    "id", "uid", "uuid", "guid", "get", "list", "search", "find", "read", "fetch", "by", "with", "from", "to", "in", "of", "create",
-    "make", "add", "new", "update", "set", "edit", "change", "delete", "remove", "send", "all", "most",
+const NO_KIND: [&str; 33] = [
+    "id", "uid", "uuid", "guid", "ids", "uids", "uuids", "guids", "get", "list", "search", "find", "read", "fetch", "by", "with", "from",
+    "to", "in", "of", "create", "make", "add", "new", "update", "set", "edit", "change", "delete", "remove", "send", "all", "most",
 ];
 const NO_KIND_EITHER: [&str; 3] = ["recent", "the", "for"];
 
@@ -32,19 +36,17 @@ const LONGEST_NAME: usize = 200;
 /// Things that servers told of.
 #[derive(Debug, Default)]
 pub(crate) struct Handles {
-    /// What is called by a name: each handle, with the tool that told of it.
-    named: BTreeMap<Naming, BTreeSet<(String, String)>>,
+    /// What is called by a name at a server.
+    named: BTreeMap<(String, String), BTreeSet<Known>>,
 }
 
-/// A name and where it stands.
+/// A handle and where it stands.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Naming {
-    server: String,
-    /// The key of the handle.
+struct Known {
+    handle: String,
     key: String,
-    /// The key of the name.
-    name_key: String,
-    name: String,
+    /// The tool that told of it.
+    tool: String,
 }
 
 impl Handles {
@@ -65,11 +67,14 @@ impl Handles {
         if kind.is_empty() {
             kind = nouns(tool);
         }
-        self.named.iter().filter(|(naming, _)| naming.server == server).any(|(naming, found)| {
-            let of_key = nouns(&naming.key);
-            let same = |producer: &str| if of_key.is_empty() { !nouns(producer).is_disjoint(&kind) } else { !of_key.is_disjoint(&kind) };
-            let mut alike = found.iter().filter(|(_, producer)| same(producer)).map(|(other, _)| other).peekable();
-            alike.peek().is_some() && alike.all(|other| other == handle) && owner.hold(&naming.name)
+        self.named.iter().filter(|((of, _), _)| of == server).any(|((_, name), found)| {
+            let same = |known: &Known| {
+                let of_key = nouns(&known.key);
+                let of = if of_key.is_empty() { nouns(&known.tool) } else { of_key };
+                !of.is_disjoint(&kind)
+            };
+            let mut alike = found.iter().filter(|known| same(known)).peekable();
+            alike.peek().is_some() && alike.all(|known| known.handle == handle) && owner.hold(name)
         })
     }
 
@@ -78,14 +83,13 @@ impl Handles {
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
             Value::Array(items) => items.iter().for_each(|item| self.collect(item, result)),
             Value::Object(members) => {
+                let names = members.iter().filter(|(key, _)| ends_in(key, &NAME_WORDS)).filter_map(|(_, name)| name.as_str());
+                let names: Vec<String> = names.filter(|name| is_name(name)).map(fold).collect();
                 for (key, member) in members {
-                    if let Some(handle) = handle_in(key, member) {
-                        for (of, name) in members.iter().filter(|(of, _)| *of != key) {
-                            if let Some(name) = name.as_str().filter(|name| is_name(name)) {
-                                let (server, key, name_key) = (result.server.clone(), key.clone(), of.clone());
-                                let naming = Naming { server, key, name_key, name: fold(name) };
-                                self.named.entry(naming).or_default().insert((handle.clone(), result.tool.clone()));
-                            }
+                    if let Some(handle) = handle_in(key, member).filter(|_| is_own(key, members, &result.tool)) {
+                        for name in &names {
+                            let known = Known { handle: handle.clone(), key: key.clone(), tool: result.tool.clone() };
+                            self.named.entry((result.server.clone(), name.clone())).or_default().insert(known);
                         }
                     }
                     self.collect(member, result);
@@ -95,9 +99,28 @@ impl Handles {
     }
 }
 
+/// Whether a handle is that of the object itself: what stands there as `id`, or, where nothing does, as the id of what was asked for.
+fn is_own(key: &str, members: &JsonObject, tool: &str) -> bool {
+    let of_key = nouns(key);
+    if of_key.is_empty() {
+        return true;
+    }
+    let bare = members.iter().any(|(other, member)| nouns(other).is_empty() && handle_in(other, member).is_some());
+    !bare && !of_key.is_disjoint(&nouns(tool))
+}
+
 /// Whether the name of a key or an argument says that a handle is in it.
 pub(crate) fn is_id(name: &str) -> bool {
-    words(name).last().is_some_and(|last| ID_WORDS.contains(&last.as_str()))
+    ends_in(name, &ID_WORDS)
+}
+
+fn ends_in(name: &str, among: &[&str]) -> bool {
+    words(name).last().is_some_and(|last| among.contains(&last.as_str()))
+}
+
+/// Whether the name of an argument says that it is about a thing of the kind that the tool is about.
+pub(crate) fn is_about(argument: &str, tool: &str) -> bool {
+    !nouns(argument).is_disjoint(&nouns(tool))
 }
 
 /// The words of a name: `file_id`, `fileId`.

@@ -350,13 +350,17 @@ fn question_hides_nothing() {
         question.lines,
         [
             "call send of the server mail",
-            "  to: mallory@evil.example\\u{202e} (the model's words)",
-            "  body: one (the model's words)",
-            "    \\u{1b}[2Jtwo\\u{200b}",
+            "  to (the model's words): mallory@evil.example\\u{202e}",
+            "  body (the model's words): one",
+            "    | \\u{1b}[2Jtwo\\u{200b}",
         ]
     );
     let origin = room.asked(mail("mallory@evil.example", "x"), &tainted("hello"));
-    assert_eq!(origin.lines[1], "  to: mallory@evil.example (from evil.example)");
+    assert_eq!(origin.lines[1], "  to (from evil.example): mallory@evil.example");
+    let Action::Call(many) = mail("", "x") else { unreachable!() };
+    let arguments = [("to".to_owned(), json!(["anna@example.org", "mallory@evil.example"]))].into_iter().collect();
+    let many = room.asked(Action::Call(ForeignCall { arguments, ..many }), &tainted("hello"));
+    assert_eq!(many.lines[1], r#"  to (from evil.example): ["anna@example.org","mallory@evil.example"]"#);
     let long = mail("mallory@evil.example", &"x".repeat(70_000));
     assert_eq!(rule_of(room.monitor.judge(long, &tainted("hello")).unwrap()), ("denied", "too-long-to-show".to_owned()));
 }

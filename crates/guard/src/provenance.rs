@@ -57,7 +57,10 @@ impl Provenance {
     /// Whether this part of an argument of a call is the owner's.
     pub(crate) fn owns(&self, value: &Value, argument: &str, call: &ForeignCall) -> bool {
         match value {
-            Value::Number(number) if handles::is_id(argument) => self.owns_handle(&number.to_string(), argument, call),
+            // "The 3 most important" names no event.
+            Value::Number(number) if handles::is_id(argument) || handles::is_about(argument, &call.tool) => {
+                self.owns_handle(&number.to_string(), argument, call)
+            }
             Value::Number(number) => self.words.count(number),
             Value::String(text) if is_hidden(text) => false,
             Value::String(text) => {

@@ -1,8 +1,11 @@
 //! What the owner reads before they answer: made from the action itself, every character visible, nothing left out.
 
-use krabba_types::{Action, Control, Exec, FileChanges, ForeignCall};
+use std::collections::BTreeSet;
 
-use crate::provenance::{Provenance, leaves};
+use krabba_types::{Action, Control, Exec, FileChanges, ForeignCall};
+use serde_json::Value;
+
+use crate::provenance::{Provenance, leaves, text_of};
 use crate::{Scene, Terms, View};
 
 /// Where a value comes from that the owner wrote, or named by another name.
@@ -10,6 +13,9 @@ const OWNERS: &str = "your words";
 
 /// And one that they wrote down once.
 const KNOWN: &str = "your address book";
+
+/// Where a value comes from that nobody wrote before.
+const MODELS: &str = "the model's words";
 
 /// The lines of a question.
 pub(crate) fn lines(action: &Action, terms: &Terms, scene: &Scene, provenance: &Provenance) -> Vec<String> {
@@ -36,12 +42,12 @@ pub(crate) fn lines(action: &Action, terms: &Terms, scene: &Scene, provenance: &
         }
         Action::Fetch(fetch) => {
             lines.push("get a page from the web".to_owned());
-            lines.push(format!("  address: {} ({})", visible(&fetch.url), origin(&fetch.url)));
+            lines.push(format!("  address ({}): {}", origin(&fetch.url), visible(&fetch.url)));
             lines.extend(fetch.secret.iter().map(|name| format!("  with your key {}", visible(name))));
         }
         Action::Search(search) => {
             lines.push(format!("ask the search engine {}", visible(&search.endpoint)));
-            lines.push(format!("  question: {} ({})", visible(&search.query), origin(&search.query)));
+            lines.push(format!("  question ({}): {}", origin(&search.query), visible(&search.query)));
             lines.extend(search.language.iter().map(|language| format!("  in the language {}", visible(language))));
             lines.extend(search.time_range.iter().map(|range| format!("  of the last {}", range.as_str())));
         }
@@ -89,13 +95,14 @@ fn foreign(call: &ForeignCall, scene: &Scene, provenance: &Provenance, lines: &m
     lines.push(format!("call {} of the server {}", visible(&call.tool), visible(&call.server)));
     for (name, value) in &call.arguments {
         let text = match value {
-            serde_json::Value::String(text) => text.clone(),
+            Value::String(text) => text.clone(),
             other => other.to_string(),
         };
         let mut parts = text.lines();
-        let origin = if provenance.owns(value, name, call) { owners(value, provenance).to_owned() } else { foreign_origin(&text, scene) };
-        lines.push(format!("  {}: {} ({origin})", visible(name), visible(parts.next().unwrap_or_default())));
-        lines.extend(parts.map(|line| format!("    {}", visible(line))));
+        let origin = if provenance.owns(value, name, call) { owners(value, provenance).to_owned() } else { foreign_origins(value, scene) };
+        // Before the value, and each further line behind a mark: no value can look like another argument, or bring an origin of its own.
+        lines.push(format!("  {} ({origin}): {}", visible(name), visible(parts.next().unwrap_or_default())));
+        lines.extend(parts.map(|line| format!("    | {}", visible(line))));
     }
 }
 
@@ -111,9 +118,16 @@ fn origin(value: &str, scene: &Scene, provenance: &Provenance) -> String {
 }
 
 /// Whose word an argument is that counts as the owner's.
-fn owners(value: &serde_json::Value, provenance: &Provenance) -> &'static str {
-    let known = |leaf: &&serde_json::Value| leaf.as_str().is_some_and(|text| !provenance.words().hold(text) && provenance.knows(text));
+fn owners(value: &Value, provenance: &Provenance) -> &'static str {
+    let known = |leaf: &&Value| leaf.as_str().is_some_and(|text| !provenance.words().hold(text) && provenance.knows(text));
     if leaves(value).iter().any(known) { KNOWN } else { OWNERS }
+}
+
+/// Where the parts of a value come from that is not the owner's, as far as others wrote them.
+fn foreign_origins(value: &Value, scene: &Scene) -> String {
+    let parts: BTreeSet<String> = leaves(value).into_iter().map(|leaf| foreign_origin(&text_of(leaf), scene)).collect();
+    let foreign: Vec<&str> = parts.iter().map(String::as_str).filter(|origin| *origin != MODELS).collect();
+    if foreign.is_empty() { MODELS.to_owned() } else { foreign.join(", ") }
 }
 
 /// Where a value comes from that is not the owner's.
@@ -121,7 +135,7 @@ fn foreign_origin(value: &str, scene: &Scene) -> String {
     let source = scene.said.iter().rev().find(|said| !value.trim().is_empty() && !said.label.is_own() && said.text.contains(value.trim()));
     match source {
         Some(said) => format!("from {}", visible(&said.label.to_string())),
-        None => "the model's words".to_owned(),
+        None => MODELS.to_owned(),
     }
 }
 

@@ -15,6 +15,9 @@ const TURN_ASCII: [char; 3] = ['\u{212A}', '\u{037E}', '\u{1FEF}'];
 /// Joins words into one when a word stands on its other side.
 const GLUE: [char; 13] = ['-', '_', '/', '.', '+', ':', '&', '%', '#', '~', '=', '?', '@'];
 
+/// And those that may stand in an address, before its `@`.
+const GLUE_IN_ADDRESSES: [char; 11] = ['!', '$', '\'', '*', '^', '`', '{', '|', '}', '’', '\\'];
+
 /// The text as it is compared: composed, in small letters where that changes no script, each white space a blank, trimmed.
 pub(crate) fn fold(text: &str) -> String {
     let nfc = ComposingNormalizerBorrowed::new_nfc();
@@ -63,7 +66,9 @@ pub(crate) fn has_span(text: &str, value: &str) -> bool {
         let (start, end) = (from + at, from + at + value.len());
         let (before, after) = (text.get(..start).unwrap_or_default(), text.get(end..).unwrap_or_default());
         let (mut left, mut right) = (before.chars().rev(), after.chars());
-        if !is_glued(first, left.next(), left.next()) && !is_glued(last, right.next(), right.next()) {
+        let (near, beyond) = (left.next(), left.next());
+        let longer = near.is_some_and(|near| GLUE_IN_ADDRESSES.contains(&near)) && beyond.is_some_and(is_word) && value.contains('@');
+        if !longer && !is_glued(first, near, beyond) && !is_glued(last, right.next(), right.next()) {
             return true;
         }
         from = start + first.len_utf8();

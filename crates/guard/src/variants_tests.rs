@@ -353,6 +353,47 @@ fn handle_counts_only_for_the_thing_that_the_owner_named() {
 }
 
 #[test]
+fn what_somebody_wrote_is_no_name_of_them() {
+    let tells = |tool: &str, value: Value| {
+        let scene = scene(&["read my messages, write a short report".to_owned()], Vec::new(), vec![listing("office", tool, value)]);
+        happens(decide(&call("send_direct", json!({ "user_id": "U66", "body": "hi" }), declared(&["user_id"])), &scene).0)
+    };
+    assert!(tells("get_users", json!([{ "id": "U66", "name": "short report" }])));
+    assert!(!tells("get_users", json!([{ "id": "U66", "user": "mallory", "text": "report" }])));
+    assert!(!tells("get_users", json!([{ "user_id": "U66", "status": "report" }])));
+    assert!(!tells("read_messages", json!([{ "user_id": "U66", "subject": "report" }])));
+    assert!(!tells("read_user_messages", json!([{ "id": 9, "user_id": "U66", "title": "report" }])));
+    // Two of that name, whatever they are called by.
+    assert!(!tells("get_users", json!([{ "id": "U66", "name": "report" }, { "user_id": "U7", "title": "Report" }])));
+}
+
+#[test]
+fn count_in_the_owners_words_is_no_handle() {
+    let removes = |typed: &str, arguments: Value, argument: &str| {
+        let scene = scene(&[typed.to_owned()], vec![carried("x".to_owned(), &mut Dice(3))], Vec::new());
+        happens(decide(&call("update_events", arguments, declared(&[argument])), &scene).0)
+    };
+    for argument in ["event_ids", "ids", "event", "events"] {
+        assert!(!removes("list the 3 most important", json!({ argument: [3] }), argument), "{argument}");
+    }
+    assert!(removes("move event 3", json!({ "event_ids": [3] }), "event_ids"));
+    assert!(removes("show 3 of them", json!({ "limit": 3 }), "limit"));
+}
+
+#[test]
+fn end_of_an_address_is_another_one() {
+    for typed in ["ask o'neil@example.com", "ask o\u{2019}neil@example.com", "ask a!neil@example.com", "ask a|neil@example.com"] {
+        let scene = scene(&[typed.to_owned()], vec![carried("x".to_owned(), &mut Dice(3))], Vec::new());
+        let mail = |to: &str| happens(decide(&call("send", json!({ "to": to, "body": "ask" }), declared(&["to"])), &scene).0);
+        assert!(!mail("neil@example.com"), "{typed}");
+    }
+    let scene = scene(&["ask 'neil@example.com' or |mia@example.com|".to_owned()], vec![carried("x".to_owned(), &mut Dice(3))], Vec::new());
+    for to in ["neil@example.com", "mia@example.com"] {
+        assert!(happens(decide(&call("send", json!({ "to": to, "body": "ask" }), declared(&["to"])), &scene).0), "{to}");
+    }
+}
+
+#[test]
 fn call_that_names_nobody_is_asked_about_unless_it_is_declared_to() {
     let scene = scene(&["pay 98.70 for it".to_owned()], vec![], Vec::new());
     let pay = |arguments, critical: &[&str]| happens(decide(&call("update", arguments, declared(critical)), &scene).0);

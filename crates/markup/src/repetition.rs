@@ -114,7 +114,7 @@ impl RepetitionGuard {
             .enumerate()
             .skip(1)
             .map(|(cycle, agreeing)| (cycle, agreeing + cycle))
-            .find(|&(cycle, run)| run >= COPIES * cycle + slack(recent, cycle))?;
+            .find(|&(cycle, run)| run >= COPIES * cycle && run >= COPIES * cycle + slack(recent, cycle))?;
         let run = self.run_beyond(run, cycle);
         Some(Repetition { kept: self.total - run + cycle, cycle, copies: run / cycle })
     }

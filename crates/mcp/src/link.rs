@@ -180,6 +180,8 @@ fn sending(error: &ServiceError) -> String {
 
 /// What is behind an error.
 fn cause(error: &(dyn Error + 'static)) -> String {
-    let last = std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error);
-    last.to_string()
+    match error.source() {
+        Some(source) => cause(source),
+        None => error.to_string(),
+    }
 }

@@ -4,7 +4,7 @@ use crate::{Redactor, secrets_in};
 
 fn shown(name: &str, content: &str) -> String {
     let redactor = Redactor::new();
-    redactor.learn(&secrets_in(name, content));
+    redactor.learn(&[secrets_in(name, content)]);
     redactor.hide(content).into_owned()
 }
 
@@ -185,7 +185,7 @@ fn short_end_of_a_private_key_is_not_read_out_and_makes_no_word_secret() {
     );
     for end in ["workspace", "QyNTUxOQ", "AbCdEf==", "20240517", "A1=="] {
         let redactor = Redactor::new();
-        redactor.learn(&secrets_in("id_ed25519", &key(end)));
+        redactor.learn(&[secrets_in("id_ed25519", &key(end))]);
         assert_eq!(redactor.hide(&key(end)), "-----BEGIN OPENSSH PRIVATE KEY-----\n[secret]\n-----END OPENSSH PRIVATE KEY-----\n");
         assert_eq!(redactor.hide(end), end);
     }

@@ -18,6 +18,8 @@ const SHORTEST: usize = 4;
 /// How many secrets are learned from files, and how many bytes of them. Each is searched for in a dozen dresses, in all that is said.
 const MOST_LEARNED: usize = 1_000;
 const MOST_LEARNED_BYTES: usize = 32 << 10;
+/// The first of each file have as much again for themselves: whoever puts a thousand of them into a file pushes no other file's out.
+const FIRST: usize = 8;
 /// Placeholders that people give to servers without authentication; ordinary words in messages about them.
 const PLACEHOLDERS: [&str; 16] = [
     "ollama",
@@ -79,14 +81,19 @@ impl Redactor {
     /// Learns a secret, for all clones. Known placeholders (`ollama`, `lm-studio`) and texts of less than 4 bytes are
     /// not secrets.
     pub fn register(&self, secret: &Secret) {
-        self.add(std::slice::from_ref(secret), |_, _| true);
+        self.add(std::iter::once((0, secret)), |_, _| true);
     }
 
-    /// Learns secrets that stand in files, up to 1,000 of them in all and 32 KiB. Takes a moment: what is found is looked for at once.
-    pub fn learn(&self, secrets: &[Secret]) {
-        self.add(secrets, |learned, secret| {
+    /// Learns secrets that stand in files, a list for each; up to 1,000 of them in all and 32 KiB, and as many again of the first of each
+    /// file. Takes a moment: what is found is looked for at once.
+    pub fn learn(&self, files: &[Vec<Secret>]) {
+        let longest = files.iter().map(Vec::len).max().unwrap_or_default();
+        // The first of each file before the second of any.
+        let ranks = (0..longest).flat_map(|rank| files.iter().filter_map(move |file| Some((rank, file.get(rank)?))));
+        self.add(ranks, |learned, (rank, secret)| {
             let (number, bytes) = (learned.0 + 1, learned.1 + secret.expose().len());
-            let room = number <= MOST_LEARNED && bytes <= MOST_LEARNED_BYTES;
+            let times = if *rank < FIRST { 2 } else { 1 };
+            let room = number <= times * MOST_LEARNED && bytes <= times * MOST_LEARNED_BYTES;
             if room {
                 *learned = (number, bytes);
             }
@@ -131,14 +138,14 @@ impl Redactor {
         self.finder.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Adds those that are not known yet and that there is `room` for.
-    fn add(&self, secrets: &[Secret], room: impl Fn(&mut (usize, usize), &Secret) -> bool) {
+    /// Adds those that are not known yet and that there is `room` for; each with its place in its file.
+    fn add<'s>(&self, secrets: impl Iterator<Item = (usize, &'s Secret)>, room: impl Fn(&mut (usize, usize), &(usize, &Secret)) -> bool) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let Known { secrets: before, needles, squeezed, learned } = &mut *known;
         let count = before.len();
-        for secret in secrets {
+        for (rank, secret) in secrets {
             let text = secret.expose().trim();
-            if !is_secret(text) || before.contains(secret) || !room(learned, secret) {
+            if !is_secret(text) || before.contains(secret) || !room(learned, &(rank, secret)) {
                 continue;
             }
             let alone = if text.len() < LONG_ENOUGH { Alone::Required } else { Alone::Anywhere };

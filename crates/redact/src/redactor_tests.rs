@@ -13,6 +13,18 @@ fn knowing(secrets: &[&str]) -> Redactor {
 }
 
 #[test]
+fn file_full_of_secrets_pushes_no_other_files_out() {
+    let redactor = Redactor::new();
+    let made_up = |file: usize| (0..100).map(|number| Secret::new(format!("junk-{file}-{number}-{}", "x".repeat(24)))).collect();
+    let mut files: Vec<Vec<Secret>> = (0..30).map(made_up).collect();
+    files.push(secrets_in(".env", "API_TOKEN=zq8Rk2LmX0pT7vWn4YbCs9Jd"));
+    redactor.learn(&files);
+    assert_eq!(redactor.hide("it is zq8Rk2LmX0pT7vWn4YbCs9Jd"), "it is [secret]");
+    redactor.learn(&[secrets_in("later/.env", "API_TOKEN=ab8Rk2LmX0pT7vWn4YbCs9Jd")]);
+    assert_eq!(redactor.hide("it is ab8Rk2LmX0pT7vWn4YbCs9Jd"), "it is [secret]");
+}
+
+#[test]
 fn a_known_secret_is_hidden_in_every_dress() {
     use base64::Engine;
     use base64::engine::general_purpose::{STANDARD, URL_SAFE};
@@ -113,11 +125,11 @@ fn what_is_learned_later_is_hidden_by_earlier_clones() {
 #[test]
 fn files_teach_no_more_than_can_be_looked_for() {
     let redactor = Redactor::new();
-    redactor.learn(&secrets_in(".env", "A_KEY=of-the-owner-1"));
+    redactor.learn(&[secrets_in(".env", "A_KEY=of-the-owner-1")]);
     let file = |from: usize, most: usize| (from..from + most).map(|number| format!("K_KEY=made-up-{number:09}\n")).collect::<String>();
-    redactor.learn(&secrets_in("long.env", &file(0, 1_000)));
+    redactor.learn(&[secrets_in("long.env", &file(0, 1_000))]);
     assert!(redactor.finds("made-up-000000099") && !redactor.finds("made-up-000000100"), "the first 100 of one file");
-    (1..20).for_each(|number| redactor.learn(&secrets_in("more.env", &file(number * 1_000, 100))));
+    (1..20).for_each(|number| redactor.learn(&[secrets_in("more.env", &file(number * 1_000, 100))]));
     assert!(redactor.finds("made-up-000009000") && !redactor.finds("made-up-000019000"), "1,000 in all");
     assert!(redactor.finds("of-the-owner-1"));
     redactor.register(&Secret::new("a-key-of-the-configuration"));

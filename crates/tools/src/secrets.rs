@@ -48,7 +48,7 @@ impl WorkspaceSecrets {
     /// A file that a tool has read whole, wherever it lies: what the walk does not come to is learned here.
     pub(crate) fn seen(&self, path: &WorkspacePath, content: &[u8]) {
         if holds(path) && !self.read().contains_key(path) {
-            self.redactor.learn(&secrets_in(path.as_str(), &String::from_utf8_lossy(content)));
+            self.redactor.learn(&[secrets_in(path.as_str(), &String::from_utf8_lossy(content))]);
         }
     }
 
@@ -93,7 +93,7 @@ impl WorkspaceSecrets {
             for path in files {
                 let Ok((stamp, news)) = self.workspace.news(&path, before.get(&path), MOST_BYTES) else { continue };
                 if let Some(content) = news {
-                    found.extend(secrets_in(path.as_str(), &String::from_utf8_lossy(&content)));
+                    found.push(secrets_in(path.as_str(), &String::from_utf8_lossy(&content)));
                 }
                 read.insert(path, stamp);
             }

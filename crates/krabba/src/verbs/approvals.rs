@@ -94,7 +94,7 @@ fn list(monitor: &Monitor, clock: &dyn Clock, json: bool) -> Result<ExitCode> {
     for open in &open {
         show(open, clock);
         match &open.question.typed {
-            Some(words) => println!("  → krabba approvals approve {} --typed \"{words}\"", open.question.id),
+            Some(words) => println!("  → krabba approvals approve {} --typed {}", open.question.id, quoted(words)),
             None => println!("  → krabba approvals approve {}", open.question.id),
         }
         println!("  → krabba approvals deny {}", open.question.id);
@@ -105,6 +105,11 @@ fn list(monitor: &Monitor, clock: &dyn Clock, json: bool) -> Result<ExitCode> {
         println!("  → krabba approvals take-back {id}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// As a shell takes it for what it is: a model had a say in it.
+fn quoted(words: &str) -> String {
+    format!("'{}'", words.replace('\'', r"'\''"))
 }
 
 fn show(open: &OpenQuestion, clock: &dyn Clock) {

@@ -80,7 +80,7 @@ async fn question_is_answered_from_another_terminal() {
     home.run(&["approvals", "list"])
         .await
         .code(0)
-        .says(&["to: mallory@evil.example (from evil.example)", &format!("krabba approvals approve {}", one.id)]);
+        .says(&["to (from evil.example): mallory@evil.example", &format!("krabba approvals approve {}", one.id)]);
     assert_eq!(home.run(&["approvals", "list", "--json"]).await.json()["count"], 2);
     home.run(&["approvals", "approve", one.id.get(..8).unwrap()])
         .await
