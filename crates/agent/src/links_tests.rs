@@ -1,7 +1,7 @@
 //! Links that a model put into a file itself, and read from there.
 
 use krabba_store::Event;
-use krabba_types::{CallId, JsonObject, Label, SessionId, Timestamp, ToolCall, ToolResult, TurnId};
+use krabba_types::{CallChannel, CallId, JsonObject, Label, SessionId, Timestamp, ToolCall, ToolResult, TurnId};
 use serde_json::{Value, json};
 
 use crate::history_tests::{history, started, user};
@@ -14,7 +14,10 @@ fn told(calls: &[(&str, Value, &str)], answer: &str) -> String {
     for (number, (tool, arguments, text)) in (1..).zip(calls) {
         let id = CallId::new(format!("c{number}"));
         let arguments: JsonObject = arguments.as_object().unwrap().clone();
-        records.push((Record::Call(ToolCall { id: id.clone(), name: (*tool).to_owned(), arguments }), Label::Minted));
+        records.push((
+            Record::Call(ToolCall { id: id.clone(), name: (*tool).to_owned(), arguments, channel: CallChannel::Structured }),
+            Label::Minted,
+        ));
         let result = ToolResult { call: id, name: (*tool).to_owned(), text: (*text).to_owned(), is_error: false, images: Vec::new() };
         records.push((Record::Result(ResultRecord { result, structured: None, maker: None }), Label::untrusted("evil.example")));
     }
