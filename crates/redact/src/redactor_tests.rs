@@ -130,7 +130,10 @@ fn files_teach_no_more_than_can_be_looked_for() {
     redactor.learn(&[secrets_in("long.env", &file(0, 1_000))]);
     assert!(redactor.finds("made-up-000000099") && !redactor.finds("made-up-000000100"), "the first 100 of one file");
     (1..20).for_each(|number| redactor.learn(&[secrets_in("more.env", &file(number * 1_000, 100))]));
-    assert!(redactor.finds("made-up-000009000") && !redactor.finds("made-up-000019000"), "1,000 in all");
+    assert!(redactor.finds("made-up-000008099") && !redactor.finds("made-up-000019008"), "1,000 in all");
+    assert!(redactor.finds("made-up-000019007"), "and the first of each file");
+    (20..400).for_each(|number| redactor.learn(&[secrets_in("more.env", &file(number * 1_000, 8))]));
+    assert!(!redactor.finds("made-up-000399000"), "as many again in all");
     assert!(redactor.finds("of-the-owner-1"));
     redactor.register(&Secret::new("a-key-of-the-configuration"));
     assert!(redactor.finds("a-key-of-the-configuration"), "those are never too many");

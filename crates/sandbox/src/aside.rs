@@ -3,9 +3,8 @@
 //! The kernel writes changes into a directory of their own (the upper layer of an overlay): a new or changed file is there whole,
 //! a removed one is a character device with the number 0/0, and a directory that replaced another carries a mark.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
@@ -13,11 +12,10 @@ use std::path::{Path, PathBuf};
 
 use krabba_guard::ControlFiles;
 use krabba_types::WorkspacePath;
-use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, fchmod, fremovexattr, mkdirat, open, openat, openat2, renameat, statat, unlinkat,
-};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, fremovexattr, open, openat2, statat};
 use rustix::io::Errno;
 
+use crate::removal::remove;
 use crate::run_directory::RunDirectory;
 
 /// Where the changes are, in the directory.
@@ -32,11 +30,13 @@ const REPLACES: &str = "user.overlay.opaque";
 /// What is known of the changes, beside them.
 const NOTE: &str = "note";
 
+/// Paths that are longer may be too long for the system, in bytes.
+const DEEP: usize = 3_000;
+
 /// Changes that are not part of the workspace. Dropped, they are gone, unless they are kept.
 #[derive(Debug)]
 pub struct Aside {
     scratch: PathBuf,
-    workspace: PathBuf,
     protected: Vec<WorkspacePath>,
     directory: RunDirectory,
 }
@@ -69,17 +69,16 @@ pub enum ChangeKind {
 }
 
 impl Aside {
-    pub(crate) fn make(scratch: &Path, workspace: &Path, protected: Vec<WorkspacePath>) -> io::Result<Self> {
+    pub(crate) fn make(scratch: &Path, protected: Vec<WorkspacePath>) -> io::Result<Self> {
         let directory = RunDirectory::make(scratch)?;
         directory.with(UPPER)?;
         directory.with(WORK)?;
-        Ok(Self { scratch: scratch.to_owned(), workspace: workspace.to_owned(), protected, directory })
+        Ok(Self { scratch: scratch.to_owned(), protected, directory })
     }
 
     /// What is kept under a name, newest first.
-    pub(crate) fn kept(scratch: &Path, workspace: &Path, protected: &[WorkspacePath], name: &str) -> Vec<Self> {
-        let of =
-            |directory| Self { scratch: scratch.to_owned(), workspace: workspace.to_owned(), protected: protected.to_vec(), directory };
+    pub(crate) fn kept(scratch: &Path, protected: &[WorkspacePath], name: &str) -> Vec<Self> {
+        let of = |directory| Self { scratch: scratch.to_owned(), protected: protected.to_vec(), directory };
         RunDirectory::kept(scratch, name).into_iter().map(of).collect()
     }
 
@@ -98,13 +97,19 @@ impl Aside {
     }
 
     /// Throws away all that is kept under a name in the scratch directory of a sandbox, whichever it was made for.
-    pub fn let_go_all(scratch: &Path, name: &str) {
-        RunDirectory::kept(scratch, name).iter().for_each(RunDirectory::let_go);
+    ///
+    /// # Errors
+    /// What the disk may meet.
+    pub fn let_go_all(scratch: &Path, name: &str) -> io::Result<()> {
+        RunDirectory::kept(scratch, name).iter().try_for_each(RunDirectory::let_go)
     }
 
     /// Throws them away.
-    pub fn let_go(&self) {
-        self.directory.let_go();
+    ///
+    /// # Errors
+    /// What the disk may meet.
+    pub fn let_go(&self) -> io::Result<()> {
+        self.directory.let_go()
     }
 
     pub(crate) fn directory(&self) -> &Path {
@@ -134,36 +139,51 @@ impl Aside {
     /// # Errors
     /// When they cannot be read.
     pub fn visit(&self, each: &mut impl FnMut(Change) -> ControlFlow<()>) -> io::Result<ControlFlow<()>> {
-        self.walk(Path::new(""), each)
-    }
-
-    fn walk(&self, below: &Path, each: &mut impl FnMut(Change) -> ControlFlow<()>) -> io::Result<ControlFlow<()>> {
-        for entry in fs::read_dir(self.upper().join(below))? {
-            let entry = entry?;
-            let relative = below.join(entry.file_name());
-            let metadata = fs::symlink_metadata(entry.path())?;
-            let name = relative.to_str().and_then(|text| WorkspacePath::parse(text, "/").ok());
-            // A name that is no text cannot be shown to anybody, and is left out without a word.
-            let Some(path) = name else { continue };
-            let kind = metadata.file_type();
-            let what = if self.steers(&path) {
-                ChangeKind::LeftOut
-            } else if kind.is_file() {
-                ChangeKind::File { bytes: metadata.len() }
-            } else if kind.is_dir() {
-                let mut mark = [0; 8];
-                let replaces = rustix::fs::lgetxattr(entry.path(), REPLACES, &mut mark).is_ok();
-                if replaces { ChangeKind::Replaced } else { ChangeKind::Directory }
-            } else if kind.is_char_device() && metadata.rdev() == 0 {
-                ChangeKind::Removed
-            } else {
-                ChangeKind::LeftOut
+        let mut directories = vec![PathBuf::new()];
+        while let Some(below) = directories.pop() {
+            let entries = match fs::read_dir(self.upper().join(&below)) {
+                Ok(entries) => entries,
+                // So deep lies nothing that could be named to anybody.
+                Err(error) if error.kind() == io::ErrorKind::InvalidFilename && below.as_os_str().len() > DEEP => continue,
+                Err(error) => return Err(error),
             };
-            if each(Change { path, kind: what }).is_break() || kind.is_dir() && self.walk(&relative, each)?.is_break() {
-                return Ok(ControlFlow::Break(()));
+            for entry in entries {
+                let entry = entry?;
+                let relative = below.join(entry.file_name());
+                // A name that is no text cannot be shown to anybody, and is left out without a word.
+                let Some(path) = relative.to_str().and_then(|text| WorkspacePath::parse(text, "/").ok()) else { continue };
+                let Some((kind, goes_on)) = self.kind(&entry.path(), &path)? else { continue };
+                if each(Change { path, kind }).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+                directories.extend(goes_on.then_some(relative));
             }
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// What happened at a place, and whether it is a directory; `None` where it lies too deep to be looked at.
+    fn kind(&self, at: &Path, path: &WorkspacePath) -> io::Result<Option<(ChangeKind, bool)>> {
+        let metadata = match fs::symlink_metadata(at) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::InvalidFilename && at.as_os_str().len() > DEEP => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let kind = metadata.file_type();
+        let what = if self.steers(path) {
+            ChangeKind::LeftOut
+        } else if kind.is_file() {
+            ChangeKind::File { bytes: metadata.len() }
+        } else if kind.is_dir() {
+            let mut mark = [0; 8];
+            let replaces = rustix::fs::lgetxattr(at, REPLACES, &mut mark).is_ok();
+            if replaces { ChangeKind::Replaced } else { ChangeKind::Directory }
+        } else if kind.is_char_device() && metadata.rdev() == 0 {
+            ChangeKind::Removed
+        } else {
+            ChangeKind::LeftOut
+        };
+        Ok(Some((what, kind.is_dir())))
     }
 
     /// Whether nothing is taken over at this place, as what lies there steers the agent or is protected.
@@ -218,82 +238,13 @@ impl Aside {
         }
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         match within(&upper, parent, OFlags::RDONLY | OFlags::DIRECTORY) {
-            Ok(parent) => remove(&parent, Path::new(name)),
+            Ok(parent) => remove(&parent, name),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
             Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Takes the changes over that `wanted` says yes to, and returns those. What is left out is never taken over.
-    ///
-    /// # Errors
-    /// What the workspace's disk may meet; changes before that stay.
-    pub fn adopt(self, wanted: impl Fn(&Change) -> bool) -> io::Result<Vec<Change>> {
-        let root = open(&self.workspace, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        let mut adopted = Vec::new();
-        for change in self.changes()? {
-            if change.kind != ChangeKind::LeftOut && wanted(&change) {
-                self.apply(&root, &change)?;
-                adopted.push(change);
-            }
-        }
-        Ok(adopted)
-    }
-
-    fn apply(&self, root: &OwnedFd, change: &Change) -> io::Result<()> {
-        let path = Path::new(change.path.as_str());
-        let Some(name) = path.file_name() else { return Ok(()) };
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let parent = match within(root, parent, OFlags::RDONLY | OFlags::DIRECTORY) {
-            // Its directory is gone, so the file is.
-            Err(Errno::NOENT) if change.kind == ChangeKind::Removed => return Ok(()),
-            parent => parent?,
-        };
-        match &change.kind {
-            ChangeKind::Removed => remove(&parent, Path::new(name)),
-            ChangeKind::Replaced => {
-                remove(&parent, Path::new(name))?;
-                Ok(mkdirat(&parent, name, Mode::from_raw_mode(0o755))?)
-            }
-            ChangeKind::Directory => match mkdirat(&parent, name, Mode::from_raw_mode(0o755)) {
-                Ok(()) | Err(Errno::EXIST) => Ok(()),
-                Err(error) => Err(error.into()),
-            },
-            ChangeKind::File { .. } => {
-                let mut from = File::from(self.file(&change.path)?);
-                let mode = from.metadata()?.permissions().mode() & 0o777;
-                let mut temporary = OsString::from(".krabba-");
-                temporary.push(name);
-                let flags = OFlags::CREATE | OFlags::TRUNC | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                let mut to = File::from(openat(&parent, &temporary, flags, Mode::from_raw_mode(0o600))?);
-                io::copy(&mut from, &mut to)?;
-                fchmod(&to, Mode::from_raw_mode(mode | 0o600))?;
-                to.flush()?;
-                Ok(renameat(&parent, &temporary, &parent, name)?)
-            }
-            ChangeKind::LeftOut => Ok(()),
         }
     }
 }
 
 fn within(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     openat2(root, path, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS)
-}
-
-/// Removes what is there, with everything in it, following no link.
-fn remove(parent: &OwnedFd, name: &Path) -> io::Result<()> {
-    match unlinkat(parent, name, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => return Ok(()),
-        Err(Errno::ISDIR | Errno::PERM) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let directory = openat(parent, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
-    for entry in Dir::read_from(&directory)? {
-        let entry = entry?;
-        let name = Path::new(std::ffi::OsStr::new(entry.file_name().to_str().map_err(io::Error::other)?)).to_owned();
-        if name != Path::new(".") && name != Path::new("..") {
-            remove(&directory, &name)?;
-        }
-    }
-    Ok(unlinkat(parent, name, AtFlags::REMOVEDIR)?)
 }

@@ -49,6 +49,12 @@ pub enum SandboxError {
     /// The sandbox could not be made, or what was to run in it is not there.
     #[error("it could not be started in the sandbox: {0}")]
     Setup(String),
+    /// As many commands run as may.
+    #[error("{running} commands run already; end one with process kill, or wait for one")]
+    TooMany {
+        /// How many.
+        running: usize,
+    },
     /// The launcher could not be started, or went away.
     #[error("the sandbox's launcher: {0}")]
     Launcher(#[source] io::Error),

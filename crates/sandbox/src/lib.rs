@@ -36,6 +36,7 @@ mod launcher;
 mod placeholders;
 mod plan;
 mod process;
+mod removal;
 mod run_directory;
 mod rung;
 mod sandbox;

@@ -6,6 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rustix::fs::CWD;
+
+use crate::removal;
 use crate::settings::private_directory;
 
 /// A directory that is removed with everything in it, unless it is kept.
@@ -37,7 +40,7 @@ impl RunDirectory {
     pub(crate) fn make(scratch: &Path) -> io::Result<Self> {
         let path = scratch.join(format!("{PREFIX}{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
         if path.exists() {
-            remove(&path);
+            remove(&path)?;
         }
         fs::create_dir(&path)?;
         let made = Self { path, lasting: Lasting::Passing };
@@ -69,10 +72,11 @@ impl RunDirectory {
     }
 
     /// Keeps it no longer.
-    pub(crate) fn let_go(&self) {
-        remove(&self.path);
+    pub(crate) fn let_go(&self) -> io::Result<()> {
+        remove(&self.path)?;
         // The last one takes the name along.
         let _ = self.path.parent().map(fs::remove_dir);
+        Ok(())
     }
 
     /// Makes a directory in it.
@@ -86,7 +90,8 @@ impl RunDirectory {
 impl Drop for RunDirectory {
     fn drop(&mut self) {
         if self.lasting == Lasting::Passing {
-            remove(&self.path);
+            // What stays is swept away when this process is gone.
+            let _swept_later = remove(&self.path);
         }
     }
 }
@@ -102,26 +107,11 @@ pub(crate) fn sweep(scratch: &Path) {
         let name = entry.file_name();
         let process = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).and_then(|rest| rest.split('-').next());
         if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
-            remove(&entry.path());
+            let _next_time = remove(&entry.path());
         }
     }
 }
 
-/// Removes a tree whose directories may have been made unreadable. Links in it are removed, never followed.
-fn remove(path: &Path) {
-    if fs::remove_dir_all(path).is_ok() {
-        return;
-    }
-    open_up(path);
-    let _ = fs::remove_dir_all(path);
-}
-
-fn open_up(path: &Path) {
-    if !fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
-        return;
-    }
-    let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
-    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-        open_up(&entry.path());
-    }
+fn remove(path: &Path) -> io::Result<()> {
+    removal::remove(CWD, path.as_os_str())
 }

@@ -225,8 +225,8 @@ impl Sandbox {
 
     /// What earlier commands changed apart from this workspace, and was kept under `name`, newest first.
     pub fn kept(&self, name: &str) -> Vec<Aside> {
-        let Settings { scratch, workspace, .. } = &self.settings;
-        Aside::kept(scratch, workspace, &self.protected(), name)
+        let Settings { scratch, .. } = &self.settings;
+        Aside::kept(scratch, &self.protected(), name)
     }
 
     /// For commands; a server is the owner's.
@@ -239,8 +239,8 @@ impl Sandbox {
     }
 
     fn aside(&self) -> Result<Aside, SandboxError> {
-        let Settings { scratch, workspace, .. } = &self.settings;
-        Aside::make(scratch, workspace, self.protected()).map_err(|source| SandboxError::place(scratch, source))
+        let Settings { scratch, .. } = &self.settings;
+        Aside::make(scratch, self.protected()).map_err(|source| SandboxError::place(scratch, source))
     }
 
     /// The workspace as a command sees it. Missing protected places need no stand-in where changes are kept apart, as none of them

@@ -43,8 +43,9 @@ fn planned(files: &Files, call: Call<'_>) -> Result<Vec<FileChange>, Refusal> {
     drafts.retain(|draft| draft.before != draft.after);
     // What moves is at its new place before it leaves the old one.
     drafts.sort_by_key(|draft| draft.after.is_none());
+    let until = change::until();
     let change = |Draft { path, before, after, moved_from }: Draft| {
-        change::planned(path, before.as_deref(), after).map(|change| FileChange { moved_from, ..change })
+        change::planned(path, before.as_deref(), after, until).map(|change| FileChange { moved_from, ..change })
     };
     drafts.into_iter().map(change).collect()
 }
@@ -99,6 +100,11 @@ fn draft<'d>(files: &Files, path: &str, drafts: &'d mut Vec<Draft>) -> Result<&'
         Some(at) => at,
         None => {
             let before = change::current(files, &path)?;
+            let held = drafts.iter().filter_map(|draft| draft.before.as_ref()).chain(&before).map(|bytes| bytes.len() as u64);
+            if held.sum::<u64>() > change::MOST {
+                let why = format!("that works over more than {} MiB at once; give it in several patches", change::MOST >> 20);
+                return Err(Refusal::new(why));
+            }
             drafts.push(Draft { path, after: before.clone(), before, moved_from: None });
             drafts.len() - 1
         }

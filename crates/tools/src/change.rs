@@ -1,7 +1,7 @@
 //! Changes of files: how they are planned, shown and made. The tools that change files differ in what they change, and in nothing else.
 
 use std::borrow::Cow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,11 +14,14 @@ use rustix::fs::Mode;
 use similar::TextDiff;
 
 use crate::FileError;
-use crate::files::{Failed, Files, on_disk};
+use crate::files::{self, Failed, Files, on_disk};
 use crate::workspace::{MAX_FILE, Read, USUAL_MODE};
 
-/// How long is looked for the smallest difference of a file. Two of 15 MB that differ everywhere would take minutes.
-const LONGEST_LOOK: Duration = Duration::from_millis(500);
+/// How long is looked for the smallest differences of all files of a call. Two of 15 MB that differ everywhere would take minutes.
+const LONGEST_LOOK: Duration = Duration::from_millis(1_500);
+
+/// How much may be worked over at once, in bytes.
+pub(crate) const MOST: u64 = 32 << 20;
 
 /// A tool that changes files.
 pub(crate) struct Changer {
@@ -36,7 +39,9 @@ impl Tool for Changer {
     fn plan<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Action, Refusal>> {
         let changes =
             |changes| Action::Change(FileChanges { tool: self.spec.name.clone(), changes, directories: Vec::new(), label: Label::Minted });
-        async move { (self.planned)(&self.files, call).map(changes) }.boxed()
+        let (files, plan, session, arguments) = (self.files.clone(), self.planned, call.session.clone(), call.arguments.clone());
+        let work = move || plan(&files, Call { session: &session, arguments: &arguments });
+        async move { files::planned(work).await.map(changes) }.boxed()
     }
 
     fn run<'a>(&'a self, action: Authorized<Action>, _run: Run) -> BoxFuture<'a, Outcome> {
@@ -69,12 +74,18 @@ pub(crate) fn about(files: &Files, path: &WorkspacePath, refusal: Refusal) -> Re
     refusal.about(&label)
 }
 
-/// What it means to give a file this content.
-pub(crate) fn planned(path: WorkspacePath, before: Option<&[u8]>, after: Option<Vec<u8>>) -> Result<FileChange, Refusal> {
+/// Until when differences are looked for that is begun with now.
+pub(crate) fn until() -> Instant {
+    let now = Instant::now();
+    now.checked_add(LONGEST_LOOK).unwrap_or(now)
+}
+
+/// What it means to give a file this content. The smallest difference is looked for until then.
+pub(crate) fn planned(path: WorkspacePath, before: Option<&[u8]>, after: Option<Vec<u8>>, until: Instant) -> Result<FileChange, Refusal> {
     if after.as_ref().is_some_and(|after| u64::try_from(after.len()).is_ok_and(|bytes| bytes > MAX_FILE)) {
         return Err(Refusal::new(format!("that is more than the {} MiB that a file may hold", MAX_FILE >> 20)));
     }
-    let diff = diff(&path, before, after.as_deref());
+    let diff = diff(&path, before, after.as_deref(), until);
     let (after, encoding) = match after.map(String::from_utf8).transpose() {
         Ok(after) => (after, Encoding::Plain),
         Err(no_text) => (Some(STANDARD.encode(no_text.as_bytes())), Encoding::Base64),
@@ -92,13 +103,13 @@ pub(crate) fn mode_lines(change: &FileChange, mode: Option<FileMode>) -> String 
     if change.before.is_none() { format!("new file mode {new}\n") } else { format!("old mode {old}\nnew mode {new}\n") }
 }
 
-fn diff(path: &WorkspacePath, before: Option<&[u8]>, after: Option<&[u8]>) -> String {
+fn diff(path: &WorkspacePath, before: Option<&[u8]>, after: Option<&[u8]>, until: Instant) -> String {
     let name = |side: char, content: Option<&[u8]>| content.map_or_else(|| "/dev/null".to_owned(), |_| format!("{side}/{path}"));
     let (from, to) = (name('a', before), name('b', after));
     let text = |content: Option<&[u8]>| std::str::from_utf8(content.unwrap_or_default()).map(str::to_owned);
     if let (Ok(before), Ok(after)) = (text(before), text(after)) {
         // Beyond that it tells less well what became of what, and still all of it.
-        let diff = TextDiff::configure().timeout(LONGEST_LOOK).diff_lines(&before, &after);
+        let diff = TextDiff::configure().deadline(until).diff_lines(&before, &after);
         return diff.unified_diff().context_radius(2).header(&from, &to).to_string();
     }
     // Whoever decides about what is no text sees how much it is, and can tell it from all else.

@@ -41,5 +41,5 @@ fn planned(files: &Files, call: Call<'_>) -> Result<Vec<FileChange>, Refusal> {
     let worked_over =
         change::text(&path, &before).and_then(|text| apply(text, &edits).map_err(|why| Refusal::new(format!("{path}: {why}"))));
     let after = worked_over.map_err(|refusal| change::about(files, &path, refusal))?;
-    Ok(vec![change::planned(path, Some(&before), Some(after.into_bytes()))?])
+    Ok(vec![change::planned(path, Some(&before), Some(after.into_bytes()), change::until())?])
 }

@@ -9,6 +9,7 @@ use std::ops::Range;
 use serde::Deserialize;
 
 use crate::indentation::Indentation;
+use crate::lines::places;
 use crate::text::line_ending;
 
 /// A piece and what takes its place.
@@ -80,10 +81,13 @@ fn loosely<'t>(text: &'t str, old: &'t str) -> Vec<(Range<usize>, Indentation<'t
         lines.push((start, line));
         start += line.len();
     }
-    lines
-        .windows(wanted.len())
-        .filter(|window| window.iter().zip(&wanted).all(|((_, line), wanted)| line.trim() == wanted.trim()))
-        .filter_map(|window| {
+    let bare: Vec<&str> = lines.iter().map(|(_, line)| line.trim()).collect();
+    let sought: Vec<&str> = wanted.iter().map(|line| line.trim()).collect();
+    // Of two it is known already that they are too many.
+    places(&bare, &sought, 2)
+        .into_iter()
+        .filter_map(|at| {
+            let window = lines.get(at..at + wanted.len())?;
             let ((first, _), (last, end)) = (window.first()?, window.last()?);
             let indentation = Indentation::of(wanted.iter().copied().zip(window.iter().map(|(_, line)| *line)));
             Some((*first..last + end.len(), indentation))

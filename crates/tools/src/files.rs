@@ -85,6 +85,15 @@ impl<E: Error> From<E> for Failed {
     }
 }
 
+/// Plans where it may take its time: what a model wants to change may be large.
+pub(crate) async fn planned<T: Send + 'static>(work: impl FnOnce() -> Result<T, Refusal> + Send + 'static) -> Result<T, Refusal> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(planned) => planned,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(Refusal::new("krabba is shutting down")),
+    }
+}
+
 /// Runs what waits for the disk where it may.
 pub(crate) async fn on_disk(files: &Files, work: impl FnOnce(&Files) -> Result<Outcome, Failed> + Send + 'static) -> Outcome {
     let files = files.clone();

@@ -21,6 +21,9 @@ use crate::reading::Reading;
 /// How many commands of a session that have ended are remembered.
 const REMEMBERED: usize = 16;
 
+/// How many commands run at once: each may use as much memory as its limit says.
+const MOST_RUNNING: usize = 8;
+
 /// How long ending everything may take.
 const ENDING: Duration = Duration::from_secs(2);
 
@@ -101,6 +104,11 @@ impl Jobs {
 
     /// Starts a command. It goes on until it ends or is told to stop.
     pub(crate) async fn start(&self, session: &SessionId, exec: Authorized<Exec>, reading: Reading) -> Result<Arc<Job>, SandboxError> {
+        let running = self.inner.sessions().values().flat_map(|session| session.jobs.values()).filter(|job| job.is_running()).count();
+        if running >= MOST_RUNNING {
+            let _forgotten = reading.forget();
+            return Err(SandboxError::TooMany { running });
+        }
         let Exec { command, stdio, .. } = exec.action().clone();
         let asides = self.asides(session);
         let earlier: Vec<&Aside> = asides.iter().map(AsRef::as_ref).collect();
@@ -179,17 +187,21 @@ impl Jobs {
     }
 
     /// Lets go of all that was changed apart.
-    pub(crate) fn drop_asides(&self, session: &SessionId) {
-        self.inner.sandbox.kept(&name_of(session)).iter().for_each(Aside::let_go);
+    pub(crate) fn drop_asides(&self, session: &SessionId) -> io::Result<()> {
+        self.inner.sandbox.kept(&name_of(session)).iter().try_for_each(Aside::let_go)?;
         if let Some(session) = self.inner.sessions().get_mut(session) {
             session.asides.clear();
         }
+        Ok(())
     }
 }
 
 /// Throws away what commands of a session changed apart from its workspace, and was kept in `scratch`.
-pub fn forget_changes(scratch: &Path, session: &SessionId) {
-    Aside::let_go_all(scratch, &name_of(session));
+///
+/// # Errors
+/// What the disk may meet.
+pub fn forget_changes(scratch: &Path, session: &SessionId) -> io::Result<()> {
+    Aside::let_go_all(scratch, &name_of(session))
 }
 
 /// A session's name among what is kept, which is a single word whatever the session is called.

@@ -5,12 +5,10 @@ use krabba_types::{Action, FileChange, FileChanges, FileMode, Label, SessionId, 
 use rustix::fs::Mode;
 
 use crate::apart::{Apart, Changed, Latest, MOST_FILES, unreadable};
+use crate::change::MOST;
 use crate::files::{Failed, Files};
 use crate::workspace::Read;
 use crate::{FileError, Jobs, change};
-
-/// What may be taken over at once, in bytes: the owner's yes is bound to all of it.
-const MOST: u64 = 32 << 20;
 
 /// How many are named in a refusal.
 const MOST_NAMED: usize = 10;
@@ -46,7 +44,7 @@ pub(crate) fn planned(files: &Files, jobs: &Jobs, session: &SessionId, paths: &[
     let written = kept.files.values().map(|changed| if let Latest::Written { bytes, .. } = changed.latest { bytes } else { 0 });
     // Nothing is read before it is known how much that will be.
     let mut room = MOST.checked_sub(written.sum()).ok_or_else(too_much)?;
-    let (mut changes, mut undone) = (Vec::new(), Vec::new());
+    let (mut changes, mut undone, until) = (Vec::new(), Vec::new(), change::until());
     for (path, changed) in &kept.files {
         let Some(Difference { before, after, mode }) = Difference::of(files, path, changed)? else { continue };
         if let Some(Read { bytes, changed: now }) = &before {
@@ -56,7 +54,7 @@ pub(crate) fn planned(files: &Files, jobs: &Jobs, session: &SessionId, paths: &[
                 continue;
             }
         }
-        let change = change::planned(path.clone(), before.as_ref().map(|read| read.bytes.as_slice()), after)?;
+        let change = change::planned(path.clone(), before.as_ref().map(|read| read.bytes.as_slice()), after, until)?;
         changes.push(FileChange { mode, diff: change::mode_lines(&change, mode) + &change.diff, ..change });
     }
     if !undone.is_empty() {
@@ -82,7 +80,7 @@ pub(crate) fn let_go(files: &Files, jobs: &Jobs, session: &SessionId, paths: &[W
     let mut left = kept.files.iter().map(|(path, changed)| Ok(Difference::of(files, path, changed)?.is_some()));
     let is_done = kept.directories(&files.workspace).is_empty() && kept.further == 0;
     if is_done && !left.any(|left: Result<bool, Refusal>| left.unwrap_or(true)) {
-        jobs.drop_asides(session);
+        jobs.drop_asides(session)?;
     }
     Ok(())
 }

@@ -28,6 +28,7 @@ mod job;
 mod jobs;
 mod kept;
 mod keys;
+mod lines;
 mod ls;
 mod page;
 mod patch;

@@ -19,6 +19,7 @@
 //! stays as the file has it. A hunk without `@@` that fits more than one place is refused, as a guess would change the wrong one.
 
 use crate::indentation::Indentation;
+use crate::lines::places;
 use crate::text::line_ending;
 
 const BEGIN: &str = "*** Begin Patch";
@@ -79,7 +80,13 @@ enum Sign {
 pub fn parse(text: &str) -> Result<Vec<FilePatch>, String> {
     let lines: Vec<&str> = text.lines().collect();
     let begin = lines.iter().position(|line| line.trim() == BEGIN).ok_or_else(|| format!("a patch begins with the line {BEGIN}"))?;
-    let length = lines.iter().skip(begin).position(|line| line.trim() == END).ok_or_else(|| format!("a patch ends with the line {END}"))?;
+    // Behind a blank it is a line of a file.
+    let end = |is: fn(&str) -> bool| lines.iter().skip(begin).position(|line| is(line));
+    let length = end(|line| line.trim_end() == END).or_else(|| end(|line| line.trim() == END));
+    let length = length.ok_or_else(|| format!("a patch ends with the line {END}"))?;
+    if let Some(line) = lines.iter().skip(begin + length + 1).find(|line| line.starts_with("*** ")) {
+        return Err(format!("behind {END} there is \"{}\"; give all of it between one {BEGIN} and one {END}", line.trim_end()));
+    }
     let mut files = Vec::new();
     for (number, line) in lines.iter().enumerate().skip(begin + 1).take(length.saturating_sub(1)) {
         let wrong = |why: &str| Err(format!("line {} of the patch: {why}", number + 1));
@@ -213,12 +220,11 @@ impl Hunk {
         }
         let ways: [fn(&str) -> &str; 3] = [|line| line.trim_end_matches(['\n', '\r']), str::trim_end, str::trim];
         for same in ways {
-            let fits = |at: &usize| {
-                let there = lines.iter().skip(*at).take(wanted.len());
-                let whole = there.len() == wanted.len() && (!self.at_end || at + wanted.len() == lines.len());
-                whole && there.zip(&wanted).all(|(line, wanted)| same(line) == same(wanted))
-            };
-            let mut places = (start..lines.len()).filter(fits);
+            // At the end there is one place for them.
+            let from = if self.at_end { start.max(lines.len().saturating_sub(wanted.len())) } else { start };
+            let there: Vec<&str> = lines.iter().skip(from).map(|line| same(line)).collect();
+            let sought: Vec<&str> = wanted.iter().map(|line| same(line)).collect();
+            let mut places = places(&there, &sought, 2).into_iter().map(|at| from + at);
             match (places.next(), places.next()) {
                 (None, _) => {}
                 (Some(_), Some(_)) if self.anchor.is_none() => {

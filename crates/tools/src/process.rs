@@ -11,7 +11,7 @@ use krabba_types::{Action, Control, Label, SessionId, ToolSpec, WorkspacePath};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::files::{Failed, Files};
+use crate::files::{self, Failed, Files, on_disk};
 use crate::job::Job;
 use crate::text::{fit, lines};
 use crate::{Jobs, arguments, change, kept, keys};
@@ -28,6 +28,13 @@ pub(crate) struct Process {
     spec: ToolSpec,
     files: Files,
     jobs: Jobs,
+}
+
+/// What a call comes to.
+enum Wanted {
+    Control(Control),
+    /// To take over what is at these places and below, which has to be looked at first.
+    Keep(Vec<WorkspacePath>),
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -87,7 +94,7 @@ impl Process {
         Self { spec: ToolSpec { aliases, ..spec }, files, jobs }
     }
 
-    fn planned(&self, call: Call<'_>) -> Result<Action, Refusal> {
+    fn wanted(&self, call: Call<'_>) -> Result<Wanted, Refusal> {
         let Arguments { action, session_id: process, data, keys, hex, bracketed, eof, offset, limit, paths } = arguments::read(call)?;
         let paths = || paths.iter().map(|path| arguments::place(&self.files.workspace, path)).collect::<Result<Vec<_>, _>>();
         if !matches!(action, Verb::List | Verb::Keep | Verb::Drop) && self.jobs.get(call.session, &process).is_none() {
@@ -96,7 +103,7 @@ impl Process {
         let missing = |what: &str| Refusal::new(format!("{what} is missing: what is to be typed"));
         let data = if bracketed { data.map(|data| format!("\u{1b}[200~{data}\u{1b}[201~")) } else { data };
         let control = match action {
-            Verb::Keep => return kept::planned(&self.files, &self.jobs, call.session, &paths()?),
+            Verb::Keep => return Ok(Wanted::Keep(paths()?)),
             Verb::Drop => Control::Discard { paths: paths()? },
             Verb::List => Control::List,
             Verb::Poll => Control::Poll { process },
@@ -110,7 +117,7 @@ impl Process {
                 Control::Write { process, text }
             }
         };
-        Ok(Action::Control(control))
+        Ok(Wanted::Control(control))
     }
 
     fn names(&self, session: &SessionId) -> String {
@@ -127,8 +134,12 @@ impl Process {
         match control {
             Control::List => self.list(&run),
             Control::Discard { paths } if paths.is_empty() => {
-                self.jobs.drop_asides(&run.session);
-                Outcome::done("thrown away", Label::Minted)
+                let (jobs, session) = (self.jobs.clone(), run.session.clone());
+                on_disk(&self.files, move |_| {
+                    jobs.drop_asides(&session)?;
+                    Ok(Outcome::done("thrown away", Label::Minted))
+                })
+                .await
             }
             Control::Discard { paths } => match self.let_go(paths, &run.session).await {
                 Ok(()) => Outcome::done("thrown away", Label::Minted),
@@ -252,7 +263,14 @@ impl Tool for Process {
     }
 
     fn plan<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Action, Refusal>> {
-        async move { self.planned(call) }.boxed()
+        let (files, jobs, session) = (self.files.clone(), self.jobs.clone(), call.session.clone());
+        async move {
+            match self.wanted(call)? {
+                Wanted::Control(control) => Ok(Action::Control(control)),
+                Wanted::Keep(paths) => files::planned(move || kept::planned(&files, &jobs, &session, &paths)).await,
+            }
+        }
+        .boxed()
     }
 
     fn run<'a>(&'a self, action: Authorized<Action>, run: Run) -> BoxFuture<'a, Outcome> {

@@ -13,6 +13,10 @@ use crate::{FileError, Workspace};
 /// More than anybody looks through: an end for trees that have none.
 const MOST_ENTRIES: usize = 200_000;
 
+/// How many patterns of `.gitignore` files count in a walk, and how long such a file is, in bytes.
+const MOST_PATTERNS: usize = 20_000;
+const LONGEST_IGNORE: usize = 64 << 10;
+
 /// How deep it goes.
 const DEEPEST: usize = 64;
 
@@ -31,6 +35,7 @@ struct Walk<'w, F> {
     workspace: &'w Workspace,
     each: F,
     left: usize,
+    patterns: usize,
 }
 
 /// Shows everything below `start`, each directory before what is in it. What cannot be read is passed over.
@@ -39,8 +44,9 @@ where
     F: FnMut(&WorkspacePath, Kind) -> ControlFlow<()>,
 {
     let entries = workspace.list(start)?;
-    let mut walk = Walk { workspace, each, left: MOST_ENTRIES };
-    let mut ignores = above(workspace, start);
+    let mut patterns = MOST_PATTERNS;
+    let mut ignores = above(workspace, start, &mut patterns);
+    let mut walk = Walk { workspace, each, left: MOST_ENTRIES, patterns };
     Ok(match walk.directory(start, entries, &mut ignores, 0) {
         ControlFlow::Continue(()) => Walked::Whole,
         ControlFlow::Break(end) => end,
@@ -49,7 +55,8 @@ where
 
 impl<F: FnMut(&WorkspacePath, Kind) -> ControlFlow<()>> Walk<'_, F> {
     fn directory(&mut self, at: &WorkspacePath, entries: Vec<Entry>, ignores: &mut Vec<Gitignore>, depth: usize) -> ControlFlow<Walked> {
-        let own = if entries.iter().any(|entry| entry.name == ".gitignore") { ignore_file(self.workspace, at) } else { None };
+        let own =
+            if entries.iter().any(|entry| entry.name == ".gitignore") { ignore_file(self.workspace, at, &mut self.patterns) } else { None };
         let added = own.is_some();
         ignores.extend(own);
         for Entry { name, kind } in entries {
@@ -89,21 +96,24 @@ fn is_ignored(ignores: &[Gitignore], path: &WorkspacePath, kind: Kind) -> bool {
 }
 
 /// The files that bear on a directory from above.
-fn above(workspace: &Workspace, at: &WorkspacePath) -> Vec<Gitignore> {
+fn above(workspace: &Workspace, at: &WorkspacePath, left: &mut usize) -> Vec<Gitignore> {
     let mut found = Vec::new();
     let mut directory = WorkspacePath::root();
     for part in at.as_str().split('/').filter(|part| !part.is_empty()) {
-        found.extend(ignore_file(workspace, &directory));
+        found.extend(ignore_file(workspace, &directory, left));
         let Ok(below) = directory.join(part) else { break };
         directory = below;
     }
     found
 }
 
-fn ignore_file(workspace: &Workspace, at: &WorkspacePath) -> Option<Gitignore> {
+/// The patterns of a directory, as long as there are some `left`: anybody may write such files, and all are held at once.
+fn ignore_file(workspace: &Workspace, at: &WorkspacePath, left: &mut usize) -> Option<Gitignore> {
     let content = workspace.read(&at.join(".gitignore").ok()?).ok()?;
     let mut builder = GitignoreBuilder::new(Path::new("/").join(at.as_str()));
-    for line in String::from_utf8_lossy(&content).lines() {
+    let content = String::from_utf8_lossy(content.get(..LONGEST_IGNORE).unwrap_or(&content));
+    for line in content.lines().take(*left) {
+        *left -= 1;
         // A line that makes no sense is passed over, as git does.
         let _line = builder.add_line(None, line);
     }

@@ -30,5 +30,5 @@ fn planned(files: &Files, call: Call<'_>) -> Result<Vec<FileChange>, Refusal> {
     let Arguments { path, content } = arguments::read(call)?;
     let path = arguments::place(&files.workspace, &path)?;
     let before = change::current(files, &path)?;
-    Ok(vec![change::planned(path, before.as_deref(), Some(content.into_bytes()))?])
+    Ok(vec![change::planned(path, before.as_deref(), Some(content.into_bytes()), change::until())?])
 }

@@ -67,7 +67,7 @@ fn free(store: &Store, session: &Session) -> Result<()> {
 fn delete(home: &Home, store: &Store, session: &Session) -> Result<()> {
     let typed = LineHistory::new(&home.state_dir);
     typed.forget(&session.id).context("what was typed in this session cannot be removed")?;
-    forget_changes(&home.sandbox_dir(), &session.id);
+    forget_changes(&home.sandbox_dir(), &session.id).context("what commands of this session changed cannot be removed")?;
     // What its sub-agents did goes with it.
     let of_it = store.list_sessions()?.into_iter().filter(|other| other.id.asker().as_ref() == Some(&session.id));
     for sub_agent in of_it {

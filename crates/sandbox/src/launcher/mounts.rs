@@ -190,17 +190,15 @@ fn apart(workspace: BorrowedFd<'_>, layers: &[OwnedFd], at: &Path) -> io::Result
     let lowest = names.last().map_or("", String::as_str);
     let earlier = names.iter().skip(1).take(layers.len() - 1).map(|name| format!("{name}/{UPPER}"));
     let below: Vec<String> = earlier.chain([lowest.to_owned()]).collect();
-    let overlay = fresh(
-        "overlay",
-        &[
-            ("lowerdir", &below.join(":")),
-            ("upperdir", &format!("{own}/{UPPER}")),
-            ("workdir", &format!("{own}/{WORK}")),
-            ("userxattr", ""),
-        ],
-        MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV,
-    )
-    .map_err(|error| named("changes cannot be kept apart", &error))?;
+    let (upper, work, together) = (format!("{own}/{UPPER}"), format!("{own}/{WORK}"), below.join(":"));
+    let over = |below: Vec<(&str, &str)>| {
+        let options = [below, vec![("upperdir", &upper), ("workdir", &work), ("userxattr", "")]].concat();
+        fresh("overlay", &options, MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV)
+    };
+    // Kernels before 6.5 take them together only, in no more than 255 bytes: fifteen.
+    let overlay = over(below.iter().map(|layer| ("lowerdir+", layer.as_str())).collect())
+        .or_else(|_| over(vec![("lowerdir", &together)]))
+        .map_err(|error| named("changes cannot be kept apart", &error))?;
     attach_to(overlay.as_fd(), place_for(overlay.as_fd(), at)?.as_fd())?;
     // The overlay has its own hold on its layers.
     for name in &names {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::process::Pid;
@@ -13,7 +13,7 @@ use crate::plan::{Limit, Plan};
 pub(super) struct Watch {
     memory_bytes: u64,
     processes: u64,
-    disk: Option<Disk>,
+    disks: Vec<Disk>,
 }
 
 struct Disk {
@@ -35,15 +35,17 @@ impl Watch {
     pub(super) fn new(plan: &Plan) -> Self {
         let limits = &plan.limits;
         let place = plan.tree.workspace.as_ref().map(|workspace| &workspace.path).or(plan.tree.writable.first());
-        let disk = place.and_then(|place| {
+        let disk = |place: &Path| {
             let place = open(place, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()?;
             let free = free(&place)?;
             // Never the last quarter, however much is allowed.
             let least = |free: u64, allowed: u64| free.saturating_sub(allowed).max(free / 4);
             let least = Free { bytes: least(free.bytes, limits.disk_bytes), names: least(free.names, limits.disk_bytes / SMALLEST) };
             Some(Disk { place, least })
-        });
-        Self { memory_bytes: limits.memory_bytes, processes: limits.processes, disk }
+        };
+        // What is kept apart, and what the command has for itself, may lie on another disk than the workspace.
+        let disks = [place.map(PathBuf::as_path), Some(&plan.private)].into_iter().flatten().filter_map(disk).collect();
+        Self { memory_bytes: limits.memory_bytes, processes: limits.processes, disks }
     }
 
     /// The limit that is passed now.
@@ -62,7 +64,7 @@ impl Watch {
             return Some(Limit::Processes);
         }
         let full = |disk: &Disk| free(&disk.place).is_some_and(|free| free.bytes < disk.least.bytes || free.names < disk.least.names);
-        self.disk.as_ref().is_some_and(full).then_some(Limit::Disk)
+        self.disks.iter().any(full).then_some(Limit::Disk)
     }
 }
 

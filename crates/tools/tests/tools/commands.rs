@@ -367,7 +367,7 @@ async fn what_is_thrown_away_does_not_come_back() {
         panic!("not done")
     };
     let room = room.again().await;
-    krabba_tools::forget_changes(&room.scratch(), &room.session);
+    krabba_tools::forget_changes(&room.scratch(), &room.session).unwrap();
     assert!(room.refused("process", json!({"action": "keep"})).await.contains("no file was changed"));
     assert_eq!(room.text("made.txt"), None);
 }
