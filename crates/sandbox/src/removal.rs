@@ -84,3 +84,40 @@ fn names(directory: &OwnedFd) -> io::Result<Vec<OsString>> {
     }
     Ok(names)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use rustix::fs::{CWD, Mode, OFlags, mkdirat, open, openat};
+
+    use super::remove;
+
+    #[test]
+    fn whatever_a_command_made_goes_and_nothing_else() {
+        let room = tempfile::tempdir().unwrap();
+        let tree = room.path().join("tree");
+        fs::create_dir(&tree).unwrap();
+        fs::write(room.path().join("mine"), "mine").unwrap();
+        symlink(room.path().join("mine"), tree.join("link")).unwrap();
+        symlink(room.path(), tree.join("way out")).unwrap();
+        fs::create_dir(tree.join(".up-1")).unwrap();
+        fs::write(tree.join(OsStr::from_bytes(b"\xff")), "no text").unwrap();
+        // Deeper than there are descriptors, and than a stack is long.
+        let mut at = open(&tree, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();
+        for _ in 0..20_000 {
+            mkdirat(&at, "d", Mode::from_raw_mode(0o700)).unwrap();
+            at = openat(&at, "d", OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();
+        }
+        fs::create_dir_all(tree.join("closed/below")).unwrap();
+        fs::set_permissions(tree.join("closed/below"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(tree.join("closed"), fs::Permissions::from_mode(0)).unwrap();
+        remove(CWD, tree.as_os_str()).unwrap();
+        assert!(!tree.exists());
+        assert_eq!(fs::read_to_string(room.path().join("mine")).unwrap(), "mine");
+        remove(CWD, tree.as_os_str()).unwrap();
+    }
+}

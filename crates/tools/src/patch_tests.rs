@@ -51,6 +51,15 @@ fn white_space_is_remembered_roughly_and_kept_as_it_is() {
 }
 
 #[test]
+fn nothing_of_a_patch_is_lost_behind_its_end() {
+    let two = "*** Begin Patch\n*** Delete File: old\n*** End Patch\n*** Begin Patch\n*** Add File: new\n+x\n*** End Patch\n";
+    assert!(parse(two).unwrap_err().starts_with("behind *** End Patch there is \"*** Begin Patch\""));
+    let about = "a\n*** End Patch\nc\n";
+    assert_eq!(patched(about, "-a\n+A\n *** End Patch\n-c\n+C").unwrap(), "A\n*** End Patch\nC\n");
+    assert!(parse("*** Begin Patch\n*** Add File: new\n+x\n  *** End Patch\n```\n").is_ok());
+}
+
+#[test]
 fn patch_that_was_cut_or_makes_no_sense_is_refused_with_its_line() {
     for (text, why) in [
         ("", "a patch begins with the line *** Begin Patch"),

@@ -53,7 +53,7 @@ struct Scanner {
 impl SecretScanner for Scanner {
     fn scan(&self) -> BoxFuture<'_, ()> {
         if self.journal.lock().unwrap().iter().any(|done| done.starts_with("keys")) {
-            self.redactor.learn(&secrets_in(".env", KEYS));
+            self.redactor.learn(&[secrets_in(".env", KEYS)]);
         }
         std::future::ready(()).boxed()
     }

@@ -243,6 +243,24 @@ async fn edits_are_made_together_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn file_that_repeats_itself_holds_up_no_change_of_it() {
+    let room = Room::new();
+    let lines = "x\n".repeat(60_000);
+    room.file("a.txt", &lines);
+    let old = format!("{}y", "x \n".repeat(20_000));
+    let why = room.refused("edit", json!({"path": "a.txt", "edits": [{"oldText": old, "newText": "z"}]})).await;
+    assert_eq!(why, "oldText does not stand there; read the file again");
+    let patch = format!("*** Begin Patch\n*** Update File: a.txt\n{}-y\n+z\n*** End Patch", " x\n".repeat(20_000));
+    assert!(room.refused("apply_patch", json!({ "input": patch })).await.contains("do not stand there"));
+    for number in 0..3 {
+        room.file(&format!("{number}.txt"), "line\n".repeat(2_500_000));
+    }
+    let deletes: String = (0..3).map(|number| format!("*** Delete File: {number}.txt\n")).collect();
+    let patch = format!("*** Begin Patch\n{deletes}*** End Patch");
+    assert!(room.refused("apply_patch", json!({ "input": patch })).await.contains("more than 32 MiB at once"));
+}
+
+#[tokio::test]
 async fn names_that_other_agents_use_are_understood() {
     let mut room = Room::new();
     room.eyes = Some(Arc::new(Echo));
