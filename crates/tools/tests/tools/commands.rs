@@ -393,7 +393,7 @@ async fn changes_of_many_commands_stand_one_above_the_other() {
 #[tokio::test]
 async fn tree_that_is_deeper_than_anybody_looks_is_thrown_away_and_stops_nothing() {
     let room = Room::new();
-    let command = "for i in $(seq 3000); do mkdir d && cd -P d || break; done; echo made";
+    let command = "for i in $(seq 1200); do mkdir d && cd d || break; done; echo made";
     let Came::Done(outcome) = room.call_in(&Label::untrusted("evil.example"), "exec", json!({ "command": command })).await else {
         panic!("not done")
     };
@@ -413,7 +413,7 @@ async fn no_more_commands_run_at_once_than_may() {
     for _ in 0..8 {
         room.said("exec", json!({"command": "sleep 60", "background": true})).await;
     }
-    let Came::Done(outcome) = room.call("exec", json!({"command": "echo ninth"})).await else { panic!("not done") };
+    let outcome = room.outcome("exec", json!({"command": "echo ninth"})).await;
     assert!(outcome.is_error && outcome.text.contains("8 commands run already"), "{}", outcome.text);
     room.said("process", json!({"action": "kill", "sessionId": "p1"})).await;
     assert!(room.said("exec", json!({"command": "echo ninth"})).await.contains("ninth"));

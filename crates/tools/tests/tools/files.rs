@@ -249,7 +249,7 @@ async fn file_that_repeats_itself_holds_up_no_change_of_it() {
     room.file("a.txt", &lines);
     let old = format!("{}y", "x \n".repeat(20_000));
     let why = room.refused("edit", json!({"path": "a.txt", "edits": [{"oldText": old, "newText": "z"}]})).await;
-    assert_eq!(why, "oldText does not stand there; read the file again");
+    assert_eq!(why, "a.txt: oldText does not stand there; read the file again");
     let patch = format!("*** Begin Patch\n*** Update File: a.txt\n{}-y\n+z\n*** End Patch", " x\n".repeat(20_000));
     assert!(room.refused("apply_patch", json!({ "input": patch })).await.contains("do not stand there"));
     for number in 0..3 {
