@@ -11,6 +11,7 @@
 //! | `tokens` | [`tokens`] | how much later comes the first token, and each one after it? |
 //! | `streams` | [`streams`] | what does a token cost when 256 answers stream at once? |
 //! | `process` | [`process`] | how long does a whole `krabba agent` take, and how much memory? |
+//! | `stop` | [`stop`] | how long does a stop take, until nothing goes on any more? |
 //! | `config` | [`config`] | how much longer than its parser takes a large configuration? |
 //!
 //! The program starts itself again in other roles: as the server ([`server`]), as a bare client ([`bare`]), and as the parent
@@ -25,6 +26,7 @@ mod process;
 mod route;
 mod samples;
 mod server;
+mod stop;
 mod streams;
 mod table;
 mod tokens;
@@ -65,6 +67,9 @@ fn figures(groups: &[&str]) -> Result<()> {
     }
     if wanted("process") {
         process::measure(&mut table)?;
+    }
+    if wanted("stop") {
+        stop::measure(&mut table)?;
     }
     if wanted("config") {
         config::measure(&mut table)?;

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
 use krabba_testkit::{Script, ScriptedServer, Step};
+use serde_json::json;
 use tempfile::NamedTempFile;
 
 /// The first argument of the process.
@@ -17,6 +18,12 @@ pub(crate) const ONE_WORD: &str = "one-word";
 pub(crate) const PACED: &str = "paced";
 /// The model that says [`DELTAS`] words as fast as it can.
 pub(crate) const UNPACED: &str = "unpaced";
+/// The model that says a word and no more, and does not end.
+pub(crate) const STALLING: &str = "stalling";
+/// The model that runs a command which sleeps twice.
+pub(crate) const ACTING: &str = "acting";
+/// How long, in seconds, as nobody else does.
+pub(crate) const SLEEP: &str = "86400.4711";
 /// Words of an answer.
 pub(crate) const DELTAS: usize = 64;
 
@@ -94,4 +101,10 @@ fn script() -> Script {
         .only_model(PACED)
         .steps(words().chain([Step::End]))
         .only_model(UNPACED)
+        .model(STALLING)
+        .model(ACTING)
+        .steps([Step::text("Well"), Step::Stall])
+        .only_model(STALLING)
+        .steps([Step::tool_call("exec", json!({ "command": format!("sleep {SLEEP} & sleep {SLEEP}; echo end") })), Step::End])
+        .only_model(ACTING)
 }

@@ -399,9 +399,10 @@ async fn tree_that_is_deeper_than_anybody_looks_is_thrown_away_and_stops_nothing
         panic!("not done")
     };
     assert!(outcome.text.contains("made"), "{}", outcome.text);
-    assert!(room.said("process", json!({"action": "list"})).await.contains("kept apart"));
+    let listed = room.said("process", json!({"action": "list"})).await;
+    assert!(listed.contains("x (2 bytes)"), "{listed}");
     assert_eq!(room.said("process", json!({"action": "drop"})).await, "thrown away");
-    assert!(!room.said("process", json!({"action": "list"})).await.contains("kept apart"));
+    assert!(!room.said("process", json!({"action": "list"})).await.contains("x (2 bytes)"));
     let Came::Done(outcome) = room.call_in(&Label::untrusted("evil.example"), "exec", json!({"command": "ls -d d; echo end"})).await else {
         panic!("not done")
     };
