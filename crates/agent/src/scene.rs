@@ -11,9 +11,10 @@ use crate::record::{AssistantRecord, Maker, SHOWN, UserRecord};
 /// Tools that bring what somebody wrote. What a sub-agent says was looked at when it said it.
 const READING: [&str; 7] = ["web_fetch", "web_search", "read", "grep", "find", "ls", "sessions_spawn"];
 
-/// Those of them that bring it from files, and tools by which a model writes files.
+/// Those of them that bring it from files, and tools by which a model writes files. What a command writes after something foreign was
+/// read stands apart from those.
 const FROM_FILES: [&str; 2] = ["read", "grep"];
-const WRITING: [&str; 5] = ["write", "edit", "apply_patch", "exec", "process"];
+const WRITING: [&str; 3] = ["write", "edit", "apply_patch"];
 
 /// A piece of the context, and where it stands in the log.
 #[derive(Clone, Debug)]

@@ -35,7 +35,7 @@ pub enum GuardError {
         id: String,
     },
     /// A bare yes is not enough.
-    #[error("this cannot be undone: to allow \"{id}\", type exactly: {words}")]
+    #[error("a yes is not enough: to allow \"{id}\", type exactly: {words}")]
     NeedsWords {
         /// The question.
         id: String,

@@ -20,7 +20,7 @@ pub(super) fn indented(text: &str) -> String {
 /// How a question is answered here.
 pub(super) fn how_to_answer(question: &Question) -> String {
     match &question.typed {
-        Some(words) => format!("it cannot be undone: type \"{words}\" to have it done, n to refuse"),
+        Some(words) => format!("a yes is not enough: type \"{words}\" to have it done, n to refuse"),
         None if question.for_task && matches!(question.action, Action::Run(_)) => {
             "y to have it done this once, t to let any command of this task reach these hosts, n to refuse".to_owned()
         }

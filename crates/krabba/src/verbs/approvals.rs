@@ -133,7 +133,7 @@ fn find(monitor: &Monitor, id: &str) -> Result<OpenQuestion> {
 }
 
 fn ask_for(words: &str) -> Result<String> {
-    println!("it cannot be undone: type \"{words}\" to have it done");
+    println!("a yes is not enough: type \"{words}\" to have it done");
     let mut line = String::new();
     stdin().read_line(&mut line)?;
     Ok(line.trim().to_owned())
