@@ -113,8 +113,8 @@ mod tests {
             at = openat(&at, "d", OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();
         }
         fs::create_dir_all(tree.join("closed/below")).unwrap();
-        fs::set_permissions(tree.join("closed/below"), fs::Permissions::from_mode(0)).unwrap();
-        fs::set_permissions(tree.join("closed"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(tree.join("closed/below"), fs::Permissions::from_mode(0o000)).unwrap();
+        fs::set_permissions(tree.join("closed"), fs::Permissions::from_mode(0o000)).unwrap();
         remove(CWD, tree.as_os_str()).unwrap();
         assert!(!tree.exists());
         assert_eq!(fs::read_to_string(room.path().join("mine")).unwrap(), "mine");
