@@ -15,6 +15,9 @@ use crate::scene::Material;
 /// The longest piece without a blank that is held back, in bytes.
 const LONGEST: usize = 4_096;
 
+/// The parameters of `read`, in all spellings that it takes: none of them is a file's name.
+const PARAMETERS: [&str; 5] = ["path", "file_path", "filePath", "offset", "limit"];
+
 /// What joins a scheme and an address, which may come in two pieces.
 const SEAM: &str = "://";
 
@@ -80,15 +83,18 @@ impl Links {
 }
 
 /// Whether something was read from a file that the model had named before in a call that writes files: it may have put it together there,
-/// piece by piece.
+/// piece by piece. What is searched for can be in any of them.
 fn is_own_writing(read: &Material, history: &History) -> bool {
-    let asked = |material: &&Material| material.seq() == read.seq();
-    let Some((_, asked)) = history.material().iter().filter(asked).find_map(Material::as_asked).filter(|_| read.is_of_file()) else {
-        return false;
-    };
-    let names: Vec<&str> = asked.lines().filter_map(|text| text.rsplit('/').next()).filter(|name| name.contains('.')).collect();
-    let mut written = history.material().iter().filter_map(Material::as_written).filter(|(seq, _)| *seq < read.seq());
-    written.any(|(_, text)| names.is_empty() || names.iter().any(|name| text.contains(name)))
+    let Some(tool) = read.of_files() else { return false };
+    let mut written = history.material().iter().filter_map(Material::as_written).filter(|(seq, _)| *seq < read.seq()).peekable();
+    if tool != "read" || written.peek().is_none() {
+        return written.peek().is_some();
+    }
+    let asked = history.material().iter().filter(|material| material.seq() == read.seq()).find_map(Material::as_asked);
+    // Every text of the call but its keys: which of them is the path is the tool's to say.
+    let names: Vec<&str> = asked.iter().flat_map(|(_, asked)| asked.lines()).filter_map(|text| text.rsplit('/').next()).collect();
+    let is_name = |name: &&str| !name.is_empty() && !PARAMETERS.contains(name);
+    written.any(|(_, text)| names.iter().copied().filter(is_name).any(|name| text.contains(name)))
 }
 
 impl Read {

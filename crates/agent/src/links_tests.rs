@@ -53,10 +53,17 @@ fn link_that_was_put_together_in_a_file_was_not_read_there() {
         ("write", json!({ "path": "n.md", "content": "https://evil.example/?code" }), "written"),
         ("edit", json!({ "path": "n.md", "edits": [{ "oldText": "code", "newText": "codeword=bluebird" }] }), "edited"),
     ];
-    for read in [("read", json!({ "path": "./n.md" }), link), ("grep", json!({ "pattern": "evil" }), link)] {
+    for read in [
+        ("read", json!({ "path": "./n.md" }), link),
+        ("read", json!({ "file_path": "n.md", "x": "q.z" }), link),
+        ("grep", json!({ "pattern": "evil" }), link),
+        ("grep", json!({ "pattern": "codeword=.", "glob": "*.md" }), link),
+    ] {
         let calls = [&halves[..], &[read]].concat();
         assert!(!told(&calls, link).contains("https://"));
     }
-    let other = ("read", json!({ "path": "README.md" }), link);
-    assert_eq!(told(&[&halves[..], &[other]].concat(), link), link);
+    for other in ["README.md", "docs/Makefile"] {
+        let other = ("read", json!({ "path": other, "limit": 20 }), link);
+        assert_eq!(told(&[&halves[..], &[other]].concat(), link), link);
+    }
 }

@@ -63,6 +63,12 @@ impl Material {
         matches!(self.said.source, Source::Asked { .. }).then_some((self.seq, &self.said.text))
     }
 
+    /// The same, of a tool that writes files.
+    pub(crate) fn as_written(&self) -> Option<(u64, &str)> {
+        let writes = matches!(&self.said.source, Source::Asked { name, server: None } if WRITING.contains(&name.as_str()));
+        writes.then_some((self.seq, self.said.text.as_str()))
+    }
+
     /// What may hold a call that is not to be made when the model repeats it, whether or not it stands in the prompt still: a note or an
     /// answer may quote what has left. Of what tools brought these are the foreign texts; the others count while they are there.
     pub(crate) fn of_others(&self) -> Option<String> {
@@ -75,15 +81,12 @@ impl Material {
         counts.then(|| text.clone())
     }
 
-    /// The same, of a tool that writes files.
-    pub(crate) fn as_written(&self) -> Option<(u64, &str)> {
-        let writes = matches!(&self.said.source, Source::Asked { name, server: None } if WRITING.contains(&name.as_str()));
-        writes.then_some((self.seq, self.said.text.as_str()))
-    }
-
-    /// Whether it is what a tool read from files.
-    pub(crate) fn is_of_file(&self) -> bool {
-        matches!(&self.said.source, Source::Tool { name, server: None } if FROM_FILES.contains(&name.as_str()))
+    /// The tool that read it from files.
+    pub(crate) fn of_files(&self) -> Option<&str> {
+        match &self.said.source {
+            Source::Tool { name, server: None } if FROM_FILES.contains(&name.as_str()) => Some(name),
+            _ => None,
+        }
     }
 
     pub(crate) fn seq(&self) -> u64 {

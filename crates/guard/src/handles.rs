@@ -29,6 +29,25 @@ const NO_KIND: [&str; 33] = [
 ];
 const NO_KIND_EITHER: [&str; 3] = ["recent", "the", "for"];
 
+/// Whom a thing may be from, or for: their handles are not its own.
+const PEOPLE: [&str; 15] = [
+    "user",
+    "sender",
+    "author",
+    "owner",
+    "member",
+    "contact",
+    "channel",
+    "recipient",
+    "creator",
+    "person",
+    "customer",
+    "account",
+    "assignee",
+    "parent",
+    "reply",
+];
+
 /// The longest handle and the longest name, in characters.
 const LONGEST_HANDLE: usize = 128;
 const LONGEST_NAME: usize = 200;
@@ -40,11 +59,11 @@ pub(crate) struct Handles {
     named: BTreeMap<(String, String), BTreeSet<Known>>,
 }
 
-/// A handle and where it stands.
+/// A thing that has handles, and where it stands.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Known {
-    handle: String,
-    key: String,
+    /// Each with its key.
+    handles: BTreeMap<String, String>,
     /// The tool that told of it.
     tool: String,
 }
@@ -69,12 +88,13 @@ impl Handles {
         }
         self.named.iter().filter(|((of, _), _)| of == server).any(|((_, name), found)| {
             let same = |known: &Known| {
-                let of_key = nouns(&known.key);
-                let of = if of_key.is_empty() { nouns(&known.tool) } else { of_key };
+                let of_keys = known.handles.values().flat_map(|key| nouns(key));
+                let of: BTreeSet<String> = of_keys.collect();
+                let of = if of.is_empty() { nouns(&known.tool) } else { of };
                 !of.is_disjoint(&kind)
             };
             let mut alike = found.iter().filter(|known| same(known)).peekable();
-            alike.peek().is_some() && alike.all(|known| known.handle == handle) && owner.hold(name)
+            alike.peek().is_some() && alike.all(|known| known.handles.contains_key(handle)) && owner.hold(name)
         })
     }
 
@@ -85,28 +105,33 @@ impl Handles {
             Value::Object(members) => {
                 let names = members.iter().filter(|(key, _)| ends_in(key, &NAME_WORDS)).filter_map(|(_, name)| name.as_str());
                 let names: Vec<String> = names.filter(|name| is_name(name)).map(fold).collect();
-                for (key, member) in members {
-                    if let Some(handle) = handle_in(key, member).filter(|_| is_own(key, members, &result.tool)) {
-                        for name in &names {
-                            let known = Known { handle: handle.clone(), key: key.clone(), tool: result.tool.clone() };
-                            self.named.entry((result.server.clone(), name.clone())).or_default().insert(known);
-                        }
-                    }
-                    self.collect(member, result);
+                let own = own_handles(members, &result.tool);
+                for name in names.iter().filter(|_| !own.is_empty()) {
+                    let known = Known { handles: own.clone(), tool: result.tool.clone() };
+                    self.named.entry((result.server.clone(), name.clone())).or_default().insert(known);
                 }
+                members.values().for_each(|member| self.collect(member, result));
             }
         }
     }
 }
 
-/// Whether a handle is that of the object itself: what stands there as `id`, or, where nothing does, as the id of what was asked for.
-fn is_own(key: &str, members: &JsonObject, tool: &str) -> bool {
-    let of_key = nouns(key);
-    if of_key.is_empty() {
-        return true;
+/// The handles of an object itself: what stands there as `id`; where nothing does, what is the id of what was asked for, or the only one
+/// that is nobody's.
+fn own_handles(members: &JsonObject, tool: &str) -> BTreeMap<String, String> {
+    let all: BTreeMap<String, String> = members.iter().filter_map(|(key, member)| Some((handle_in(key, member)?, key.clone()))).collect();
+    let which = |own: &dyn Fn(&str) -> bool| -> BTreeMap<String, String> {
+        all.iter().filter(|(_, key)| own(key)).map(|(handle, key)| (handle.clone(), key.clone())).collect()
+    };
+    let bare = which(&|key| nouns(key).is_empty());
+    if !bare.is_empty() {
+        return bare;
     }
-    let bare = members.iter().any(|(other, member)| nouns(other).is_empty() && handle_in(other, member).is_some());
-    !bare && !of_key.is_disjoint(&nouns(tool))
+    let asked_for = which(&|key| is_about(key, tool));
+    if !asked_for.is_empty() {
+        return asked_for;
+    }
+    if all.len() == 1 { which(&|key| nouns(key).iter().all(|noun| !PEOPLE.contains(&noun.as_str()))) } else { BTreeMap::new() }
 }
 
 /// Whether the name of a key or an argument says that a handle is in it.
@@ -118,9 +143,14 @@ fn ends_in(name: &str, among: &[&str]) -> bool {
     words(name).last().is_some_and(|last| among.contains(&last.as_str()))
 }
 
-/// Whether the name of an argument says that it is about a thing of the kind that the tool is about.
-pub(crate) fn is_about(argument: &str, tool: &str) -> bool {
-    !nouns(argument).is_disjoint(&nouns(tool))
+/// Whether the name of a key or an argument says that it is about a thing of the kind that the tool is about.
+fn is_about(name: &str, tool: &str) -> bool {
+    !nouns(name).is_disjoint(&nouns(tool))
+}
+
+/// The same of an argument that is one thing, or several: `event`, but not `event_length`.
+pub(crate) fn means_one(argument: &str, tool: &str) -> bool {
+    words(argument).last().is_some_and(|last| is_about(last, tool))
 }
 
 /// The words of a name: `file_id`, `fileId`.

@@ -168,6 +168,13 @@ impl OwnerWords {
         said(format!("#{digits}")) || NUMBER_WORDS.into_iter().chain(names.iter().map(String::as_str)).any(named)
     }
 
+    /// Whether the owner gave something this value: `the volume to 30`, `a price of 5`.
+    pub(crate) fn sets(&self, names: &[String], number: &serde_json::Number) -> bool {
+        let Some(name) = names.last().filter(|_| self.count(number)) else { return false };
+        let said = |between: &str| self.texts.iter().any(|text| has_span(text, &format!("{name} {between} {number}")));
+        ["to", "at", "of", "="].into_iter().any(said)
+    }
+
     /// Whether letters and digits follow each other in this way in the owner's words, whatever stands between them.
     pub(crate) fn spell_out(&self, squeezed: &str) -> bool {
         self.squeezed.contains(squeezed)

@@ -58,9 +58,10 @@ impl Provenance {
     pub(crate) fn owns(&self, value: &Value, argument: &str, call: &ForeignCall) -> bool {
         match value {
             // "The 3 most important" names no event.
-            Value::Number(number) if handles::is_id(argument) || handles::is_about(argument, &call.tool) => {
-                self.owns_handle(&number.to_string(), argument, call)
+            Value::Number(number) if !number.is_f64() && handles::means_one(argument, &call.tool) => {
+                self.owns_handle(&number.to_string(), argument, call) || self.words.sets(&handles::words(argument), number)
             }
+            Value::Number(number) if handles::is_id(argument) => self.owns_handle(&number.to_string(), argument, call),
             Value::Number(number) => self.words.count(number),
             Value::String(text) if is_hidden(text) => false,
             Value::String(text) => {

@@ -334,6 +334,9 @@ fn handle_counts_only_for_the_thing_that_the_owner_named() {
         files(json!([{ "id": "13", "filename": "Networking events", "in": "x" }, { "id": "13", "filename": "hour" }]))
     ));
     assert!(!deletes("5", typed, Vec::new()));
+    // Whatever the listing is called; but a comment's number is not that of what it is about.
+    assert!(deletes("13", typed, vec![listing("office", "list_directory", json!([{ "file_id": "13", "name": "Networking event" }]))]));
+    assert!(!deletes("13", typed, vec![listing("office", "comments", json!([{ "id": 4, "file_id": "13", "title": "Networking event" }]))]));
     // Two of that name.
     assert!(!deletes(
         "13",
@@ -363,6 +366,9 @@ fn what_somebody_wrote_is_no_name_of_them() {
     assert!(!tells("get_users", json!([{ "user_id": "U66", "status": "report" }])));
     assert!(!tells("read_messages", json!([{ "user_id": "U66", "subject": "report" }])));
     assert!(!tells("read_user_messages", json!([{ "id": 9, "user_id": "U66", "title": "report" }])));
+    // One thing with two, the only one there, and one by the tool's word for it.
+    assert!(tells("get_users", json!([{ "id": "U66", "uid": "a1", "name": "report" }])));
+    assert!(!tells("get_users", json!([{ "id": "U66", "uid": "a1", "name": "report" }, { "id": "U7", "uid": "a2", "name": "report" }])));
     // Two of that name, whatever they are called by.
     assert!(!tells("get_users", json!([{ "id": "U66", "name": "report" }, { "user_id": "U7", "title": "Report" }])));
 }
@@ -378,6 +384,13 @@ fn count_in_the_owners_words_is_no_handle() {
     }
     assert!(removes("move event 3", json!({ "event_ids": [3] }), "event_ids"));
     assert!(removes("show 3 of them", json!({ "limit": 3 }), "limit"));
+    assert!(removes("an event length of 45", json!({ "event_length": 45 }), "event_length"));
+    let sets = |typed: &str, value: Value| {
+        let scene = scene(&[typed.to_owned()], vec![carried("x".to_owned(), &mut Dice(3))], Vec::new());
+        happens(decide(&call("set_volume", json!({ "volume": value }), declared(&["volume"])), &scene).0)
+    };
+    assert!(sets("set the volume to 30", json!(30)) && sets("volume: 30, please", json!(30)) && sets("a volume of 30.50", json!(30.5)));
+    assert!(!sets("set the volume to 30", json!(31)) && !sets("turn it up, there are 30 guests", json!(30)));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use krabba_net::{Egress, HttpClient};
 use krabba_sandbox::Sandbox;
@@ -17,9 +18,6 @@ use crate::name::offered;
 use crate::pins::Pins;
 use crate::tool::ForeignTool;
 use crate::{Definition, McpError, Pin, ServerSettings, Standing, Transport};
-
-/// How long a server that was never seen is waited for before anything else goes on.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The servers of an agent. Their programs end with [`Servers::close`], or when this is dropped.
 #[derive(Debug)]
@@ -74,15 +72,15 @@ impl Servers {
     }
 
     /// Asks servers that were never seen what they offer. What is wrong with those is given back, and with what the owner declared of all.
-    /// One that takes long to begin is waited for in the background.
+    /// One that takes longer than `patience` to begin is waited for in the background.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn meet(&self) -> Result<Vec<McpError>, StoreError> {
+    pub async fn meet(&self, patience: Duration) -> Result<Vec<McpError>, StoreError> {
         let mut strangers = Vec::new();
         for client in &self.clients {
             if !self.pins.knows(&client.settings.id)? {
-                strangers.push(self.meet_one(Arc::clone(client)));
+                strangers.push(self.meet_one(Arc::clone(client), patience));
             }
         }
         let mut problems: Vec<McpError> = join_all(strangers).await.into_iter().filter_map(Result::err).collect();
@@ -90,16 +88,24 @@ impl Servers {
         Ok(problems)
     }
 
-    async fn meet_one(&self, client: Arc<Client>) -> Result<(), McpError> {
+    async fn meet_one(&self, client: Arc<Client>, patience: Duration) -> Result<(), McpError> {
         let server = client.settings.id.clone();
         let mut looking = AbortOnDropHandle::new(tokio::spawn(async move { client.look().await }));
-        match timeout(PATIENCE, &mut looking).await {
+        match timeout(patience, &mut looking).await {
             Ok(looked) => looked.unwrap_or(Err(McpError::Stopped)),
             Err(_) => {
                 self.late.lock().unwrap_or_else(PoisonError::into_inner).push(looking);
-                Err(McpError::Late { server, patience: PATIENCE })
+                Err(McpError::Late { server, patience })
             }
         }
+    }
+
+    /// What became wrong with those that were waited for in the background. Told once.
+    pub fn failed_late(&self) -> Vec<McpError> {
+        let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+        let (over, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut *late).into_iter().partition(|looking| looking.is_finished());
+        *late = waiting;
+        over.into_iter().filter_map(|looking| looking.now_or_never()?.ok()?.err()).collect()
     }
 
     /// Asks every server what it offers now. What is wrong is told by server.

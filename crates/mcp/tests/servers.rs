@@ -57,7 +57,7 @@ impl World {
     async fn open(&self, settings: Vec<ServerSettings>) -> Opened {
         let catalogue = Arc::new(Catalogue::default());
         let servers = Servers::open(settings, Arc::clone(&self.store), &catalogue, Arc::clone(&self.sandbox)).unwrap();
-        let problems = servers.meet().await.unwrap();
+        let problems = servers.meet(Duration::from_secs(30)).await.unwrap();
         Opened { servers, catalogue, problems, store: Arc::clone(&self.store) }
     }
 
@@ -215,12 +215,26 @@ async fn server_that_does_not_begin_holds_up_nothing_else() {
     let world = World::new();
     world.offer(&json!([tool("echo", "Says it again.")]));
     let hangs = ServerCommand { program: "sleep".to_owned(), arguments: vec!["600".to_owned()], ..ServerCommand::default() };
-    let clocks = Clocks { connect: Duration::from_secs(600), call: Duration::from_secs(600) };
-    let opened = world.open(vec![ServerSettings { clocks, ..settings("hangs", hangs) }, world.puppet_settings()]).await;
-    assert!(matches!(&opened.problems[..], [McpError::Late { server, .. }] if server == "hangs"), "{:?}", opened.problems);
-    assert_eq!(opened.names(), ["puppet__echo"]);
+    let clocks = |seconds| Clocks { connect: Duration::from_secs(seconds), call: Duration::from_secs(seconds) };
+    let never = ServerSettings { clocks: clocks(600), ..settings("never", hangs.clone()) };
+    let gives_up = ServerSettings { clocks: clocks(8), ..settings("gives up", hangs) };
+    let catalogue = Arc::new(Catalogue::default());
+    let all = vec![never, gives_up, world.puppet_settings()];
+    let servers = Servers::open(all, Arc::clone(&world.store), &catalogue, Arc::clone(&world.sandbox)).unwrap();
+    let problems = servers.meet(Duration::from_secs(6)).await.unwrap();
+    assert!(problems.iter().all(|problem| matches!(problem, McpError::Late { .. })), "{problems:?}");
+    assert_eq!(problems.len(), 2);
+    assert_eq!(catalogue.specs().into_iter().map(|spec| spec.name).collect::<Vec<_>>(), ["puppet__echo"]);
+    // What becomes of it is told, once.
+    let mut failed = servers.failed_late();
+    while failed.is_empty() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        failed = servers.failed_late();
+    }
+    assert!(matches!(&failed[..], [McpError::Handshake { server, .. }] if server == "gives up"), "{failed:?}");
+    assert!(servers.failed_late().is_empty());
     // Nor is it waited for at the end.
-    opened.servers.close().await;
+    servers.close().await;
 }
 
 #[tokio::test]

@@ -101,7 +101,15 @@ impl Aside {
     /// # Errors
     /// What the disk may meet.
     pub fn let_go_all(scratch: &Path, name: &str) -> io::Result<()> {
-        RunDirectory::kept(scratch, name).iter().try_for_each(RunDirectory::let_go)
+        first_error(RunDirectory::kept(scratch, name).iter().map(RunDirectory::let_go))
+    }
+
+    /// Throws all of these away.
+    ///
+    /// # Errors
+    /// What the disk may meet first; the others are gone all the same.
+    pub fn let_go_each(asides: &[Self]) -> io::Result<()> {
+        first_error(asides.iter().map(Self::let_go))
     }
 
     /// Throws them away.
@@ -243,6 +251,11 @@ impl Aside {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Of all that were done.
+fn first_error(done: impl Iterator<Item = io::Result<()>>) -> io::Result<()> {
+    done.fold(Ok(()), io::Result::and)
 }
 
 fn within(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {

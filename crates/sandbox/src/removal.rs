@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 use rustix::fd::AsFd;
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, RenameFlags, openat, renameat_with, unlinkat};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
 /// Removes what is at `name` in `parent`, with everything in it; no matter if nothing is.
@@ -65,9 +65,10 @@ fn opened(parent: impl AsFd, name: &OsStr) -> io::Result<OwnedFd> {
 fn lift(from: &OwnedFd, name: &OsStr, to: &OwnedFd, number: &mut u64) -> io::Result<()> {
     loop {
         *number += 1;
-        match renameat_with(from, name, to, format!(".up-{number}"), RenameFlags::NOREPLACE) {
+        // What it may take the place of is an empty directory, which has to go as well.
+        match renameat(from, name, to, format!(".up-{number}")) {
             Ok(()) => return Ok(()),
-            Err(Errno::EXIST) => {}
+            Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => {}
             Err(error) => return Err(error.into()),
         }
     }

@@ -38,7 +38,7 @@ const PREFIX: &str = "run-";
 impl RunDirectory {
     /// Makes one below `scratch`.
     pub(crate) fn make(scratch: &Path) -> io::Result<Self> {
-        let path = scratch.join(format!("{PREFIX}{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
+        let path = passing(scratch);
         if path.exists() {
             remove(&path)?;
         }
@@ -73,10 +73,12 @@ impl RunDirectory {
 
     /// Keeps it no longer.
     pub(crate) fn let_go(&self) -> io::Result<()> {
-        remove(&self.path)?;
+        // Out of the way first: what is half removed is used by nobody, and swept away later.
+        let scratch = self.path.ancestors().nth(3).filter(|_| self.lasting == Lasting::Kept);
+        let away = scratch.map(passing).filter(|away| fs::rename(&self.path, away).is_ok());
         // The last one takes the name along.
         let _ = self.path.parent().map(fs::remove_dir);
-        Ok(())
+        remove(away.as_deref().unwrap_or(&self.path))
     }
 
     /// Makes a directory in it.
@@ -94,6 +96,11 @@ impl Drop for RunDirectory {
             let _swept_later = remove(&self.path);
         }
     }
+}
+
+/// A name below `scratch` that is swept away when this process is gone.
+fn passing(scratch: &Path) -> PathBuf {
+    scratch.join(format!("{PREFIX}{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)))
 }
 
 fn numbers(place: &Path) -> Vec<u64> {

@@ -29,8 +29,9 @@ const LONGEST_LINE: usize = 400;
 /// As many files as are named that were passed over.
 const NAMED: usize = 5;
 
-/// What a pattern may take, in bytes: `(\w{1,9}){1,9}{1,9}` takes as much as it is given.
-const LARGEST_PATTERN: usize = 2 << 20;
+/// What a pattern may take, in bytes, and what it may take to be looked for: `(\w{1,9}){1,9}{1,9}` takes as much as it is given.
+const LARGEST_PATTERN: usize = 16 << 20;
+const LARGEST_SEARCH: usize = 4 << 20;
 
 pub(crate) struct Grep {
     spec: ToolSpec,
@@ -60,7 +61,7 @@ impl Arguments {
     fn matcher(&self) -> Result<RegexMatcher, Refusal> {
         let mut builder = RegexMatcherBuilder::new();
         builder.case_insensitive(self.ignore_case).fixed_strings(self.literal).line_terminator(Some(b'\n'));
-        builder.size_limit(LARGEST_PATTERN).dfa_size_limit(LARGEST_PATTERN);
+        builder.size_limit(LARGEST_PATTERN).dfa_size_limit(LARGEST_SEARCH);
         builder
             .build(&self.pattern)
             .map_err(|error| Refusal::new(format!("the pattern is wrong: {error}; literal: true takes it as it is")))

@@ -188,11 +188,11 @@ impl Jobs {
 
     /// Lets go of all that was changed apart.
     pub(crate) fn drop_asides(&self, session: &SessionId) -> io::Result<()> {
-        self.inner.sandbox.kept(&name_of(session)).iter().try_for_each(Aside::let_go)?;
+        let dropped = Aside::let_go_each(&self.inner.sandbox.kept(&name_of(session)));
         if let Some(session) = self.inner.sessions().get_mut(session) {
             session.asides.clear();
         }
-        Ok(())
+        dropped
     }
 }
 

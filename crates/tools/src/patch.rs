@@ -84,7 +84,7 @@ pub fn parse(text: &str) -> Result<Vec<FilePatch>, String> {
     let end = |is: fn(&str) -> bool| lines.iter().skip(begin).position(|line| is(line));
     let length = end(|line| line.trim_end() == END).or_else(|| end(|line| line.trim() == END));
     let length = length.ok_or_else(|| format!("a patch ends with the line {END}"))?;
-    if let Some(line) = lines.iter().skip(begin + length + 1).find(|line| line.starts_with("*** ")) {
+    if let Some(line) = lines.iter().skip(begin + length + 1).find(|line| line.starts_with("*** ") && line.trim_end() != END) {
         return Err(format!("behind {END} there is \"{}\"; give all of it between one {BEGIN} and one {END}", line.trim_end()));
     }
     let mut files = Vec::new();

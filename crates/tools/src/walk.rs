@@ -111,7 +111,11 @@ fn above(workspace: &Workspace, at: &WorkspacePath, left: &mut usize) -> Vec<Git
 fn ignore_file(workspace: &Workspace, at: &WorkspacePath, left: &mut usize) -> Option<Gitignore> {
     let content = workspace.read(&at.join(".gitignore").ok()?).ok()?;
     let mut builder = GitignoreBuilder::new(Path::new("/").join(at.as_str()));
-    let content = String::from_utf8_lossy(content.get(..LONGEST_IGNORE).unwrap_or(&content));
+    // Half a line would hide what nobody named.
+    let cut = content
+        .get(..LONGEST_IGNORE)
+        .map(|cut| cut.iter().rposition(|byte| *byte == b'\n').and_then(|end| cut.get(..end)).unwrap_or_default());
+    let content = String::from_utf8_lossy(cut.unwrap_or(&content));
     for line in content.lines().take(*left) {
         *left -= 1;
         // A line that makes no sense is passed over, as git does.

@@ -42,6 +42,8 @@ pub(crate) struct Ways {
     pub(crate) patience: Patience,
     pub(crate) fetch: Option<FetchSettings>,
     pub(crate) search: Option<SearchSettings>,
+    /// How long servers of tools that were never seen are waited for.
+    pub(crate) meeting: Duration,
     /// Whether a model is named that looks at pictures for others.
     pub(crate) eyes: bool,
 }
@@ -137,7 +139,7 @@ impl Ground {
     ) -> Result<Acting> {
         let labels = FileLabels::new(Arc::clone(store), workspace.root());
         let jobs = Jobs::new(Arc::clone(&sandbox));
-        let Ways { patience, fetch, search, eyes } = ways;
+        let Ways { patience, fetch, search, meeting, eyes } = ways;
         let secrets = WorkspaceSecrets::new(Arc::clone(&workspace), empty.redactor.clone());
         let settings = Settings {
             workspace: Arc::clone(&workspace),
@@ -155,7 +157,7 @@ impl Ground {
         let selection = Selection { own, ..empty.selection.clone() };
         let tools = Arc::new(tools);
         let servers = Servers::open(servers, Arc::clone(store), &tools, sandbox)?;
-        let problems = servers.meet().await?;
+        let problems = servers.meet(meeting).await?;
         let listed = UP_FRONT.into_iter().chain(eyes.then_some(IMAGE)).map(str::to_owned).collect();
         let hands = Hands { tools, listed, selection, scanner: Some(Arc::new(secrets)), ..empty };
         let redactor = hands.redactor.clone();

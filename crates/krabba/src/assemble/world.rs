@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use krabba_agent::{Agent, AgentSettings, Arriving, Briefing, Hands};
@@ -85,6 +86,12 @@ fn decoys(state_dir: &Path) -> std::io::Result<Decoys> {
 pub(crate) struct Forbidden(pub(crate) Vec<String>);
 
 impl World {
+    /// How long servers of tools that were never seen are waited for by a person who wants to talk.
+    pub(crate) const MEETING: Duration = Duration::from_secs(5);
+
+    /// And by whoever comes for them, or for one answer: as long as each of them may take.
+    pub(crate) const WHOLE: Duration = Duration::MAX;
+
     /// Puts everything together. Needs a tokio runtime around it; sends nothing to a model.
     ///
     /// # Errors
@@ -194,11 +201,12 @@ impl World {
         Ok(ids.map(known).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
     }
 
-    /// The agent of this name, with everything that it acts with; and what a person should know about that.
+    /// The agent of this name, with everything that it acts with; and what a person should know about that. Servers of tools that were never
+    /// seen are waited for as long as `meeting`.
     ///
     /// # Errors
     /// When the configuration has no such agent, or its workspace cannot be used.
-    pub(crate) async fn acting_agent(&self, name: Option<&str>) -> Result<(Agent, Vec<String>)> {
+    pub(crate) async fn acting_agent(&self, name: Option<&str>, meeting: Duration) -> Result<(Agent, Vec<String>)> {
         let (id, agent) = self.chosen(name)?;
         let place = self.ground.place(&self.loaded.config, agent, &self.decoys)?;
         let servers = mcp::servers(&self.loaded, &self.redactor);
@@ -206,7 +214,7 @@ impl World {
         let hands = Hands { selection: selection(&self.loaded, agent), limits, ..self.empty_hands() };
         let eyes = !self.configured_image_models().is_empty();
         let patience = patience(self.loaded.config.tools.exec);
-        let ways = Ways { patience, fetch: fetch(&self.loaded, &self.redactor), search: search(&self.loaded), eyes };
+        let ways = Ways { patience, fetch: fetch(&self.loaded, &self.redactor), search: search(&self.loaded), meeting, eyes };
         let Acting { hands, briefing, jobs, servers, problems } = self.ground.acting(place, &self.store, servers, ways, hands).await?;
         let mut notices: Vec<String> = problems.iter().map(|problem| self.told(problem)).collect();
         notices.extend(news(&servers)?);
@@ -216,13 +224,15 @@ impl World {
         Ok((self.agent_with(id, agent, briefing, hands), notices))
     }
 
-    /// What has changed about the tools of MCP servers since it was told last.
+    /// What has changed about the tools of MCP servers since it was told last, and which servers failed that were still waited for.
     ///
     /// # Errors
     /// When the store fails.
     pub(crate) fn news(&self) -> Result<Vec<String>> {
         let started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(started.servers.iter().map(news).collect::<Result<Vec<_>>>()?.concat())
+        let late = started.servers.iter().flat_map(Servers::failed_late).map(|problem| self.told(&problem)).collect();
+        let news = started.servers.iter().map(news).collect::<Result<Vec<_>>>()?;
+        Ok([news.concat(), late].concat())
     }
 
     /// The MCP servers, without an agent.

@@ -32,7 +32,7 @@ pub(crate) async fn run(home: &Home, flags: Ask) -> Result<ExitCode> {
     let loaded = onboard::settings(home).await?;
     let world = World::assemble(home, loaded)?;
     world.new_servers()?.iter().for_each(|server| eprintln!("[asking the MCP server {server} what it offers]"));
-    let (agent, notices) = world.acting_agent(flags.talk.agent.as_deref()).await?;
+    let (agent, notices) = world.acting_agent(flags.talk.agent.as_deref(), World::WHOLE).await?;
     notices.iter().for_each(|notice| eprintln!("[{notice}]"));
     let lane = match &flags.talk.session_id {
         Some(id) => agent.session(SessionId::new(id)),

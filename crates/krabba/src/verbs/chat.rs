@@ -34,7 +34,7 @@ pub(crate) async fn after_onboarding(home: &Home, named: Option<&Named>) -> Resu
 async fn talk(home: &Home, loaded: Loaded, flags: Talk) -> Result<ExitCode> {
     let world = World::assemble(home, loaded)?;
     world.new_servers()?.iter().for_each(|server| eprintln!("[asking the MCP server {server} what it offers]"));
-    let (agent, notices) = world.acting_agent(flags.agent.as_deref()).await?;
+    let (agent, notices) = world.acting_agent(flags.agent.as_deref(), World::MEETING).await?;
     let lane = match &flags.session_id {
         Some(id) => agent.session(SessionId::new(id)),
         None => agent.new_session(),

@@ -96,7 +96,7 @@ async fn timeouts(world: &World, reference: Option<&str>, json: bool) -> Result<
 }
 
 async fn context(world: &World, reference: Option<&str>, session: Option<String>, json: bool) -> Result<()> {
-    let (agent, _) = world.acting_agent(None).await?;
+    let (agent, _) = world.acting_agent(None, World::WHOLE).await?;
     let lane = match session {
         Some(id) => agent.session(SessionId::new(id)),
         None => agent.new_session(),

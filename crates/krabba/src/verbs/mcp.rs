@@ -20,7 +20,7 @@ pub(crate) async fn run(home: &Home, verb: McpVerb) -> Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     match verb {
         McpVerb::List { probe, output } => {
-            let problems = if probe { servers.look().await.into_values().collect() } else { servers.meet().await? };
+            let problems = if probe { servers.look().await.into_values().collect() } else { servers.meet(World::WHOLE).await? };
             let problems: Vec<String> = problems.iter().map(|problem| world.told(problem)).collect();
             if !problems.is_empty() {
                 code = ExitCode::FAILURE;

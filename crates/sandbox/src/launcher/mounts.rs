@@ -195,10 +195,12 @@ fn apart(workspace: BorrowedFd<'_>, layers: &[OwnedFd], at: &Path) -> io::Result
         let options = [below, vec![("upperdir", &upper), ("workdir", &work), ("userxattr", "")]].concat();
         fresh("overlay", &options, MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV)
     };
-    // Kernels before 6.5 take them together only, in no more than 255 bytes: fifteen.
-    let overlay = over(below.iter().map(|layer| ("lowerdir+", layer.as_str())).collect())
-        .or_else(|_| over(vec![("lowerdir", &together)]))
-        .map_err(|error| named("changes cannot be kept apart", &error))?;
+    let overlay = match over(below.iter().map(|layer| ("lowerdir+", layer.as_str())).collect()) {
+        // Older kernels know no such option, and take them together only, in no more than 255 bytes: fifteen.
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => over(vec![("lowerdir", &together)]),
+        overlay => overlay,
+    };
+    let overlay = overlay.map_err(|error| named("changes cannot be kept apart", &error))?;
     attach_to(overlay.as_fd(), place_for(overlay.as_fd(), at)?.as_fd())?;
     // The overlay has its own hold on its layers.
     for name in &names {
