@@ -189,7 +189,7 @@ impl TurnTask {
     /// Lets the monitor decide, and the owner where it asks.
     async fn decide(&mut self, action: Action, scene: Scene, keeper: &mut Keeper) -> Result<Decided, AgentError> {
         let monitor = Arc::clone(&self.shared.hands.monitor);
-        let verdict = self.shared.stored(move |_| Ok(monitor.judge(action, &scene)?)).await?;
+        let verdict = self.stored_unless_stopped(move |_| Ok(monitor.judge(action, &scene)?)).await?;
         Ok(match verdict {
             Verdict::Allowed(authorized) => Decided::Do(*authorized),
             Verdict::Denied(denial) => Decided::Not(Done::refused(denial.message)),
@@ -218,7 +218,7 @@ impl TurnTask {
     async fn owners_answer(&mut self, id: String, keeper: &mut Keeper) -> Result<Decided, AgentError> {
         loop {
             let (monitor, asked) = (Arc::clone(&self.shared.hands.monitor), id.clone());
-            match self.shared.stored(move |_| Ok(monitor.redeem(&asked)?)).await? {
+            match self.stored_unless_stopped(move |_| Ok(monitor.redeem(&asked)?)).await? {
                 Redeemed::Allowed(authorized) => return Ok(Decided::Do(*authorized)),
                 Redeemed::Denied(denial) => {
                     self.noes.fetch_add(1, Ordering::Relaxed);

@@ -234,13 +234,12 @@ impl TurnTask {
             records.iter().map(|(record, label)| record.event(Some(&self.turn), label.clone(), now)).collect::<Result<Vec<_>, _>>()?;
         let usage = usage_rows(&self.account(asked, &asked.report.attempts), now);
         let lane = Arc::clone(&self.lane);
-        self.shared
-            .stored(move |store| {
-                store.append_all(&lane.id, &events)?;
-                store.record_usages(&usage)?;
-                lane.refresh(store)
-            })
-            .await
+        self.stored_unless_stopped(move |store| {
+            store.append_all(&lane.id, &events)?;
+            store.record_usages(&usage)?;
+            lane.refresh(store)
+        })
+        .await
     }
 
     pub(crate) fn account<'a>(&'a self, asked: &'a Asked, attempts: &'a [Attempt]) -> Account<'a> {

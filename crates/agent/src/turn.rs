@@ -154,7 +154,7 @@ impl TurnTask {
         let mut told = false;
         loop {
             let (id, owner, now) = (self.lane.id.clone(), self.shared.owner.clone(), self.shared.clock.now());
-            let leasing = self.shared.stored(move |store| Ok(store.take_lease(&id, &owner, now, now.plus(LEASE))?)).await?;
+            let leasing = self.stored_unless_stopped(move |store| Ok(store.take_lease(&id, &owner, now, now.plus(LEASE))?)).await?;
             let by = match leasing {
                 Leasing::Taken(lease) => return Ok(Some(lease)),
                 Leasing::Held { by, .. } => by,
@@ -191,7 +191,7 @@ impl TurnTask {
         let started = StartRecord { model: self.input.model.clone(), thinking: self.input.thinking.unwrap_or_default() };
         let monitor = Arc::clone(&self.shared.hands.monitor);
         let state = Arc::clone(&lane);
-        let opened = self.shared.stored(move |store| Ok(state.refresh(store)?.opening().is_some())).await?;
+        let opened = self.stored_unless_stopped(move |store| Ok(state.refresh(store)?.opening().is_some())).await?;
         let opening = if opened {
             None
         } else {
@@ -206,8 +206,7 @@ impl TurnTask {
         let left_out: Vec<String> = left_out.collect();
         let (label, row) = (self.input.label.clone(), self.shared.new_session_row(&self.lane.id, title(&user.parts)));
         let (history, lines) = self
-            .shared
-            .stored(move |store| {
+            .stored_unless_stopped(move |store| {
                 let before = lane.refresh(store)?;
                 // A task goes on where the person only added to it.
                 if before.last_end().is_none_or(|end| end.outcome != Outcome::Steered) {

@@ -230,6 +230,26 @@ async fn database_that_somebody_keeps_holds_up_no_stop_and_what_was_done_is_know
 }
 
 #[tokio::test]
+async fn database_that_somebody_keeps_from_the_beginning_holds_up_no_stop() {
+    let server = server("rules: [{steps: [{text: 'Yes.'}, 'end']}]").await;
+    let state = tempfile::tempdir().unwrap();
+    let (agent, _) = acting_agent(state.path(), &server, |_| {});
+    let lane = agent.new_session();
+    assert_eq!(text(&listen(lane.turn(say("hello"))).await), "Yes.");
+    let other = rusqlite::Connection::open(state.path().join("krabba.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let turn = lane.turn(say("go"));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    lane.stop().await;
+    let events = listen(turn).await;
+    let Outcome::Broken(why) = &end(&events).outcome else { panic!("{events:?}") };
+    assert!(why.contains("stopped while the database was busy"), "{why}");
+    other.execute_batch("ROLLBACK").unwrap();
+    drop(other);
+    assert_eq!(text(&listen(lane.turn(say("are you there?"))).await), "Yes.");
+}
+
+#[tokio::test]
 async fn plan_that_is_stuck_ends_with_the_time_of_the_turn() {
     let call = "{when: {request: 1}, steps: [{tool_call: {name: 'stuck', arguments: {}}}, 'end']}";
     let server = server(&format!("rules: [{call}, {{steps: [{{text: 'Without it.'}}, 'end']}}]")).await;
