@@ -117,7 +117,7 @@ impl Handles {
 }
 
 /// The handles of an object itself: what stands there as `id`; where nothing does, what is the id of what was asked for, or the only one
-/// that is nobody's.
+/// that is nobody's. A person's is its own only where people were asked for: in a list of somebody's messages it says who wrote.
 fn own_handles(members: &JsonObject, tool: &str) -> BTreeMap<String, String> {
     let all: BTreeMap<String, String> = members.iter().filter_map(|(key, member)| Some((handle_in(key, member)?, key.clone()))).collect();
     let which = |own: &dyn Fn(&str) -> bool| -> BTreeMap<String, String> {
@@ -127,11 +127,22 @@ fn own_handles(members: &JsonObject, tool: &str) -> BTreeMap<String, String> {
     if !bare.is_empty() {
         return bare;
     }
-    let asked_for = which(&|key| is_about(key, tool));
+    let asked_for = which(&|key| is_about(key, tool) && (names_nobody(key) || is_about(key, &head(tool))));
     if !asked_for.is_empty() {
         return asked_for;
     }
-    if all.len() == 1 { which(&|key| nouns(key).iter().all(|noun| !PEOPLE.contains(&noun.as_str()))) } else { BTreeMap::new() }
+    if all.len() == 1 { which(&names_nobody) } else { BTreeMap::new() }
+}
+
+fn names_nobody(key: &str) -> bool {
+    nouns(key).iter().all(|noun| !PEOPLE.contains(&noun.as_str()))
+}
+
+/// What a tool gets: `messages` of `read_user_messages`, `users` of `get_users_in_channel`.
+fn head(tool: &str) -> String {
+    let is_noun = |word: &String| !nouns(word).is_empty();
+    let said = words(tool).into_iter().skip_while(|word| !is_noun(word));
+    said.take_while(is_noun).last().unwrap_or_default()
 }
 
 /// Whether the name of a key or an argument says that a handle is in it.

@@ -366,6 +366,8 @@ fn what_somebody_wrote_is_no_name_of_them() {
     assert!(!tells("get_users", json!([{ "user_id": "U66", "status": "report" }])));
     assert!(!tells("read_messages", json!([{ "user_id": "U66", "subject": "report" }])));
     assert!(!tells("read_user_messages", json!([{ "id": 9, "user_id": "U66", "title": "report" }])));
+    assert!(!tells("read_user_messages", json!([{ "user_id": "U66", "title": "report" }])));
+    assert!(tells("get_users_in_channel", json!([{ "user_id": "U66", "name": "report" }])));
     // One thing with two, the only one there, and one by the tool's word for it.
     assert!(tells("get_users", json!([{ "id": "U66", "uid": "a1", "name": "report" }])));
     assert!(!tells("get_users", json!([{ "id": "U66", "uid": "a1", "name": "report" }, { "id": "U7", "uid": "a2", "name": "report" }])));
