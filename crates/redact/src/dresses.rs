@@ -23,7 +23,18 @@ pub(crate) fn of(secret: &str, long: bool) -> Vec<String> {
     texts
 }
 
-pub(crate) fn hex(secret: &str) -> String {
+/// The texts of a secret that are also looked for with something between their characters: `od` puts blanks there, `base64` line ends.
+pub(crate) fn spread(secret: &str) -> Vec<String> {
+    let hex = hex(secret);
+    let mut texts = vec![secret.chars().rev().collect(), hex.to_ascii_uppercase(), hex, secret.to_owned()];
+    for shift in 0..3usize {
+        texts.push(inner_base64(secret, shift, &STANDARD_NO_PAD));
+        texts.push(inner_base64(secret, shift, &URL_SAFE_NO_PAD));
+    }
+    texts
+}
+
+fn hex(secret: &str) -> String {
     secret.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -154,12 +154,9 @@ impl Redactor {
                     needles.entry(dress).and_modify(|before| *before = alone.min(*before)).or_insert(alone);
                 }
             }
-            let bare = squeeze::text(text);
-            if bare.len() >= LONG_ENOUGH {
-                squeezed.insert(bare);
-                // `od` puts blanks between the bytes, and line ends.
-                let hex = dresses::hex(text);
-                squeezed.extend([hex.to_ascii_uppercase(), hex]);
+            if alone == Alone::Anywhere {
+                let bare = dresses::spread(text).into_iter().map(|dress| squeeze::text(&dress));
+                squeezed.extend(bare.filter(|bare| bare.len() >= LONG_ENOUGH));
             }
             before.insert(secret.clone());
         }

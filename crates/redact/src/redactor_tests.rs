@@ -43,6 +43,11 @@ fn a_known_secret_is_hidden_in_every_dress() {
     let bytes: Vec<String> = KEY.bytes().map(|byte| format!("{byte:02x}")).collect();
     dresses.push(bytes.join(" "));
     dresses.push(bytes.chunks(16).map(|line| line.join(" ")).collect::<Vec<_>>().join("\n "));
+    let lines = |text: &str, end: &str| text.as_bytes().chunks(10).map(|line| String::from_utf8_lossy(line)).collect::<Vec<_>>().join(end);
+    for end in ["\n", "\\n", "\r\n", "\\r\\n"] {
+        dresses.push(lines(&STANDARD.encode(format!("user:{KEY}")), end));
+    }
+    dresses.push(KEY.chars().rev().map(|character| format!("{character} ")).collect());
     for dress in dresses {
         let clean = redactor.redact(&format!("quoted <{dress}> by a server")).into_owned();
         assert!(clean.contains("[secret]"), "{dress} in {clean}");

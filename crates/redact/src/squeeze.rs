@@ -1,4 +1,5 @@
-//! A text without what people and models put between the characters of a secret: blanks, dashes, dots, quotes.
+//! A text without what people, programs and models put between the characters of a secret: blanks, dashes, dots, quotes, line ends,
+//! also as JSON spells those.
 
 use std::ops::Range;
 
@@ -13,7 +14,19 @@ pub(crate) struct Squeezed {
 
 /// Without separators.
 pub(crate) fn text(text: &str) -> String {
-    text.chars().filter(|character| !separates(*character)).collect()
+    pieces(text).filter(|(_, _, separates)| !separates).map(|(_, character, _)| character).collect()
+}
+
+/// The characters of a text, where each stands, and whether it only separates others. A backslash at the end may go on as a line end.
+fn pieces(text: &str) -> impl Iterator<Item = (usize, char, bool)> {
+    let mut escaped = false;
+    let mut characters = text.char_indices().peekable();
+    std::iter::from_fn(move || {
+        let (at, character) = characters.next()?;
+        let ends_escape = std::mem::take(&mut escaped);
+        escaped = character == '\\' && characters.peek().is_none_or(|(_, next)| matches!(next, 'n' | 'r' | 't'));
+        Some((at, character, ends_escape || escaped || separates(character)))
+    })
 }
 
 fn separates(character: char) -> bool {
@@ -24,8 +37,8 @@ impl Squeezed {
     pub(crate) fn of(text: &str) -> Self {
         let mut squeezed = Self { text: String::with_capacity(text.len()), places: Vec::with_capacity(text.len()) };
         let mut between = 0;
-        for (at, character) in text.char_indices() {
-            if separates(character) {
+        for (at, character, separates) in pieces(text) {
+            if separates {
                 between += 1;
                 continue;
             }

@@ -34,7 +34,7 @@ fn secret_that_comes_in_two_pieces_is_hidden() {
     let spread = |by: &str| LONG.chars().map(|character| format!("{character}{by}")).collect::<String>();
     let backwards: String = LONG.chars().rev().collect();
     let twice = format!("{LONG}{LONG}");
-    for secret in [LONG, LONGER, SHORT, &hex, &spread(" "), &spread("-"), &spread(" - "), &backwards, &twice] {
+    for secret in [LONG, LONGER, SHORT, &hex, &spread(" "), &spread("-"), &spread(" - "), &spread("\\n"), &backwards, &twice] {
         let text = format!("the key is {secret}, and that is it");
         let whole = redactor().hide(&text).into_owned();
         assert!(whole.contains("[secret]") && !whole.contains("4f9a") && !whole.contains('7'), "{whole}");
@@ -71,7 +71,8 @@ proptest! {
         parts in proptest::collection::vec(prop_oneof![
             Just(LONG.to_owned()), Just(LONGER.to_owned()), Just(SHORT.to_owned()), Just("tok_4f".to_owned()), Just("9a8b7c".to_owned()),
             Just("6d5e".to_owned()), Just("-".to_owned()), Just(" ".to_owned()), Just("é".to_owned()), Just("hunter".to_owned()),
-            Just("2".to_owned()), Just("746f6b5f".to_owned()), Just("t".to_owned()), "[a-z ]{0,6}",
+            Just("2".to_owned()), Just("746f6b5f".to_owned()), Just("t".to_owned()), Just("\\".to_owned()), Just("n".to_owned()),
+            "[a-z ]{0,6}",
         ], 0..12),
         mut cuts in proptest::collection::vec(0usize..120, 0..8),
     ) {
