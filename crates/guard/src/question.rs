@@ -36,8 +36,11 @@ pub(crate) fn lines(action: &Action, terms: &Terms, scene: &Scene, provenance: &
             lines.push(if paths.is_empty() { what.to_owned() } else { format!("{what}, at these places and below:") });
             lines.extend(paths.iter().map(|path| format!("  {}", visible(&path.to_string()))));
         }
-        Action::Control(Control::Write { process, text }) => {
-            lines.push(format!("type into {}:", visible(process)));
+        Action::Control(Control::Write { process, command, hosts, text }) => {
+            lines.push(format!("type into the command {}", visible(process)));
+            shell(command, &mut lines);
+            reach(hosts, &mut lines);
+            lines.push("this:".to_owned());
             lines.extend(text.lines().map(|line| format!("  {}", visible(line))));
         }
         Action::Fetch(fetch) => {
@@ -75,7 +78,7 @@ fn changed(changes: &FileChanges, lines: &mut Vec<String>) {
 
 fn command(exec: &Exec, terms: &Terms, lines: &mut Vec<String>) {
     lines.push(format!("run a command in the sandbox, in {}", visible(&exec.directory.to_string())));
-    lines.extend(exec.command.lines().map(|line| format!("  $ {}", visible(line))));
+    shell(&exec.command, lines);
     for (name, value) in &exec.environment {
         lines.push(format!("  with {}={}", visible(name), visible(value)));
     }
@@ -83,12 +86,18 @@ fn command(exec: &Exec, terms: &Terms, lines: &mut Vec<String>) {
         View::Direct => "  what it changes in the workspace stays".to_owned(),
         View::Discardable => "  what it changes in the workspace is kept apart until you take it over".to_owned(),
     });
-    if exec.hosts.is_empty() {
+    reach(&exec.hosts, lines);
+}
+
+fn shell(command: &str, lines: &mut Vec<String>) {
+    lines.extend(command.lines().map(|line| format!("  $ {}", visible(line))));
+}
+
+fn reach(hosts: &[String], lines: &mut Vec<String>) {
+    if hosts.is_empty() {
         lines.push("  without a network".to_owned());
     }
-    for host in &exec.hosts {
-        lines.push(format!("  it may reach {}, and send there whatever it can read", visible(host)));
-    }
+    lines.extend(hosts.iter().map(|host| format!("  it may reach {}, and send there whatever it can read", visible(host))));
 }
 
 fn foreign(call: &ForeignCall, scene: &Scene, provenance: &Provenance, lines: &mut Vec<String>) {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use krabba_sandbox::{Aside, Child, Ended, How, Input, Limit, Piece};
-use krabba_types::ExecStdio;
+use krabba_types::{Exec, ExecStdio};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +31,8 @@ const END_OF_INPUT: char = '\u{4}';
 pub(crate) struct Job {
     pub(crate) name: String,
     pub(crate) command: String,
+    /// What it may reach.
+    pub(crate) hosts: Vec<String>,
     /// What it may have read.
     pub(crate) reading: Reading,
     pub(crate) stop: CancellationToken,
@@ -92,13 +94,14 @@ impl State {
 }
 
 impl Job {
-    pub(crate) fn new(name: String, command: String, reading: Reading, stdio: ExecStdio, stop: CancellationToken) -> Self {
+    pub(crate) fn new(name: String, exec: Exec, reading: Reading, stop: CancellationToken) -> Self {
         Self {
             name,
-            command,
+            command: exec.command,
+            hosts: exec.hosts,
             reading,
             stop,
-            stdio,
+            stdio: exec.stdio,
             begun: Instant::now(),
             state: Mutex::default(),
             changed: Notify::new(),

@@ -109,7 +109,7 @@ impl Jobs {
             let _forgotten = reading.forget();
             return Err(SandboxError::TooMany { running });
         }
-        let Exec { command, stdio, .. } = exec.action().clone();
+        let started = exec.action().clone();
         let asides = self.asides(session);
         let earlier: Vec<&Aside> = asides.iter().map(AsRef::as_ref).collect();
         let child = match self.inner.sandbox.spawn_over(exec, &earlier).await {
@@ -120,7 +120,7 @@ impl Jobs {
                 return Err(error);
             }
         };
-        let job = self.remember(session, |name| Job::new(name, command, reading, stdio, self.inner.stop.child_token()));
+        let job = self.remember(session, |name| Job::new(name, started, reading, self.inner.stop.child_token()));
         // Weak, so that a command does not keep alive what it belongs to.
         let (looked_after, inner, session) = (Arc::clone(&job), Arc::downgrade(&self.inner), session.clone());
         let nothing = |aside: &Aside| aside.visit(&mut |_| ControlFlow::Break(())).is_ok_and(|seen| seen.is_continue());

@@ -97,10 +97,15 @@ impl Process {
     fn wanted(&self, call: Call<'_>) -> Result<Wanted, Refusal> {
         let Arguments { action, session_id: process, data, keys, hex, bracketed, eof, offset, limit, paths } = arguments::read(call)?;
         let paths = || paths.iter().map(|path| arguments::place(&self.files.workspace, path)).collect::<Result<Vec<_>, _>>();
-        if !matches!(action, Verb::List | Verb::Keep | Verb::Drop) && self.jobs.get(call.session, &process).is_none() {
+        let job = self.jobs.get(call.session, &process);
+        if !matches!(action, Verb::List | Verb::Keep | Verb::Drop) && job.is_none() {
             return Err(Refusal::new(format!("there is no command \"{process}\"; {}", self.names(call.session))));
         }
         let missing = |what: &str| Refusal::new(format!("{what} is missing: what is to be typed"));
+        let write = |process, text| {
+            let (command, hosts) = job.map(|job| (job.command.clone(), job.hosts.clone())).unwrap_or_default();
+            Control::Write { process, command, hosts, text }
+        };
         let data = if bracketed { data.map(|data| format!("\u{1b}[200~{data}\u{1b}[201~")) } else { data };
         let control = match action {
             Verb::Keep => return Ok(Wanted::Keep(paths()?)),
@@ -109,12 +114,12 @@ impl Process {
             Verb::Poll => Control::Poll { process },
             Verb::Log => Control::Log { process, offset, limit },
             Verb::Kill => Control::Kill { process },
-            Verb::Write => Control::Write { process, text: typed(data, eof).ok_or_else(|| missing("data"))? },
-            Verb::Submit => Control::Write { process, text: data.unwrap_or_default() + "\n" },
+            Verb::Write => write(process, typed(data, eof).ok_or_else(|| missing("data"))?),
+            Verb::Submit => write(process, data.unwrap_or_default() + "\n"),
             Verb::SendKeys => {
                 let keys = keys::typed(&keys).and_then(|keys| Ok(keys + &keys::of_bytes(&hex)?)).map_err(Refusal::new)?;
                 let text = Some(keys + &data.unwrap_or_default()).filter(|text| !text.is_empty()).ok_or_else(|| missing("keys"))?;
-                Control::Write { process, text }
+                write(process, text)
             }
         };
         Ok(Wanted::Control(control))
@@ -147,7 +152,7 @@ impl Process {
             },
             Control::Poll { process } => self.poll(&process, &run).await,
             Control::Log { process, offset, limit } => self.log(&process, offset, limit, &run),
-            Control::Write { process, text } => {
+            Control::Write { process, text, .. } => {
                 let Some(job) = self.jobs.get(&run.session, &process) else { return gone(&process) };
                 // What is typed may be written down by it.
                 if let Err(Failed(why)) = job.reading.add(&action.terms().label) {

@@ -355,6 +355,10 @@ pub enum Control {
     Write {
         /// Into which.
         process: String,
+        /// What that is.
+        command: String,
+        /// What it may reach.
+        hosts: Vec<String>,
         /// What.
         text: String,
     },
