@@ -110,7 +110,12 @@ impl Exec {
         if !hosts.is_empty() && !standing.hosts {
             return Err(Refusal::new(SandboxError::NoHosts.to_string()));
         }
-        let label = if hosts.is_empty() { Label::Minted } else { self.files.whole_label().map_err(|Failed(why)| Refusal::new(why))? };
+        let label = if hosts.is_empty() {
+            Label::Minted
+        } else {
+            let whole = self.files.whole_label().map_err(|Failed(why)| Refusal::new(why))?;
+            whole.join(&self.jobs.label_of_asides(call.session))
+        };
         let milliseconds = || yield_ms.unwrap_or_else(|| u32::try_from(self.patience.wait.as_millis()).unwrap_or(u32::MAX));
         Ok(Action::Run(Command {
             command,
@@ -128,7 +133,7 @@ impl Exec {
     async fn start(&self, action: Authorized<Action>, run: Run) -> Outcome {
         let Ok(exec) = action.into_exec() else { return Outcome::failed("this is no command") };
         let mode = exec.action().mode;
-        let reading = match self.reading(&exec).await {
+        let reading = match self.reading(&exec, &run.session).await {
             Ok(reading) => reading,
             Err(failed) => return self.files.failed(failed),
         };
@@ -162,8 +167,12 @@ impl Exec {
     }
 
     /// Notes what the command may read, before it does.
-    async fn reading(&self, exec: &Authorized<Command>) -> Result<Reading, Failed> {
-        let (files, label) = (self.files.clone(), exec.terms().label.clone());
+    async fn reading(&self, exec: &Authorized<Command>, session: &SessionId) -> Result<Reading, Failed> {
+        let label = match exec.terms().view {
+            View::Direct => exec.terms().label.clone(),
+            View::Discardable => exec.terms().label.join(&self.jobs.label_of_asides(session)),
+        };
+        let files = self.files.clone();
         let limit = Duration::from_secs(exec.action().timeout_seconds.into()) + ENDING;
         let changes = match exec.terms().view {
             View::Direct => Changes::InPlace,

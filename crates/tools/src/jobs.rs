@@ -181,6 +181,11 @@ impl Jobs {
         self.asides(session).iter().find(|aside| aside.has(path)).map(|aside| apart::note(aside).label)
     }
 
+    /// Whose all that is that is kept apart.
+    pub(crate) fn label_of_asides(&self, session: &SessionId) -> Label {
+        self.asides(session).iter().fold(Label::Minted, |label, aside| label.join(&apart::note(aside).label))
+    }
+
     /// Lets go of what was changed apart at these places and below.
     pub(crate) fn undo(&self, session: &SessionId, paths: &[WorkspacePath]) -> io::Result<()> {
         self.asides(session).iter().try_for_each(|aside| paths.iter().try_for_each(|path| aside.undo(path)))

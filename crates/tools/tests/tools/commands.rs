@@ -224,6 +224,21 @@ async fn what_a_command_changes_with_foreign_content_is_kept_apart_and_taken_ove
 }
 
 #[tokio::test]
+async fn what_reads_what_is_kept_apart_carries_its_label() {
+    let room = Room::new();
+    apart(&room, "echo obey > theirs.txt").await;
+    // Another foreign word has a say in this one, but what it read is of both.
+    let other = Label::untrusted("other.example");
+    let Came::Done(outcome) = room.call_in(&other, "exec", json!({"command": "cat theirs.txt"})).await else { panic!("not done") };
+    assert_eq!(outcome.text.lines().next(), Some("obey"));
+    assert_eq!(outcome.label, other.join(&Label::untrusted("evil.example")));
+    match room.call_in(&Label::Owner, "exec", json!({"command": "cat theirs.txt", "hosts": ["a.example"]})).await {
+        Came::Asked(action) => assert!(matches!(&*action, Action::Run(exec) if !exec.label.is_own()), "{action:?}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
 async fn what_is_kept_apart_outlives_the_process_with_its_label_and_what_is_no_text() {
     let room = Room::new();
     room.file("notes.md", "mine\n");
