@@ -182,6 +182,6 @@ fn sending(error: &ServiceError) -> String {
 fn cause(error: &(dyn Error + 'static)) -> String {
     match error.source() {
         Some(source) => cause(source),
-        None => error.to_string(),
+        None => error.to_string().trim_start_matches("Client error: ").to_owned(),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use krabba_sandbox::ServerCommand;
+use krabba_sandbox::{Reach, ServerCommand};
 use krabba_types::Secret;
 use url::Url;
 
@@ -57,6 +57,16 @@ pub struct Clocks {
 impl Default for Clocks {
     fn default() -> Self {
         Self { connect: Duration::from_secs(30), call: Duration::from_secs(60) }
+    }
+}
+
+impl ServerSettings {
+    /// Whether what it is asked stays on this machine, as far as anybody but the server itself can tell.
+    pub(crate) fn stays_here(&self) -> bool {
+        match &self.transport {
+            Transport::Program(command) => command.reach == Reach::Nothing,
+            Transport::Http { url, .. } => krabba_net::reach(url) == krabba_net::Reach::Loopback,
+        }
     }
 }
 

@@ -28,7 +28,7 @@ impl ForeignTool {
         let declared = client.settings.critical.get(&definition.name);
         let misdeclared = declared.is_some_and(|declared| !definition.lacks(declared).is_empty());
         let critical = if misdeclared { definition.read_only.then(|| definition.arguments()) } else { declared.cloned() };
-        let world = if definition.closed_world { World::Closed } else { World::Open };
+        let world = if definition.closed_world && client.settings.stays_here() { World::Closed } else { World::Open };
         let effect = match critical {
             critical if definition.read_only => ForeignEffect::ReadOnly { critical: critical.unwrap_or_default(), world },
             Some(critical) => ForeignEffect::Declared { critical },

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use krabba_guard::{Authorized, Monitor, Policy, Principal, Said, Scene, Source, Verdict};
 use krabba_mcp::{Clocks, Filter, McpError, ServerSettings, Servers, Standing, Transport};
-use krabba_sandbox::{Sandbox, ServerCommand, Settings};
+use krabba_sandbox::{Reach, Sandbox, ServerCommand, Settings};
 use krabba_store::{NewSession, Store};
 use krabba_testkit::{McpListener, McpScript};
 use krabba_tool::{Call, Catalogue, Outcome, Run};
-use krabba_types::{Action, AgentId, Label, SessionId, SystemClock, Timestamp, TurnId};
+use krabba_types::{Action, AgentId, ForeignCall, ForeignEffect, Label, SessionId, SystemClock, Timestamp, TurnId};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -199,6 +199,27 @@ async fn data_and_pictures_of_a_result_are_not_lost() {
     let echo = opened.call("web__echo", json!({ "message": "x".repeat(40_000) })).await;
     assert!(echo.text.len() < 11_000 && echo.text.contains("bytes left out"), "{}", echo.text.len());
     opened.servers.close().await;
+}
+
+#[tokio::test]
+async fn server_with_a_way_out_is_not_believed_to_ask_nobody() {
+    let world_of = async |reach: Reach| {
+        let world = World::new();
+        world.offer(&json!([tool("find", "Looks into its own files.")]));
+        let mut settings = world.puppet_settings();
+        let Transport::Program(command) = &mut settings.transport else { unreachable!() };
+        command.reach = reach;
+        let opened = world.open(vec![settings]).await;
+        assert!(opened.problems.is_empty(), "{:?}", opened.problems);
+        let action = opened.plan("puppet__find", json!({})).await;
+        opened.servers.close().await;
+        match action {
+            Action::Call(ForeignCall { effect: ForeignEffect::ReadOnly { world, .. }, .. }) => world,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(world_of(Reach::Nothing).await, krabba_types::World::Closed);
+    assert_eq!(world_of(Reach::Hosts(vec!["a.example".to_owned()])).await, krabba_types::World::Open);
 }
 
 #[tokio::test]

@@ -501,7 +501,7 @@ pub enum World {
     /// It may pass on what it is asked (a search engine).
     #[default]
     Open,
-    /// It looks into the server's own data only (MCP: `openWorldHint: false`).
+    /// It looks into the server's own data only (MCP: `openWorldHint: false`), and the server has no way out of this machine.
     Closed,
 }
 
