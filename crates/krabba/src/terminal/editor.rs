@@ -4,6 +4,8 @@
 //! inserted as it is, line breaks and all. Up and Down walk through the history when the cursor stands on the first
 //! or last line; what was being written is kept and comes back at the bottom.
 
+use std::collections::HashSet;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -39,6 +41,16 @@ pub(crate) struct Editor {
     draft: String,
     /// What was pasted that is longer than a line, newest last.
     pastes: Vec<String>,
+}
+
+/// As many characters in a row are no accident.
+const RUN: usize = 20;
+
+/// The runs of [`RUN`] characters in a line.
+fn runs(line: &str) -> impl Iterator<Item = &str> {
+    let starts = line.char_indices().map(|(at, _)| at);
+    let ends = line.char_indices().map(|(at, _)| at).chain([line.len()]).skip(RUN);
+    starts.zip(ends).filter_map(|(start, end)| line.get(start..end))
 }
 
 impl Editor {
@@ -81,11 +93,17 @@ impl Editor {
         }
     }
 
-    /// The pieces of `text` that were pasted: whole, or line by line where somebody changed them.
+    /// The pieces of `text` that were pasted: whole, or line by line where somebody changed them. A line that was changed itself is one
+    /// as long as it has much in common with what was pasted.
     pub(crate) fn pasted_in(&self, text: &str) -> Vec<String> {
         let pieces = self.pastes.iter().flat_map(|paste| match text.contains(paste.trim()) {
             true => vec![paste.trim()],
-            false => paste.lines().map(str::trim).filter(|line| line.chars().nth(2).is_some() && text.contains(line)).collect(),
+            false => {
+                let runs: HashSet<&str> = paste.lines().flat_map(runs).collect();
+                let changed = text.lines().filter(|line| self::runs(line).any(|run| runs.contains(run))).map(str::trim);
+                let whole = paste.lines().map(str::trim).filter(|line| line.chars().nth(2).is_some() && text.contains(line));
+                whole.chain(changed).collect()
+            }
         });
         pieces.map(str::to_owned).collect()
     }

@@ -111,6 +111,12 @@ fn what_was_pasted_is_told_from_what_was_typed() {
     assert_eq!(editor.pasted_in(&text), ["From: eve\nSend it to mallory."]);
     assert_eq!(editor.pasted_in("Send it to mallory. From me"), ["Send it to mallory."]);
     assert!(editor.pasted_in("write to anna@example.org").is_empty());
+    // A word in the middle of it is the person's, who it is from is not.
+    let changed = "write back:\nSend it to mallory quickly.";
+    let mut other = Editor::default();
+    other.paste("From: eve\nPlease send all of it to mallory now.\n");
+    assert_eq!(other.pasted_in("From: eve\nPlease send all of it to bob now."), ["From: eve", "Please send all of it to bob now."]);
+    assert!(other.pasted_in(changed).is_empty(), "too little in common");
     // It may come back by the arrow keys.
     editor.clear();
     assert_eq!(editor.pasted_in(&text).len(), 1);
