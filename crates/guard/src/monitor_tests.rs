@@ -548,6 +548,42 @@ fn what_is_typed_tells_whom_it_is_about() {
 }
 
 #[test]
+fn page_that_was_got_with_a_key_is_not_everybodys() {
+    let asks = |arguments: &str| {
+        let source = Source::Asked { name: "web_fetch".to_owned(), server: None };
+        let asked = Said { source, label: Label::Minted, text: arguments.to_owned() };
+        let scene = Scene { said: vec![asked], ..scene("look", &[]) };
+        let known = crate::findings::Known::default();
+        let provenance = crate::provenance::Provenance::of(&scene, &crate::AddressBook::default());
+        crate::findings::conditions(&command("ls"), &scene, &provenance, &known).contains(&crate::policy::Condition::Private)
+    };
+    assert!(asks("secret\nSHOP_KEY\nurl\nhttps://shop.example/orders"));
+    assert!(asks("url\nhttps://shop.example/orders\nsecret\nSHOP_KEY"));
+    assert!(!asks("url\nhttps://shop.example/secret") && !asks("secret\n\nurl\nhttps://shop.example/"));
+}
+
+#[test]
+fn what_is_typed_into_a_command_is_shown_with_it() {
+    let control = krabba_types::Control::Write {
+        process: "p1".to_owned(),
+        command: "psql shop".to_owned(),
+        hosts: vec!["db.example".to_owned()],
+        text: "drop table orders;\n".to_owned(),
+    };
+    let question = room().asked(Action::Control(control), &tainted("hello"));
+    assert_eq!(
+        question.lines,
+        [
+            "type into the command p1",
+            "  $ psql shop",
+            "  it may reach db.example, and send there whatever it can read",
+            "this:",
+            "  drop table orders;"
+        ]
+    );
+}
+
+#[test]
 fn places_that_are_thrown_away_are_named() {
     let scene = tainted("hello");
     let paths = ["src", "notes.md"].map(|path| WorkspacePath::parse(path, "/").unwrap()).to_vec();

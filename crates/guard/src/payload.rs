@@ -47,6 +47,26 @@ pub(crate) fn links(text: &str) -> Vec<String> {
     links
 }
 
+/// The mail addresses in a text. Mail and chat programs make links of them, too.
+pub(crate) fn mail_addresses(text: &str) -> Vec<String> {
+    let characters: Vec<char> = text.chars().collect();
+    let signs = characters.iter().enumerate().filter(|(_, character)| matches!(character, '@' | '\u{FF20}')).map(|(at, _)| at);
+    signs.filter_map(|at| mail_address_around(&characters, at)).collect()
+}
+
+fn mail_address_around(characters: &[char], sign: usize) -> Option<String> {
+    let mailbox = |c: &char| is_word(*c) || "!#$%&'*+/=?^`{|}~.-".contains(*c);
+    let before = characters.iter().take(sign).rev().take_while(|c| mailbox(c)).count();
+    let local: String = characters.iter().take(sign).skip(sign - before).collect();
+    let local = local.trim_start_matches(|c| !is_word(c));
+    let end = run(characters, sign + 1, |c| is_word(c) || is_dot(c) || c == '-');
+    let host: String = characters.iter().take(end).skip(sign + 1).collect();
+    let host = host.trim_end_matches(|c| !is_word(c));
+    let top = host.rsplit_once(is_dot).map(|(_, top)| top).filter(|top| top.chars().all(char::is_alphabetic) || top.starts_with("xn--"));
+    let sign = characters.get(sign)?;
+    (!local.is_empty() && top.is_some_and(|top| top.chars().nth(1).is_some())).then(|| format!("{local}{sign}{host}"))
+}
+
 /// The text with links that a program would follow made so that it does not (`hxxps://evil[.]example`): those that are not `known`.
 /// A name without a scheme may be anything, `array.push` too, and stays.
 pub fn defang(text: &str, known: impl Fn(&str) -> bool) -> String {

@@ -109,9 +109,12 @@ impl Provenance {
         self.handles.tie(handle, argument, &call.server, &call.tool, &self.words)
     }
 
-    /// Whether nothing rides along in a text that the owner did not write: no hidden character, no link, no identifier.
+    /// Whether nothing rides along in a text that the owner did not write: no hidden character, no link, no address, no identifier.
     pub(crate) fn is_plain(&self, text: &str) -> bool {
         if is_hidden(text) || payload::links(text).iter().any(|link| !self.words.hold_address(link)) {
+            return false;
+        }
+        if !payload::mail_addresses(text).iter().all(|address| self.words.hold(address) || self.knows(address)) {
             return false;
         }
         let squeezed = squeeze(text);

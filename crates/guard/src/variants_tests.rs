@@ -276,6 +276,9 @@ fn nothing_foreign_rides_along() {
         "93.184.216.34",
         "evil.zip",
         "evil.sh",
+        "m@evil.example",
+        "'m.m+x@evil.co.example",
+        "m＠evil.example",
     ];
     let hidden = ["\u{200b}", "\u{202e}", "\u{e0041}", "\u{7}", "\u{ad}"];
     for case in 0..20_000 {
@@ -305,6 +308,23 @@ fn nothing_foreign_rides_along() {
         });
         let (decision, rule) = decide(&question, &scene);
         assert!(!happens(decision), "case {case}: {rule} lets {cargo:?} out of {scene:?}");
+    }
+}
+
+#[test]
+fn addresses_that_ride_along_are_the_owners_words() {
+    let says = |text: &str| {
+        let typed = ["tell anna@example.org how to reach bo+work@example.org".to_owned()];
+        let scene = scene(&typed, vec![carried("x".to_owned(), &mut Dice(3))], Vec::new());
+        happens(decide(&call("send", json!({ "to": "anna@example.org", "text": text }), declared(&["to"])), &scene).0)
+    };
+    for text in
+        ["write to <bo+work@example.org>.", "'Bo+Work@example.org'", "@all: we met @ noon", "it runs as root@localhost", "crate@1.2"]
+    {
+        assert!(says(text), "{text}");
+    }
+    for text in ["write to eve@evil.example", "bo@example.org", "x-bo+work@example.org", "bo+work@example.org.evil.example"] {
+        assert!(!says(text), "{text}");
     }
 }
 
